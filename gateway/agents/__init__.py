@@ -1,0 +1,1 @@
+"""The AI agents that answer customers; each kind is one file behind `base.AIAgent`."""

@@ -1,0 +1,131 @@
+"""What a channel is: a contract in three parts, all of it required.
+
+`receiver` reads what the outside sends, `policy` says how the channel's grey areas are decided, and
+`open_sender` gives workers something that acts in the channel. Abilities are declared, never probed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gateway.commands import Command, CommandKind, Done
+from gateway.events import Assignee, Delivery, Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A channel's decisions on its grey areas (DESIGN.md 3.1); read by the fold."""
+
+    answer_when_unassigned: bool = True
+    answer_when_assigned: bool = True
+    first_mode: Literal["ai", "copilot"] = "ai"
+    on_unassigned: Literal["keep", "ai", "human"] = "keep"
+    takeover_on_reply: bool = True
+    other_bot: Literal["ignore", "human"] = "ignore"
+    answer_email: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One conversation as the channel itself tells it, read just now.
+
+    `events` is everything in it, as facts; `assignee`, `closed` and `updated_at` (µs since 1970)
+    are the channel's state at the moment of reading.
+    """
+
+    conversation: str
+    events: Sequence[Event]
+    assignee: Assignee
+    closed: bool
+    updated_at: int
+
+
+class Receiver(Protocol):
+    """The reading side: pure, used in the request path."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check that `body` (raw bytes) comes from the channel; raise NotAuthentic if not."""
+        ...
+
+    def read_envelope(self, body: bytes) -> Envelope:
+        """Read who sent what, without looking at the content; raise Unreadable."""
+        ...
+
+    def translate(self, envelope: Envelope) -> Delivery:
+        """Turn the content into events; raise Unreadable when a needed field is missing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The outside of a notification: enough to keep it before anything else is understood.
+
+    `conversation` is the channel's id of the conversation it names, where that can be told.
+    `content` is the parsed JSON object, the channel's own business.
+    """
+
+    installation: str
+    id: str | None
+    topic: str
+    conversation: str | None
+    content: Mapping[str, object]
+
+
+class Sender(Protocol):
+    """The acting side: slow, used by workers only, safe to share between threads.
+
+    Errors: `Again` nothing was done, try later; `Never` it cannot be done; `UnknownOutcome` the
+    request went out and the answer did not come.
+    """
+
+    def push(self, command: Command, *, deadline: float) -> Done:
+        """Do it within `deadline` seconds in total and return the channel's receipt."""
+        ...
+
+    def read(self, conversation: str, *, deadline: float) -> Snapshot:
+        """Read one conversation; raise NotFound when the channel no longer has it."""
+        ...
+
+    def check(self) -> Sequence[Finding]:
+        """Look at the set-up from here, for `gateway doctor`."""
+        ...
+
+    def directory(self) -> Sequence[Event]:
+        """The people, teams and bots that work in the channel, as StaffSeen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing `gateway doctor` saw: `ok` or what is wrong, and what to do about it."""
+
+    ok: bool
+    what: str
+    do: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One configured channel.
+
+    `pushes` are the commands it can carry out, `hand_over_to` whom a gateway-side handover assigns,
+    `ai` the assignee that means "the AI holds it". `drafts` tells whether copilot drafts are pushed
+    as notes. `private` channels belong to one installation only, the first that is heard of
+    (or `installation`, where the settings name it); a report of another one is foreign.
+    `open_sender` imports what it needs only when called, since workers alone need it.
+    """
+
+    name: str
+    kind: str
+    agent: str
+    receiver: Receiver
+    policy: Policy
+    pushes: frozenset[CommandKind]
+    open_sender: Callable[[], Sender]
+    ai: Assignee
+    hand_over_to: Assignee
+    drafts: Literal["note", "none"] = "none"
+    private: bool = True
+    installation: str | None = None

@@ -1,0 +1,61 @@
+"""What we ask of a channel, in the imperative. A channel declares which of these it `pushes`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.events import Assignee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """Say `text` (Markdown) to the customer, as the AI (`as_operator` None) or as that channel person."""
+
+    conversation: str
+    text: str
+    as_operator: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddNote:
+    """Leave `text` (Markdown) where only the people inside see it."""
+
+    conversation: str
+    text: str
+    as_operator: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assign:
+    """Make the channel show who holds the conversation now."""
+
+    conversation: str
+    to: Assignee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """Close the conversation in the channel."""
+
+    conversation: str
+
+
+Command = SendMessage | AddNote | Assign | Close
+CommandKind = Literal["send_message", "add_note", "assign", "close"]
+
+KINDS: dict[type[Command], CommandKind] = {
+    SendMessage: "send_message",
+    AddNote: "add_note",
+    Assign: "assign",
+    Close: "close",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The channel's receipt: the id it gave, and when it says it happened (µs since 1970)."""
+
+    id: str
+    at: int
+    number: int = 0

@@ -1,0 +1,330 @@
+"""What happened: the one vocabulary in which every channel reports and the core records.
+
+A channel translates what it receives into these; nothing above `channels/` knows a channel's own words.
+Every `Happened` lies in one conversation, at one `Position`, under an id that the channel gave it,
+so the same report seen twice is the same fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+AuthorKind = Literal["customer", "ai", "operator", "bot", "system"]
+AssigneeKind = Literal["ai", "operator", "team", "bot", "nobody"]
+Trigger = Literal[
+    "manual", "automatic", "customer_request", "assignee", "reply", "fault", "rule"
+]
+
+
+class Position(NamedTuple):
+    """Where a fact stands in its conversation: the channel's order, never the order of arrival.
+
+    `at` is the channel's time in microseconds since 1970, `number` the channel's own id as a number
+    (ids grow within one second), `step` tells apart what one report says twice: a reply that also
+    assigns is assigned first, then said.
+    """
+
+    at: int
+    number: int = 0
+    step: int = 0
+
+
+ORIGIN = Position(0)
+
+# The steps of one report, in the order in which a reader would tell them.
+STEP_REOPENED, STEP_ASSIGNED, STEP_SAID, STEP_CLOSED, STEP_SEEN = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did it. `ai` is the bot's own seat, `bot` somebody else's bot, `operator` a person inside."""
+
+    kind: AuthorKind
+    id: str | None = None
+    name: str | None = None
+
+
+SYSTEM = Actor(kind="system")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignee:
+    """Who holds a conversation in its channel. A teammate beats the team he or she stands in."""
+
+    kind: AssigneeKind
+    id: str | None = None
+    team: str | None = None
+
+
+NOBODY = Assignee(kind="nobody")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message; `url` may expire, `size` is in bytes where it is known."""
+
+    url: str
+    name: str = ""
+    content_type: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Something that a channel, a person at our doors, or the gateway itself brought about."""
+
+    conversation: str
+    id: str
+    at: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(Happened):
+    """A public message. `text` is plain, `html` is sanitised. `via` is "email" or "chat"."""
+
+    author: Actor
+    text: str
+    html: str = ""
+    attachments: Sequence[Attachment] = ()
+    via: Literal["chat", "email"] = "chat"
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAdded(Happened):
+    """Words among the people inside; never shown to the customer or to the AI."""
+
+    author: Actor
+    text: str
+    html: str = ""
+    attachments: Sequence[Attachment] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned(Happened):
+    """An assignment that the channel reports as an act. `settles` names our own push behind it."""
+
+    to: Assignee
+    by: Actor
+    settles: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssigneeSeen(Happened):
+    """Who held the conversation when something else was reported.
+
+    A snapshot may be stale, so it may only move towards silence; a read of the channel's own record
+    (`read`) may also give a conversation back to the AI.
+    """
+
+    assignee: Assignee
+    read: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Happened):
+    """The conversation was closed."""
+
+    by: Actor
+    settles: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened(Happened):
+    """The conversation was opened again without a customer's word."""
+
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoozed(Happened):
+    """The conversation was put aside (`on`) or taken up again."""
+
+    by: Actor
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationDeleted(Happened):
+    """The channel no longer has the conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver(Happened):
+    """The gateway gave the session to people: a supervisor, the AI agent or a fault asked for it."""
+
+    trigger: Trigger
+    by: Actor
+    reason: str = ""
+    to: Assignee = NOBODY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedBack(Happened):
+    """A person put the AI back in charge through our doors."""
+
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopilotSet(Happened):
+    """An operator took the session with (`on`) or without the AI drafting for them."""
+
+    by: Actor
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Happened):
+    """The gateway ended the session: an operator, the AI agent, or the idle timeout."""
+
+    by: Actor
+    reason: str = ""
+
+
+Fact = (
+    MessageReceived
+    | NoteAdded
+    | Assigned
+    | AssigneeSeen
+    | Closed
+    | Reopened
+    | Snoozed
+    | ConversationDeleted
+    | HandedOver
+    | HandedBack
+    | CopilotSet
+    | Finished
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRedacted:
+    """The channel took a message's words away; ours go too."""
+
+    conversation: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSeen:
+    """What a channel says of a customer. Missing details are None; an empty one clears nothing.
+
+    `merged` lists ids that now mean this contact. `as_of` is the channel's time of the details
+    in microseconds (0: unknown), so an older report never overwrites a newer one.
+    """
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    external_id: str | None = None
+    merged: Sequence[str] = ()
+    deleted: bool = False
+    as_of: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffSeen:
+    """A person, team or bot that works in the channel, as last seen there."""
+
+    kind: Literal["operator", "team", "bot", "ai"]
+    id: str
+    name: str | None = None
+    email: str | None = None
+    away: bool | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecognised:
+    """An authentic report of something that this version does not treat; kept, never an error."""
+
+    topic: str
+
+
+Event = Fact | MessageRedacted | ContactSeen | StaffSeen | Unrecognised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One authentic notification, translated.
+
+    `installation` is the channel's own name of the workspace it came from ("" if the channel has
+    just one), `id` the channel's id of the delivery, None where it gives none.
+    """
+
+    installation: str
+    id: str | None
+    topic: str
+    events: Sequence[Event]
+
+
+# -- the conversation between the gateway and an AI agent --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnMessage:
+    """One public message as the AI agent is told it. `new`: not yet part of an earlier turn."""
+
+    id: str
+    author: Actor
+    text: str
+    occurred_at: datetime
+    attachments: Sequence[Attachment] = ()
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnContact:
+    """The customer as far as the session knows them."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One question to an AI agent: what should be said now?"""
+
+    id: str
+    session: str
+    channel: str
+    mode: Literal["ai", "copilot"]
+    cause: Literal["message", "returned", "draft"]
+    messages: Sequence[TurnMessage]
+    contact: TurnContact | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+    brief: str | None = None
+    previous_summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverRequest:
+    """The AI agent asks for a person."""
+
+    trigger: Literal["automatic", "customer_request"]
+    reason: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an AI agent answers to a turn: Markdown messages, findings, and what to do next."""
+
+    messages: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+    handover: HandoverRequest | None = None
+    finish: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """The agent accepted the turn and will answer at the turn's `reply_url`."""

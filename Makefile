@@ -1,0 +1,61 @@
+# The channel gateway. `make` alone prints this list.
+# Needs Python 3.11 (or newer), git, make, apt and npm; everything else is brought in by the
+# targets themselves. Stamp files make the second run start at once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := requirements.lock
+# Processes that pytest uses; 0 runs everything in one process (for a debugger).
+WORKERS ?= 2
+# More arguments for pytest, for example: make test ARGS="-k takeover"
+ARGS ?=
+
+.PHONY: help setup demo test check static format bench lock clean
+
+help: ## print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 |/' \
+		| column -t -s '|'
+
+setup: $(READY) ## create .venv and install everything from the lock file
+
+demo: $(READY) ## run the gateway, a worker and the Intercom stand-in, and print the addresses
+	@exec $(BIN)/gateway demo $(ARGS)
+
+test: $(READY) chromium ## run every test
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: static test ## format, lint, types, import floors, tests
+
+static: $(READY) ## the part of `check` that runs no test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY) ## run the measured comparisons
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY) ## write requirements.lock anew with current versions
+	@scripts/lock.sh
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+.PHONY: chromium
+chromium:
+	@scripts/chromium.sh
+
+$(READY): $(LOCK) pyproject.toml scripts/setup.sh
+	@scripts/setup.sh $(VENV) $(LOCK)
+	@touch $@

@@ -15,7 +15,7 @@ import pytest
 from tests.services.postgres import PostgresServer, running_postgres
 from tests.services.valkey import ValkeyServer, running_valkey
 
-# `ci` finds the same examples every time; `make test HYPOTHESIS_PROFILE=explore` looks for new ones.
+# `ci` finds the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile(
     "ci",
     deadline=None,

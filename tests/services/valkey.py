@@ -34,11 +34,10 @@ class ValkeyServer:
             return
         log = (self.folder / "log").open("ab")
         with log:
+            argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket)]
+            argv += ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
             self._process = subprocess.Popen(
-                leashed(
-                    [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket)]
-                    + ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
-                ),
+                leashed(argv),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,185 @@
+"""The kinds of values that settings have, as marshmallow fields whose errors say what to do.
+
+No message repeats a value: it might be a secret.
+"""
+
+import base64
+import binascii
+import re
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError, fields, validate
+
+from gateway.config.problems import did_you_mean
+
+
+def needed(what: str) -> dict[str, Any]:
+    """Arguments of a field that must be there; `what` tells what to put."""
+    return {"required": True, "error_messages": {"required": f"is missing; set it to {what}"}}
+
+
+class Text(fields.String):
+    """Text, possibly empty."""
+
+    default_error_messages = {"invalid": "must be text in quotes"}
+
+
+class Word(Text):
+    """Text that may not be empty; a number (an id) is taken as text, too."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        text = str(super()._deserialize(value, attr, data, **kwargs)).strip()
+        if not text:
+            raise ValidationError("is empty; fill it in or leave the line out")
+        return text
+
+
+class Secret(Word):
+    """A secret. White space around it is dropped: files of secrets often end with a newline."""
+
+
+class SigningSecret(Secret):
+    """A secret as Standard Webhooks has it: `whsec_` and base64."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        encoded = text.removeprefix("whsec_")
+        try:
+            if encoded != text and base64.b64decode(encoded, validate=True):
+                return text
+        except binascii.Error:
+            pass
+        raise ValidationError(
+            'must be "whsec_" followed by base64; make one: '
+            """python3 -c 'import base64, os; print("whsec_" + base64.b64encode("""
+            """os.urandom(24)).decode())'"""
+        )
+
+
+class OneOrMore(fields.Field[tuple[str, ...]]):
+    """One value of a kind, or a list of them; read as a tuple."""
+
+    def __init__(self, kind: fields.String, *, only_lists: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._kind = kind
+        self._only_lists = only_lists
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            if self._only_lists:
+                raise ValidationError("must be a list in square brackets")
+            return (self._kind.deserialize(value),)
+        read, errors = [], {}
+        for index, item in enumerate(value):
+            try:
+                read.append(self._kind.deserialize(item))
+            except ValidationError as error:
+                errors[index] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        if not read and self.required:
+            raise ValidationError("is an empty list; put at least one in")
+        return tuple(read)
+
+
+class Choice(Text):
+    """One of a few words."""
+
+    def __init__(self, *words: str, **kwargs: Any) -> None:
+        self.words = words
+        super().__init__(**kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if value not in self.words:
+            listed = ", ".join(f'"{word}"' for word in self.words)
+            raise ValidationError(f"must be one of {listed}")
+        return str(value)
+
+
+class Flag(fields.Boolean):
+    """true or false."""
+
+    default_error_messages = {"invalid": "must be true or false"}
+
+
+class Seconds(fields.Float):
+    """A time in seconds."""
+
+    default_error_messages = {
+        "invalid": "must be a number of seconds",
+        "special": "must be a number of seconds",
+        "too_large": "must be a number of seconds",
+    }
+
+    def __init__(self, *, above_zero: bool = False, **kwargs: Any) -> None:
+        text = "must be more than 0 seconds" if above_zero else "must be 0 seconds or more"
+        in_range = validate.Range(min=0, min_inclusive=not above_zero, error=text)
+        super().__init__(validate=in_range, **kwargs)
+
+
+class WebAddress(Word):
+    """An http or https address, read without a slash at its end."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        problem = address_problem(text)
+        if problem is not None:
+            raise ValidationError(problem)
+        return text.rstrip("/")
+
+
+class Origin(WebAddress):
+    """The origin of a web page: scheme, host, port."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        parts = urlsplit(text)
+        if parts.path or parts.query or parts.fragment or parts.username is not None:
+            raise ValidationError('must be an origin only, such as "https://www.acme.example"')
+        return text.lower()
+
+
+class Pattern(Word):
+    """A regular expression."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ValidationError(f"is not a regular expression: {error}") from error
+        return text
+
+
+class TimeZone(Word):
+    """The IANA name of a time zone."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        known = zoneinfo.available_timezones()
+        if text not in known:
+            hint = did_you_mean(text, known) if len(text) < 60 else ""
+            if not hint.startswith("did"):
+                hint = 'use an IANA name such as "Europe/Dublin"'
+            raise ValidationError(f"is not a time zone; {hint}")
+        return text
+
+
+def address_problem(text: str, schemes: Sequence[str] = ("http", "https")) -> str | None:
+    """Return what is wrong with an address, or None."""
+    wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        whole = False
+    if not whole or any(character.isspace() for character in text):
+        return f"must be an address that begins with {wanted} and names a host"
+    return None

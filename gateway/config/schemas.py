@@ -1,0 +1,195 @@
+"""What each table of the file may hold. Defaults stand in `settings.py`, and only there."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
+
+from gateway.config import settings
+from gateway.config.kinds import (
+    Choice,
+    Flag,
+    OneOrMore,
+    Origin,
+    Pattern,
+    Seconds,
+    Secret,
+    SigningSecret,
+    Text,
+    TimeZone,
+    WebAddress,
+    Word,
+    needed,
+)
+from gateway.config.problems import did_you_mean
+
+REGIONS = {
+    "us": "https://api.intercom.io",
+    "eu": "https://api.eu.intercom.io",
+    "au": "https://api.au.intercom.io",
+}
+
+
+class Table(Schema):
+    """A table whose keys are all known: an unknown one is a slip, and the right one is named."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    error_messages = {"type": "must be a table"}
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_keys(self, data: Any, original: Any, **_: Any) -> None:
+        """Refuse keys that mean nothing."""
+        if isinstance(original, Mapping):
+            unknown = [key for key in original if key not in self.fields]
+            if unknown:
+                raise ValidationError(
+                    {
+                        key: [f"is not a setting; {did_you_mean(key, self.fields)}"]
+                        for key in unknown
+                    }
+                )
+
+
+class WorkspaceTable(Table):
+    """`[workspace]`"""
+
+    name = Word()
+    time_zone = TimeZone()
+
+
+class AgentTable(Table):
+    """What every `[agents.…]` may hold."""
+
+    kind = Word()
+    timeout_s = Seconds(above_zero=True)
+    debounce_s = Seconds()
+    debounce_max_s = Seconds()
+    reply_within_s = Seconds(above_zero=True)
+    allow_handover = Flag()
+    allow_customer_request = Flag()
+    handover_message = Text()
+    handover_conditions = Text()
+    idle_timeout_s = Seconds()
+
+    @validates_schema
+    def check_debounce(self, data: dict[str, Any], **_: Any) -> None:
+        """The bound of the wait may not be under the wait itself."""
+        defaults = settings.AgentSettings(name="")
+        shortest = data.get("debounce_s", defaults.debounce_s)
+        longest = data.get("debounce_max_s", defaults.debounce_max_s)
+        if longest < shortest:
+            raise ValidationError("must not be less than debounce_s", "debounce_max_s")
+
+
+class HttpAgentTable(AgentTable):
+    """`kind = "http"`"""
+
+    url = WebAddress(**needed("the address where the agent takes turns"))
+    secret = SigningSecret(**needed("the secret shared with the agent (whsec_…)"))
+
+
+class HandoverTable(Table):
+    """`handover` of a rule"""
+
+    trigger = Choice("automatic", "customer_request")
+    reason = Text()
+    summary = Text()
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> settings.ScriptedHandover:
+        """Make the setting."""
+        return settings.ScriptedHandover(**data)
+
+
+class RuleTable(Table):
+    """One `[[script]]`"""
+
+    pattern = Pattern(**needed("a regular expression; .* matches everything"))
+    reply = OneOrMore(Text())
+    parameters = fields.Dict(keys=fields.String())
+    results = fields.Dict(keys=fields.String())
+    handover = fields.Nested(HandoverTable)
+    finish = Flag()
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> settings.ScriptRule:
+        """Make the setting."""
+        return settings.ScriptRule(**data)
+
+
+class ScriptedAgentTable(AgentTable):
+    """`kind = "scripted"`"""
+
+    script = fields.List(
+        fields.Nested(RuleTable),
+        error_messages={"invalid": "must be tables [[agents.NAME.script]], or the path of a file"},
+    )
+    fallback_reply = Text()
+
+
+class ChannelTable(Table):
+    """What every `[channels.…]` holds."""
+
+    kind = Word()
+    agent = Word(**needed("the name of one of the [agents.…]"))
+
+
+class IntercomTable(ChannelTable):
+    """`kind = "intercom"`"""
+
+    access_token = Secret(**needed("the access token of your Intercom app"))
+    client_secret = OneOrMore(Secret(), **needed("the client secret of your Intercom app"))
+    bot_admin_id = Word(**needed("the id of the teammate as which the AI answers"))
+    region = Choice(*REGIONS)
+    base_url = WebAddress()
+    api_version = Word()
+    hand_over_to = Text()
+    answer_when = OneOrMore(Choice("bot", "unassigned"), only_lists=True)
+    first_mode = Choice("ai", "copilot")
+    ai_teams = OneOrMore(Word(), only_lists=True)
+    on_unassigned = Choice("keep", "ai", "human")
+    takeover_on_reply = Flag()
+    other_bot = Choice("ignore", "human")
+    email_conversations = Choice("human", "ai")
+    drafts = Choice("note", "none")
+    app_id = Text()
+    answer_late_s = Seconds()
+    hand_over_late_s = Seconds()
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_shapes(self, data: dict[str, Any], **_: Any) -> None:
+        """Check what has a shape of its own."""
+        errors = {}
+        target = data.get("hand_over_to", "")
+        if target and not re.fullmatch(r"(team|admin):[A-Za-z0-9_-]+", target):
+            errors["hand_over_to"] = ['must be "team:ID" or "admin:ID", or be left out']
+        elif target and target == f"admin:{data.get('bot_admin_id')}":
+            errors["hand_over_to"] = ["names the bot itself; name a team or another admin"]
+        if not re.fullmatch(r"\d+\.\d+", data.get("api_version", "2.14")):
+            errors["api_version"] = ['must be a version such as "2.14"']
+        if errors:
+            raise ValidationError(cast(Any, errors))
+
+    @post_load
+    def fill_base_url(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The address follows from the region unless it is set."""
+        return {"base_url": REGIONS[data.get("region", "us")], **data}
+
+
+class WebWidgetTable(ChannelTable):
+    """`kind = "webwidget"`"""
+
+    key = Word(**needed("a public name for this deployment"))
+    allowed_origins = OneOrMore(Origin(), **needed("the origins of your pages, in a list"))
+    identity_secret = Secret()
+
+
+class SubscriberTable(Table):
+    """One `[[subscribers]]`"""
+
+    url = WebAddress(**needed("the address where events are posted"))
+    secret = SigningSecret(**needed("the secret that signs events (whsec_…)"))
+    events = OneOrMore(Choice(*settings.EVENT_NAMES), only_lists=True)

@@ -1,0 +1,227 @@
+"""What can be set, with its defaults. Secrets never appear in a `repr`.
+
+`name` and `kind` come from the table's place in the file; every other field is a key of its own.
+Times are in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+# The events that subscribers may ask for (DESIGN.md 5.5).
+EVENT_NAMES = (
+    "session.started",
+    "session.handed_over",
+    "session.assigned",
+    "session.returned",
+    "session.finished",
+    "message.created",
+    "contact.updated",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """`[workspace]`: the organisation that this gateway serves."""
+
+    # Shown to people on the pages.
+    name: str = "Support"
+    # IANA name; every date that a person reads is in it.
+    time_zone: str = "UTC"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone itself."""
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """`[agents.NAME]`: an AI agent and the rules that its answers live under."""
+
+    kind: ClassVar[str]
+
+    # The name in the table's header; channels refer to it.
+    name: str
+    # How long one question to the agent may take.
+    timeout_s: float = 30.0
+    # How long to wait for the end of a customer's burst of messages before asking.
+    debounce_s: float = 1.0
+    # ... and the longest such wait, however long the burst.
+    debounce_max_s: float = 10.0
+    # How long an answer announced with 202 may take to come to the reply address.
+    reply_within_s: float = 120.0
+    # May the agent hand over by its own decision?
+    allow_handover: bool = True
+    # May it hand over because the customer asked for a person?
+    allow_customer_request: bool = True
+    # Said by the gateway after a handover has committed; empty: nothing is said.
+    handover_message: str = ""
+    # When to hand over, in words; sent to the agent with every turn.
+    handover_conditions: str = ""
+    # A session without a word for this long is finished; 0: never.
+    idle_timeout_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAgentSettings(AgentSettings):
+    """`kind = "http"`: an agent behind an address of its own (DESIGN.md 5.4)."""
+
+    kind: ClassVar[str] = "http"
+
+    # Where turns are posted.
+    url: str
+    # `whsec_…` (base64); signs requests both ways, as Standard Webhooks has it.
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedHandover:
+    """What a scripted rule hands over with."""
+
+    # Who decided: `automatic` (the agent) or `customer_request`.
+    trigger: Literal["automatic", "customer_request"] = "automatic"
+    # Why, in a few words; kept and shown.
+    reason: str = ""
+    # What the person taking over should know.
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptRule:
+    """One entry of a script: the first rule whose pattern is found in the message answers."""
+
+    # A regular expression, searched for in the customer's words without regard to case.
+    pattern: str
+    # What is said, a message each.
+    reply: tuple[str, ...] = ()
+    # What is recorded about the session as parameters.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    # ... and as results.
+    results: Mapping[str, Any] = field(default_factory=dict)
+    # Hands the session over after the reply.
+    handover: ScriptedHandover | None = None
+    # Finishes the session after the reply.
+    finish: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedAgentSettings(AgentSettings):
+    """`kind = "scripted"`: answers from a list of patterns; for trying things out without an AI."""
+
+    kind: ClassVar[str] = "scripted"
+
+    # The rules, tried in order; in the file also the path of another TOML file with `[[script]]`.
+    script: tuple[ScriptRule, ...] = ()
+    # Said when no rule matches; empty: nothing is said.
+    fallback_reply: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSettings:
+    """`[channels.NAME]`: a place where customers write."""
+
+    kind: ClassVar[str]
+
+    # The name in the table's header; part of addresses such as `/webhooks/NAME`.
+    name: str
+    # The AI agent that answers here: a name of `[agents.…]`.
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntercomSettings(ChannelSettings):
+    """`kind = "intercom"`: an Intercom workspace."""
+
+    kind: ClassVar[str] = "intercom"
+
+    # The app's access token.
+    access_token: str = field(repr=False)
+    # Checks the signature of notifications; a list while a secret is being replaced.
+    client_secret: tuple[str, ...] = field(repr=False)
+    # The teammate as which the AI answers.
+    bot_admin_id: str
+    # Where the workspace lives.
+    region: Literal["us", "eu", "au"] = "us"
+    # Address of the API; follows from the region unless set (stand-in, tests).
+    base_url: str = "https://api.intercom.io"
+    # Version of the API, sent as `Intercom-Version`.
+    api_version: str = "2.14"
+    # Whom a handover assigns: `team:ID` or `admin:ID`; empty: the conversation is unassigned.
+    hand_over_to: str = ""
+    # A new conversation with which assignee is the AI's to answer.
+    answer_when: tuple[Literal["bot", "unassigned"], ...] = ("bot", "unassigned")
+    # The mode in which the AI begins: it answers, or drafts for a person.
+    first_mode: Literal["ai", "copilot"] = "ai"
+    # Teams whose conversations the AI answers.
+    ai_teams: tuple[str, ...] = ()
+    # What the mode becomes when an assignee is removed later.
+    on_unassigned: Literal["keep", "ai", "human"] = "keep"
+    # Does a teammate who replies without assigning take over?
+    takeover_on_reply: bool = True
+    # What happens when Fin or another bot writes while the AI is in charge.
+    other_bot: Literal["ignore", "human"] = "ignore"
+    # Who answers e-mail conversations (Intercom may not mail a bot's reply).
+    email_conversations: Literal["human", "ai"] = "human"
+    # Where copilot's drafts appear.
+    drafts: Literal["note", "none"] = "note"
+    # Notifications of other apps are kept apart; empty: pinned by the first signed one.
+    app_id: str = ""
+    # A message found late, by reconciling, is answered by the AI when younger than this ...
+    answer_late_s: float = 900.0
+    # ... and handed to a person when younger than this; older ones are history.
+    hand_over_late_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebWidgetSettings(ChannelSettings):
+    """`kind = "webwidget"`: our own chat on a web page."""
+
+    kind: ClassVar[str] = "webwidget"
+
+    # Public; names the deployment in the page.
+    key: str
+    # Origins whose pages may embed the widget.
+    allowed_origins: tuple[str, ...]
+    # Signs known visitors (JWT, HS256); empty: every visitor is anonymous.
+    identity_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberSettings:
+    """`[[subscribers]]`: who is told of events."""
+
+    # Where events are posted.
+    url: str
+    # `whsec_…` (base64); signs them.
+    secret: str = field(repr=False)
+    # Which events.
+    events: tuple[str, ...] = EVENT_NAMES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that is set, read once at start."""
+
+    # `[workspace]`
+    workspace: Workspace = field(default_factory=Workspace)
+    # `[agents.…]` by name
+    agents: Mapping[str, AgentSettings] = field(default_factory=dict)
+    # `[channels.…]` by name
+    channels: Mapping[str, ChannelSettings] = field(default_factory=dict)
+    # `[[subscribers]]`
+    subscribers: tuple[SubscriberSettings, ...] = ()
+    # GATEWAY_DATABASE_URL, in SQLAlchemy's spelling (may hold a password).
+    database_url: str = field(repr=False)
+    # GATEWAY_REDIS_URL; None: `gateway up` runs its own Valkey.
+    redis_url: str | None = field(default=None, repr=False)
+    # GATEWAY_SECRET_KEY; signs cookies and tickets.
+    secret_key: str = field(repr=False)
+    # GATEWAY_PUBLIC_URL: how the world reaches us, without a slash at the end.
+    public_url: str = "http://127.0.0.1:8080"
+    # GATEWAY_DATA_DIR: where the gateway keeps its files.
+    data_dir: Path

@@ -14,9 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 AuthorKind = Literal["customer", "ai", "operator", "bot", "system"]
 AssigneeKind = Literal["ai", "operator", "team", "bot", "nobody"]
-Trigger = Literal[
-    "manual", "automatic", "customer_request", "assignee", "reply", "fault", "rule"
-]
+Trigger = Literal["manual", "automatic", "customer_request", "assignee", "reply", "fault", "rule"]
 
 
 class Position(NamedTuple):
@@ -74,11 +72,20 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """Something that a channel, a person at our doors, or the gateway itself brought about."""
+    """Something that a channel, a person at our doors, or the gateway itself brought about.
+
+    `moment` is when it truly happened (µs) where that is finer than its place in the channel's order.
+    """
 
     conversation: str
     id: str
     at: Position
+    moment: int = 0
+
+    @property
+    def happened_at(self) -> int:
+        """Microseconds since 1970."""
+        return self.moment or self.at.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

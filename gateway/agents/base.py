@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.events import Answer, Later, Turn
+from gateway.policy import AgentTerms
 
 
 class AIAgent(Protocol):
@@ -25,22 +26,7 @@ class AIAgent(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
-    """One configured agent: who answers, and the rules its answers live under.
+class Agent(AgentTerms):
+    """One configured agent: who answers, and the rules its answers live under."""
 
-    Times are in seconds. `patience_s` bounds the attempts at one turn (DESIGN.md 5.4: given up
-    after 20 s or two timeouts, whichever is later).
-    """
-
-    name: str
     asks: AIAgent
-    allow_handover: bool = True
-    allow_customer_request: bool = True
-    handover_message: str = ""
-    handover_conditions: str = ""
-    debounce_s: float = 1.0
-    debounce_max_s: float = 10.0
-    timeout_s: float = 30.0
-    reply_within_s: float = 120.0
-    patience_s: float = 20.0
-    idle_timeout_s: float = 86_400.0

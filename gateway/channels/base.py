@@ -1,30 +1,18 @@
 """What a channel is: a contract in three parts, all of it required.
 
-`receiver` reads what the outside sends, `policy` says how the channel's grey areas are decided, and
-`open_sender` gives workers something that acts in the channel. Abilities are declared, never probed.
+`receiver` reads what the outside sends, the terms say how the channel's grey areas are decided and
+what it can do, and `open_sender` gives workers something that acts in it. Abilities are declared, never probed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from gateway.commands import Command, CommandKind, Done
+from gateway.commands import Command, Done
 from gateway.events import Assignee, Delivery, Event
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A channel's decisions on its grey areas (DESIGN.md 3.1); read by the fold."""
-
-    answer_when_unassigned: bool = True
-    answer_when_assigned: bool = True
-    first_mode: Literal["ai", "copilot"] = "ai"
-    on_unassigned: Literal["keep", "ai", "human"] = "keep"
-    takeover_on_reply: bool = True
-    other_bot: Literal["ignore", "human"] = "ignore"
-    answer_email: bool = False
+from gateway.policy import ChannelTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,25 +95,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class Channel(ChannelTerms):
     """One configured channel.
 
-    `pushes` are the commands it can carry out, `hand_over_to` whom a gateway-side handover assigns,
-    `ai` the assignee that means "the AI holds it". `drafts` tells whether copilot drafts are pushed
-    as notes. `private` channels belong to one installation only, the first that is heard of
-    (or `installation`, where the settings name it); a report of another one is foreign.
-    `open_sender` imports what it needs only when called, since workers alone need it.
+    `private` channels belong to one installation only, the first that is heard of (or `installation`,
+    where the settings name it); a report of another one is foreign. `open_sender` imports what it
+    needs only when called, since workers alone need it.
     """
 
-    name: str
     kind: str
-    agent: str
     receiver: Receiver
-    policy: Policy
-    pushes: frozenset[CommandKind]
     open_sender: Callable[[], Sender]
-    ai: Assignee
-    hand_over_to: Assignee
-    drafts: Literal["note", "none"] = "none"
     private: bool = True
     installation: str | None = None

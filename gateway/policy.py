@@ -1,0 +1,74 @@
+"""What the core must know of a channel and an agent to decide for them: words, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from gateway.commands import CommandKind
+from gateway.events import Assignee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A channel's decisions on its grey areas (DESIGN.md 3.1); read by the fold."""
+
+    answer_when_unassigned: bool = True
+    answer_when_assigned: bool = True
+    first_mode: Literal["ai", "copilot"] = "ai"
+    on_unassigned: Literal["keep", "ai", "human"] = "keep"
+    takeover_on_reply: bool = True
+    other_bot: Literal["ignore", "human"] = "ignore"
+    answer_email: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelTerms:
+    """One configured channel, as the core sees it.
+
+    `pushes` are the commands it can carry out, `ai` the assignee that means "the AI holds it",
+    `hand_over_to` whom a gateway-side handover assigns. `drafts` tells whether copilot drafts are
+    pushed as notes. `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text
+    the way the channel tells it back, by which an echo is recognised.
+    """
+
+    name: str
+    agent: str
+    policy: Policy
+    pushes: frozenset[CommandKind]
+    ai: Assignee
+    hand_over_to: Assignee
+    drafts: Literal["note", "none"] = "none"
+    plain: Callable[[str], str] = str
+    render: Callable[[str], str] = escape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTerms:
+    """The rules that an agent's answers live under. Times are in seconds.
+
+    `patience_s` bounds the attempts at one turn (given up after that or after two timeouts,
+    whichever is later).
+    """
+
+    name: str
+    allow_handover: bool = True
+    allow_customer_request: bool = True
+    handover_message: str = ""
+    handover_conditions: str = ""
+    debounce_s: float = 1.0
+    debounce_max_s: float = 10.0
+    timeout_s: float = 30.0
+    reply_within_s: float = 120.0
+    patience_s: float = 20.0
+    idle_timeout_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A channel and the agent that answers in it."""
+
+    channel: ChannelTerms
+    agent: AgentTerms

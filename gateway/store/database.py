@@ -1,0 +1,179 @@
+"""One database, two kinds: transactions that read, transactions that write, and when to try again.
+
+SQLite allows one writer at a time. A read-then-write in a deferred transaction fails there at once in
+spite of any timeout, so writers begin IMMEDIATE; and since SQLite's own waiting sleeps up to 0.1 s at
+a time, they queue on a lock of ours first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from gateway.clock import Clock, SystemClock, to_micros
+from gateway.errors import Unavailable
+from gateway.store.turnstile import Turnstile
+
+T = TypeVar("T")
+
+PATIENCE_S = 3.0
+"""How long a transaction waits for a lock or a statement before the answer is 503."""
+
+_ATTEMPTS = 3
+_SERIALIZATION, _DEADLOCK = "40001", "40P01"
+
+
+def engine_url(url: str) -> str:
+    """The URL with the drivers we use: psycopg 3 for PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+class Database:
+    """An engine, and the two ways to use it. Nothing is opened before the first transaction."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 10) -> None:
+        self.clock = clock or SystemClock()
+        self.is_sqlite = url.startswith("sqlite")
+        self._turnstile: Turnstile | None = None
+        options: dict[str, Any] = {"json_serializer": _encode_json, "json_deserializer": _decode}
+        if self.is_sqlite:
+            path = make_url(url).database
+            if not path or path == ":memory:":
+                raise ValueError("SQLite needs a file: several processes share the record")
+            self._turnstile = Turnstile(os.path.abspath(path) + ".lock", PATIENCE_S)
+            options["connect_args"] = {"timeout": PATIENCE_S, "check_same_thread": False}
+        else:
+            patience_ms = int(PATIENCE_S * 1000)
+            options["connect_args"] = {
+                "connect_timeout": int(PATIENCE_S),
+                "options": f"-c statement_timeout={patience_ms} -c lock_timeout={patience_ms}",
+            }
+        self.engine: Engine = create_engine(
+            engine_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=PATIENCE_S,
+            **options,
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writing = self.engine.execution_options(gateway_begin="BEGIN IMMEDIATE")
+
+    # -- transactions --------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads. Raises Unavailable when the database is out of reach."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as db:
+            yield db
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run `work(db)` in one transaction, commit, and return its result.
+
+        `work` may run up to three times (deadlock, serialisation failure, a connection that had died
+        in the pool), each time from the start, so it must have no effect outside the database.
+        Raises Unavailable when nothing could be kept.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._write_once(work)
+            except DBAPIError as error:
+                if attempt == _ATTEMPTS or not _worth_another_try(error):
+                    raise _unavailable_or(error) from error
+            except PoolTimeout as error:
+                raise Unavailable("the database is busy: no free connection") from error
+        raise AssertionError("unreachable")
+
+    def _write_once(self, work: Callable[[Session], T]) -> T:
+        if self._turnstile is None:
+            with Session(self._writing, expire_on_commit=False) as db, db.begin():
+                return work(db)
+        with (
+            self._turnstile.passing(),
+            Session(self._writing, expire_on_commit=False) as db,
+            db.begin(),
+        ):
+            return work(db)
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    def now(self, db: Session) -> int:
+        """The database's time in microseconds: what leases of several machines are measured by.
+
+        SQLite runs on our own machine, so there it is the clock's.
+        """
+        if self.is_sqlite:
+            return to_micros(self.clock.now())
+        micros = db.execute(
+            text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        )
+        return int(micros.scalar_one())
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _encode_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_decode = msgspec.json.decode
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling cannot begin IMMEDIATE: we say BEGIN ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # what was answered 200 is on disk
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    options: Mapping[str, Any] = connection.get_execution_options()
+    connection.exec_driver_sql(options.get("gateway_begin", "BEGIN"))
+
+
+def _worth_another_try(error: DBAPIError) -> bool:
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in (
+        _SERIALIZATION,
+        _DEADLOCK,
+    )
+
+
+def _unavailable_or(error: DBAPIError) -> Exception:
+    """Trouble of the database itself is Unavailable; a broken rule stays what it is."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    passing = isinstance(error, OperationalError) or state[:2] in ("08", "53", "57", "40", "55")
+    if not passing:
+        return error
+    return Unavailable(f"the database cannot keep it just now ({type(error.orig).__name__})")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("the database is busy: no free connection") from error
+    except DBAPIError as error:
+        raise _unavailable_or(error) from error

@@ -1,0 +1,165 @@
+"""Searching and paging as Intercom's REST API does it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from intercom_standin.gate import ApiError
+from intercom_standin.records import Contact, Conversation, Json
+
+PER_PAGE_DEFAULT = 20
+PER_PAGE_MAX = 150
+FILTERS_MAX = 15
+LEVELS_MAX = 2
+
+Field = Callable[[str], Any]
+
+
+def conversation_field(conversation: Conversation) -> Field:
+    """Return how a conversation's searchable fields are read."""
+    held = conversation.holding
+
+    def read(name: str) -> Any:
+        values: dict[str, Any] = {
+            "id": conversation.id,
+            "created_at": conversation.created_at,
+            "updated_at": conversation.updated_at,
+            "state": conversation.state,
+            "open": conversation.state == "open",
+            "read": conversation.read,
+            "waiting_since": conversation.waiting_since,
+            "snoozed_until": conversation.snoozed_until,
+            "admin_assignee_id": held.admin_id or 0,
+            "team_assignee_id": held.team_id or 0,
+            "contact_ids": conversation.contact.id,
+            "ai_agent_participated": conversation.ai_agent_participated,
+            "source.id": conversation.source_id,
+            "source.type": conversation.source_type,
+            "source.delivered_as": conversation.delivered_as,
+            "source.subject": conversation.subject,
+            "source.body": conversation.body,
+            "source.author.id": conversation.author.id,
+            "source.author.type": conversation.author.type,
+            "source.author.email": conversation.author.email,
+        }
+        return _known(values, name)
+
+    return read
+
+
+def contact_field(contact: Contact) -> Field:
+    """Return how a contact's searchable fields are read."""
+
+    def read(name: str) -> Any:
+        if name.startswith("custom_attributes."):
+            return contact.custom_attributes.get(name.removeprefix("custom_attributes."))
+        values: dict[str, Any] = {
+            "id": contact.id,
+            "role": contact.role,
+            "name": contact.name,
+            "email": contact.email,
+            "phone": contact.phone,
+            "external_id": contact.external_id,
+            "created_at": int(contact.created_at),
+            "updated_at": int(contact.updated_at),
+        }
+        return _known(values, name)
+
+    return read
+
+
+def matches(query: Json, field: Field, level: int = 0) -> bool:
+    """Say whether an item matches a query. Raises ApiError on a query Intercom refuses."""
+    operator, value = query.get("operator"), query.get("value")
+    if operator in ("AND", "OR"):
+        if level >= LEVELS_MAX or not isinstance(value, list) or len(value) > FILTERS_MAX:
+            # Vendor rule: at most 2 nesting levels and 15 filters in a group.
+            raise ApiError(400, "parameter_invalid", "The query is nested or filtered too much")
+        found = [matches(one, field, level + 1) for one in value]
+        return all(found) if operator == "AND" else any(found)
+    name = query.get("field")
+    if not isinstance(name, str) or not isinstance(operator, str):
+        raise ApiError(400, "parameter_invalid", "A filter needs field, operator and value")
+    return _compare(operator, field(name), value)
+
+
+def page_of(
+    items: Sequence[Any],
+    *,
+    key: Callable[[Any], tuple[Any, ...]],
+    per_page: Any,
+    starting_after: Any,
+    descending: bool = True,
+) -> tuple[list[Any], Json]:
+    """Return one page of sorted items and `pages`; the cursor names the last item's place."""
+    size = _per_page(per_page)
+    ordered = sorted(items, key=key, reverse=descending)
+    rest = ordered
+    if starting_after:
+        last = _opened(str(starting_after))
+        rest = [one for one in ordered if (key(one) < last if descending else key(one) > last)]
+    page = rest[:size]
+    pages: Json = {
+        "type": "pages",
+        "page": (len(ordered) - len(rest)) // size + 1,
+        "per_page": size,
+        "total_pages": max(1, -(-len(ordered) // size)),
+    }
+    if len(rest) > size:
+        cursor = base64.b64encode(json.dumps(key(page[-1])).encode()).decode()
+        pages["next"] = {"per_page": size, "starting_after": cursor}
+    return page, pages
+
+
+def _opened(cursor: str) -> tuple[Any, ...]:
+    try:
+        return tuple(json.loads(base64.b64decode(cursor, validate=True)))
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise ApiError(400, "parameter_invalid", "starting_after is not a cursor") from error
+
+
+def _per_page(given: Any) -> int:
+    if given in (None, ""):
+        return PER_PAGE_DEFAULT
+    if not re.fullmatch(r"\d+", str(given)) or not 1 <= int(given) <= PER_PAGE_MAX:
+        raise ApiError(400, "parameter_invalid", f"per_page is 1 to {PER_PAGE_MAX}")
+    return int(given)
+
+
+def _known(values: dict[str, Any], name: str) -> Any:
+    if name not in values:
+        raise ApiError(400, "parameter_invalid", f"{name} is not a searchable field")
+    return values[name]
+
+
+def _compare(operator: str, have: Any, want: Any) -> bool:
+    if operator in ("IN", "NIN"):
+        if not isinstance(want, list):
+            raise ApiError(400, "parameter_invalid", f"{operator} needs a list")
+        return any(_same(have, one) for one in want) == (operator == "IN")
+    if operator in ("=", "!="):
+        return _same(have, want) == (operator == "=")
+    if operator in (">", "<"):
+        if have is None or not re.fullmatch(r"-?\d+", str(want)):
+            return False
+        # Vendor rule: `>` is documented as greater or equal.
+        return int(have) >= int(want) if operator == ">" else int(have) <= int(want)
+    text, part = str(have or "").lower(), str(want).lower()
+    if operator in ("~", "!~"):
+        return (part in text) == (operator == "~")
+    if operator in ("^", "$"):
+        return text.startswith(part) if operator == "^" else text.endswith(part)
+    raise ApiError(400, "parameter_invalid", f"{operator} is not an operator")
+
+
+def _same(have: Any, want: Any) -> bool:
+    if isinstance(have, bool) or isinstance(want, bool):
+        return str(have).lower() == str(want).lower()
+    if have in (None, 0, "") and want in (None, 0, "0", ""):
+        return True
+    return str(have) == str(want)

@@ -1,0 +1,148 @@
+"""The stand-in as one object: a workspace, its REST server and its notifier."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+
+from flask import Flask, Response, jsonify
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from intercom_standin.cast import BOT_ADMIN_ID, default_admins, default_teams
+from intercom_standin.control import control_doors
+from intercom_standin.faults import Faults
+from intercom_standin.gate import DEFAULT_LIMIT, Call, Gate
+from intercom_standin.inbox import inbox_pages
+from intercom_standin.notifier import Notifier
+from intercom_standin.records import Admin, Team
+from intercom_standin.rest_conversations import conversation_doors
+from intercom_standin.rest_people import people_doors
+from intercom_standin.versions import number_of
+from intercom_standin.world import World
+
+
+class StandIn:
+    """Intercom for one workspace. Use it as a context manager, or start() and stop() it."""
+
+    def __init__(
+        self,
+        notify_url: str | None = None,
+        *,
+        client_secret: str = "standin-client-secret",
+        token: str = "standin-token",
+        app_id: str = "abc123std",
+        version: str = "2.14",
+        bot_admin_id: int = BOT_ADMIN_ID,
+        admins: Iterable[Admin] | None = None,
+        teams: Iterable[Team] | None = None,
+        clock: Callable[[], float] = time.time,
+        retry_after_s: float = 60.0,
+        timeout_s: float = 5.0,
+        mode: str = "auto",
+        topics: Iterable[str] | None = None,
+        rate_limit: int = DEFAULT_LIMIT,
+        seed: int = 0,
+    ) -> None:
+        number_of(version)
+        self.token = token
+        self.client_secret = client_secret
+        self.app_id = app_id
+        self.faults = Faults(seed)
+        self.world = World(
+            admins=list(admins) if admins is not None else default_admins(bot_admin_id),
+            teams=list(teams) if teams is not None else default_teams(),
+            app_id=app_id,
+            version=version,
+            clock=clock,
+        )
+        self.notifier = Notifier(
+            url=notify_url,
+            client_secret=client_secret,
+            app_id=app_id,
+            version=lambda: self.world.version,
+            faults=self.faults,
+            mode=mode,
+            retry_after_s=retry_after_s,
+            timeout_s=timeout_s,
+            topics=topics,
+            clock=clock,
+        )
+        self.world.listener = self.notifier.publish
+        self.gate = Gate(
+            token=token,
+            version=lambda: self.world.version,
+            faults=self.faults,
+            notifier=self.notifier,
+            clock=clock,
+            limit=rate_limit,
+        )
+        self.app = create_app(self)
+        self._server: BaseWSGIServer | None = None
+
+    @property
+    def requests(self) -> list[Call]:
+        """The REST calls made so far, oldest first."""
+        return self.gate.calls
+
+    @property
+    def base_url(self) -> str:
+        """The address of the REST API. Raises RuntimeError before start()."""
+        if self._server is None:
+            raise RuntimeError("the stand-in is not started")
+        return f"http://{self._server.host}:{self._server.port}"
+
+    def start(self, host: str = "127.0.0.1", port: int = 0) -> StandIn:
+        """Serve on a thread of its own; port 0 takes a free one."""
+        self._server = make_server(
+            host, port, self.app, threaded=True, request_handler=_QuietHandler
+        )
+        threading.Thread(
+            target=self._server.serve_forever, name="standin-server", daemon=True
+        ).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and delivering."""
+        self.gate.stop()
+        self.notifier.stop()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def __enter__(self) -> StandIn:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def create_app(standin: StandIn) -> Flask:
+    """Return the application: REST doors, control doors and the inbox page."""
+    app = Flask("intercom_standin")
+    app.config["MAX_CONTENT_LENGTH"] = 10 * 1024 * 1024
+    # Flask's default redirects and HTML errors are not Intercom's.
+    app.url_map.strict_slashes = False
+    app.register_blueprint(conversation_doors(standin.world, standin.gate, standin.faults))
+    app.register_blueprint(people_doors(standin.world, standin.gate, standin.faults))
+    app.register_blueprint(control_doors(standin), url_prefix="/_standin")
+    app.register_blueprint(inbox_pages())
+
+    def not_found(error: Exception) -> tuple[Response, int]:
+        errors = [{"code": "not_found", "message": "The requested resource was not found"}]
+        return jsonify({"type": "error.list", "request_id": None, "errors": errors}), 404
+
+    app.register_error_handler(404, not_found)
+    return app
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing: `StandIn.requests` is the log."""

@@ -1,0 +1,249 @@
+"""The port to Intercom's REST API: what we ask of it, over python-intercom.
+
+This is the only file that imports the SDK (half a second, 45 MB). It spells the requests; how long
+they take, what comes back and what that means is ours: the SDK's timeouts are per read, its retries
+would repeat a message, its models are not validated, and its errors differ from call to call.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import httpx
+from intercom import (
+    AdminReplyConversationRequest,
+    Intercom,
+    SingleFilterSearchRequest,
+    StartingAfterPaging,
+)
+from intercom.conversations import (
+    ConversationsManageRequestBody_Assignment,
+    ConversationsManageRequestBody_Close,
+)
+from intercom.environment import IntercomEnvironment
+
+from gateway.channels.intercom.client.answers import Json, object_of, trouble_of
+from gateway.channels.intercom.client.rate import RateWindow, sent_at
+from gateway.channels.intercom.client.transport import DeadlineTransport
+from gateway.errors import Again, ConfigError, GatewayError, Never, NotFound
+
+Region = Literal["us", "eu", "au"]
+
+API_VERSION = "2.14"  # what the SDK is generated from
+DEADLINE_S = 10.0  # DESIGN.md section 3: the total of one HTTP call
+
+_ADDRESSES: dict[Region, str] = {
+    "us": IntercomEnvironment.US_PRODUCTION.value,
+    "eu": IntercomEnvironment.EU_PRODUCTION.value,
+    "au": IntercomEnvironment.AU_PRODUCTION.value,
+}
+# The SDK puts ids into the path as they are, and "last" means whichever conversation is newest.
+_ID = re.compile(r"(?!last\Z)[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+class IntercomPort:
+    """One workspace's REST API. Safe to share between threads.
+
+    Every call ends within `deadline` seconds; what it raises is told in answers.py. Answers are
+    Intercom's own JSON objects. Nothing is ever tried twice in here.
+    """
+
+    def __init__(
+        self,
+        *,
+        access_token: str,
+        api_version: str = API_VERSION,
+        region: Region = "us",
+        base_url: str | None = None,
+        connections: int = 32,
+    ) -> None:
+        """Prepare; nothing is sent. Raises ConfigError."""
+        self.api_version = api_version
+        address = httpx.URL(base_url or _ADDRESSES[region])
+        spelled = str(address).rstrip("/")
+        # None: somewhere else, such as the stand-in.
+        self.region = next((name for name, one in _ADDRESSES.items() if one == spelled), None)
+        problems = []
+        if not re.fullmatch(r"[!-~]+", access_token, re.ASCII):
+            problems.append("access_token: needs a token, without spaces or line ends")
+        if address.scheme not in ("http", "https") or not address.host:
+            problems.append("base_url: needs an address that begins with https://")
+        if problems:
+            raise ConfigError(problems)
+        self._token = access_token
+        self._window = RateWindow()
+        self._skew_s: float | None = None
+        self._transport = DeadlineTransport(address, connections=connections)
+        self._http = httpx.Client(transport=self._transport, timeout=None)
+        sdk = Intercom(
+            token=access_token,
+            base_url=spelled,
+            # The SDK sends no version of its own, and then the app's setting decides.
+            headers={
+                "Intercom-Version": api_version,
+                "User-Agent": "channel-gateway (python-intercom)",
+            },
+            httpx_client=self._http,
+        )
+        # Its parts load lazily; here rather than in the first call of several threads at once.
+        self._conversations = sdk.conversations
+        self._contacts = sdk.contacts
+        self._admins = sdk.admins
+        self._teams = sdk.teams
+
+    def reply(
+        self, conversation: str, *, admin: str, html: str, deadline: float = DEADLINE_S
+    ) -> Json:
+        """Say `html` to the customer as `admin`; return the conversation with its new part."""
+        request = AdminReplyConversationRequest(message_type="comment", admin_id=admin, body=html)
+        return self._write(
+            "a reply",
+            conversation,
+            deadline,
+            lambda: self._conversations.reply(conversation, request=request),
+        )
+
+    def note(
+        self, conversation: str, *, admin: str, html: str, deadline: float = DEADLINE_S
+    ) -> Json:
+        """Leave `html` for the people inside; return the conversation with its new part."""
+        request = AdminReplyConversationRequest(message_type="note", admin_id=admin, body=html)
+        return self._write(
+            "a note",
+            conversation,
+            deadline,
+            lambda: self._conversations.reply(conversation, request=request),
+        )
+
+    def assign(
+        self,
+        conversation: str,
+        *,
+        admin: str,
+        kind: Literal["admin", "team"],
+        assignee: str,
+        deadline: float = DEADLINE_S,
+    ) -> Json:
+        """Assign to an admin or team ("0": to nobody) as `admin`; return the conversation.
+
+        Never with a `body`: versions disagree on whether the customer would see it.
+        """
+        request = ConversationsManageRequestBody_Assignment(
+            type=kind, admin_id=admin, assignee_id=assignee
+        )
+        return self._write(
+            "an assignment",
+            conversation,
+            deadline,
+            lambda: self._conversations.manage(conversation, request=request),
+        )
+
+    def close(self, conversation: str, *, admin: str, deadline: float = DEADLINE_S) -> Json:
+        """Close as `admin`; return the conversation."""
+        request = ConversationsManageRequestBody_Close(admin_id=admin)
+        return self._write(
+            "a close",
+            conversation,
+            deadline,
+            lambda: self._conversations.manage(conversation, request=request),
+        )
+
+    def conversation(self, conversation: str, *, deadline: float = DEADLINE_S) -> Json:
+        """Read one conversation with its newest 500 parts, bodies as HTML; raise NotFound."""
+        if not _ID.fullmatch(conversation):
+            raise NotFound(f"{conversation[:80]!r} is no id of Intercom's")
+        found = self._read(
+            "a conversation", deadline, lambda: self._conversations.find(conversation)
+        )
+        if str(found.get("id")) != conversation:
+            raise Again("Intercom answered a conversation's read with something else")
+        return found
+
+    def search_conversations(
+        self,
+        *,
+        updated_since: int,
+        per_page: int = 150,
+        starting_after: str | None = None,
+        deadline: float = DEADLINE_S,
+    ) -> Json:
+        """One page of the conversations changed since (Unix seconds), newest first, without parts.
+
+        `pages.next.starting_after` of the answer asks for the next one.
+        """
+        query = SingleFilterSearchRequest(field="updated_at", operator=">", value=updated_since)
+        paging = StartingAfterPaging(per_page=per_page, starting_after=starting_after)
+        return self._read(
+            "a search",
+            deadline,
+            lambda: self._conversations.search(query=query, pagination=paging),
+        )
+
+    def contact(self, contact: str, *, deadline: float = DEADLINE_S) -> Json:
+        """Read one contact; raise NotFound, also for one that was merged into another."""
+        if not _ID.fullmatch(contact):
+            raise NotFound(f"{contact[:80]!r} is no id of Intercom's")
+        return self._read("a contact", deadline, lambda: self._contacts.find(contact))
+
+    def me(self, *, deadline: float = DEADLINE_S) -> Json:
+        """The admin who owns the token, and the workspace in `app`."""
+        return self._read("/me", deadline, self._admins.identify)
+
+    def admins(self, *, deadline: float = DEADLINE_S) -> list[Json]:
+        """Every teammate."""
+        return _objects(self._read("/admins", deadline, self._admins.list), "admins")
+
+    def teams(self, *, deadline: float = DEADLINE_S) -> list[Json]:
+        """Every team."""
+        return _objects(self._read("/teams", deadline, self._teams.list), "teams")
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """How far our clock is ahead of Intercom's, by its last answer; None before the first."""
+        return self._skew_s
+
+    def shut(self) -> None:
+        """Close the connections that are kept open."""
+        self._http.close()
+
+    def _write(
+        self, what: str, conversation: str, deadline: float, ask: Callable[[], object]
+    ) -> Json:
+        if not _ID.fullmatch(conversation):
+            raise Never(f"{conversation[:80]!r} is no id of Intercom's")
+        return self._ask(what, deadline, ask, write=True)
+
+    def _read(self, what: str, deadline: float, ask: Callable[[], object]) -> Json:
+        return self._ask(what, deadline, ask, write=False)
+
+    def _ask(self, what: str, deadline: float, ask: Callable[[], object], *, write: bool) -> Json:
+        self._window.admit()
+        trouble: GatewayError | None = None
+        with self._transport.exchange(deadline) as exchange:
+            try:
+                ask()
+            except Exception as error:  # the SDK's and httpcore's; `exchange` knows what happened
+                if exchange.answer is None:
+                    trouble = trouble_of(error, exchange, write=write, what=what)
+        # Outside of the `except`, so that the SDK's error, which quotes what was answered, is not
+        # carried along into logs.
+        if trouble is not None:
+            raise trouble
+        assert exchange.answer is not None
+        answer = exchange.answer
+        self._window.hear(answer.headers, refused=answer.status == 429)
+        told = sent_at(answer.headers)
+        if told is not None:
+            self._skew_s = time.time() - told
+        return object_of(answer, write=write, what=what)
+
+
+def _objects(answer: Json, name: str) -> list[Json]:
+    items = answer.get(name)
+    if not isinstance(items, list):
+        raise Again(f"Intercom's list of {name} is unreadable")
+    # Intercom's spec allows null in these lists.
+    return [item for item in items if isinstance(item, dict)]

@@ -1,0 +1,90 @@
+"""Intercom: the channel whose Assignee is the switch between the AI and people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from gateway.channels.base import Channel, Envelope, Sender
+from gateway.channels.intercom import notification, signature
+from gateway.channels.intercom.markup import plain_of_markdown
+from gateway.channels.intercom.people import Seats
+from gateway.channels.intercom.translate import notification_to_delivery
+from gateway.config import IntercomSettings
+from gateway.errors import ConfigError
+from gateway.events import NOBODY, Assignee, Delivery
+from gateway.policy import Policy
+
+__all__ = ["IntercomReceiver", "open_channel"]
+
+
+class IntercomReceiver:
+    """The reading side: pure, used in the request path."""
+
+    def __init__(
+        self, *, secrets: Sequence[str], bot_admin_id: str, ai_teams: Collection[str] = ()
+    ) -> None:
+        self._secrets = tuple(secrets)
+        self._seats = Seats(bot_admin_id, frozenset(ai_teams))
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check a notification's signature; raise NotAuthentic."""
+        signature.verify_notification(headers, body, self._secrets)
+
+    def read_envelope(self, body: bytes) -> Envelope:
+        """Read who sent what; raise Unreadable."""
+        return notification.read_envelope(body)
+
+    def translate(self, envelope: Envelope) -> Delivery:
+        """Turn the content into events; raise Unreadable."""
+        return notification_to_delivery(envelope, self._seats)
+
+
+def open_channel(name: str, settings: IntercomSettings) -> Channel:
+    """Return the channel that `[channels.<name>]` describes. Opens nothing; raise ConfigError."""
+
+    def open_sender() -> Sender:
+        # python-intercom takes half a second and 45 MB to import: workers only.
+        from gateway.channels.intercom.sender import open_sender as open_intercom_sender
+
+        return open_intercom_sender(settings)
+
+    return Channel(
+        name=name,
+        kind="intercom",
+        agent=settings.agent,
+        receiver=IntercomReceiver(
+            secrets=settings.client_secret,
+            bot_admin_id=settings.bot_admin_id,
+            ai_teams=settings.ai_teams,
+        ),
+        policy=Policy(
+            answer_when_unassigned="unassigned" in settings.answer_when,
+            answer_when_assigned="bot" in settings.answer_when,
+            first_mode=settings.first_mode,
+            on_unassigned=settings.on_unassigned,
+            takeover_on_reply=settings.takeover_on_reply,
+            other_bot=settings.other_bot,
+            answer_email=settings.email_conversations == "ai",
+        ),
+        pushes=frozenset({"send_message", "add_note", "assign", "close"}),
+        open_sender=open_sender,
+        ai=Assignee(kind="ai", id=settings.bot_admin_id),
+        hand_over_to=_target(name, settings.hand_over_to),
+        drafts=settings.drafts,
+        # An access token is a private app's: one app, one workspace.
+        private=True,
+        installation=settings.app_id or None,
+        plain=plain_of_markdown,
+    )
+
+
+def _target(name: str, target: str) -> Assignee:
+    """Read `team:ID` or `admin:ID`; nothing means that a handover unassigns."""
+    if not target:
+        return NOBODY
+    kind, _, id = target.partition(":")
+    if kind == "team" and id:
+        return Assignee(kind="team", id=id)
+    if kind == "admin" and id:
+        return Assignee(kind="operator", id=id)
+    raise ConfigError([f'channels.{name}.hand_over_to must be "team:ID" or "admin:ID"'])

@@ -25,18 +25,27 @@ def leashed(argv: Sequence[str], *, death_signal: signal.Signals = signal.SIGKIL
     return [*interpreter, str(os.getpid()), str(int(death_signal)), *argv]
 
 
+def hold(parent: int, death_signal: int = signal.SIGKILL) -> None:
+    """Have the kernel send `death_signal` to this process when `parent` has died.
+
+    Raises OSError if the kernel refuses, SystemExit if the parent is gone already.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    # The parent may have died before the request: then no signal will ever come.
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
 def become(parent: int, death_signal: int, argv: Sequence[str]) -> None:
     """Replace this process by `argv`, tied to `parent`; return never.
 
     Raises OSError if the command cannot be executed.
     """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-        # The parent may have died before the request: then no signal will ever come.
-        if os.getppid() != parent:
-            os._exit(1)
+    hold(parent, death_signal)
     # Python ignores these two in itself, and what is ignored stays ignored across exec.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

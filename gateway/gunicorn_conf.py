@@ -1,0 +1,43 @@
+"""How gunicorn serves us; read by gunicorn itself (`--config python:gateway.gunicorn_conf`).
+
+It must import nothing that opens sockets or threads: gevent patches the standard library only
+after the fork, in each worker, and psycopg looks once, at its import, whether that has been done.
+The application is loaded in the workers for the same reason (no preloading).
+"""
+
+import os
+import signal
+from typing import Any
+
+from gateway.leash import hold
+
+wsgi_app = "gateway.app:create_from_environment()"
+proc_name = "channel-gateway"
+
+worker_class = "gevent"
+# Each open event stream is a connection.
+worker_connections = 10_000
+# A worker whose event loop has stood still for this long is replaced.
+timeout = 60
+# The supervisor gives us 8 s; open event streams end with this.
+graceful_timeout = 5
+# Longer than a load balancer keeps an idle connection (60 s): it must be the one to close.
+keepalive = 65
+
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# The application logs what matters; a line per request would hide it.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# Its default is one socket per home folder, shared by every gunicorn that this user runs.
+control_socket_disable = True
+# Heartbeats in memory: on a slow disk their writes would stop the event loop.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tie a worker to gunicorn's master, so that a killed master leaves none behind."""
+    hold(server.pid, signal.SIGKILL)

@@ -1,0 +1,79 @@
+"""`gateway up`: web, workers, scheduler and the embedded Valkey as one foreground tree."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from gateway.config import Settings
+from gateway.embedded import embedded_valkey
+from gateway.instance import only_instance
+from gateway.store import migrate
+from gateway.supervisor import Child, Supervisor
+from gateway.webserver import listen, web_argv, web_processes
+
+# The roles run as `python -m gateway …`: found wherever the package is, on PATH or not.
+GATEWAY = (sys.executable, "-m", "gateway")
+
+
+def up(
+    settings: Settings, environ: Mapping[str, str], *, host: str, port: int, workers: int = 1
+) -> int:
+    """Run until a signal asks for the end; return the exit status.
+
+    `environ` is what the settings were read from; the children read theirs from it, too.
+    Raises ConfigError if the folder or the address is taken.
+    """
+    with ExitStack() as stack:
+        instance = stack.enter_context(only_instance(settings.data_dir))
+        listener = stack.enter_context(listen(host, port))
+        child_environ = environment_of_children(settings, environ, host, listener.getsockname()[1])
+        stages: list[list[Child]] = []
+        if settings.redis_url is None:
+            valkey = stack.enter_context(embedded_valkey(settings.data_dir))
+            child_environ["GATEWAY_REDIS_URL"] = valkey.url
+            stages.append([valkey.child()])
+        instance.tell(child_environ["GATEWAY_REDIS_URL"])
+        if settings.database_url.startswith("sqlite"):
+            migrate(settings.database_url)
+        processes = web_processes(settings.database_url, environ)
+        web = Child(
+            name="web",
+            argv=web_argv(listener, processes=processes),
+            env=child_environ,
+            pass_fds=(listener.fileno(),),
+        )
+        stages.append([web, *worker_children(child_environ, workers)])
+        return Supervisor(stages).run()
+
+
+def environment_of_children(
+    settings: Settings, environ: Mapping[str, str], host: str, port: int
+) -> dict[str, str]:
+    """Return the environment in which the children read the same settings as we did."""
+    child_environ = dict(environ)
+    child_environ["GATEWAY_DATA_DIR"] = str(settings.data_dir)
+    if settings.redis_url is not None:
+        child_environ["GATEWAY_REDIS_URL"] = settings.redis_url
+    if not environ.get("GATEWAY_PUBLIC_URL"):
+        # The default names the default port; the one we listen on is the true one.
+        reachable = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+        name = f"[{reachable}]" if ":" in reachable else reachable
+        child_environ["GATEWAY_PUBLIC_URL"] = f"http://{name}:{port}"
+    return child_environ
+
+
+def worker_children(environ: Mapping[str, str], workers: int) -> list[Child]:
+    """Return the workers, `workers` of them where customers wait, and the scheduler."""
+    roles = [("turns", workers), ("deliver", workers), ("sync", 1)]
+    children = [
+        Child(
+            name=f"worker {kind}" if count == 1 else f"worker {kind} {number}",
+            argv=[*GATEWAY, "worker", "--only", kind],
+            env=environ,
+        )
+        for kind, count in roles
+        for number in range(1, count + 1)
+    ]
+    return [*children, Child(name="scheduler", argv=[*GATEWAY, "scheduler"], env=environ)]

@@ -42,7 +42,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify, request
 
 from intercom_standin import shapes
-from intercom_standin.control_views import call_view, delivery_view, notification_view, state_view
+from intercom_standin.control_views import (
+    call_view,
+    delivery_view,
+    notification_view,
+    notifier_summary,
+    state_view,
+)
 from intercom_standin.ledger import NotAllowed, NotThere
 from intercom_standin.records import Json, Outcome
 
@@ -81,8 +87,10 @@ def control_doors(standin: StandIn) -> Blueprint:
         since = request.args.get("since")
         with world.lock:
             if since is not None and since == str(world.revision):
-                return jsonify({"unchanged": True, "revision": world.revision})
-            return jsonify(state_view(world))
+                shown = {"unchanged": True, "revision": world.revision}
+            else:
+                shown = state_view(world)
+        return jsonify(shown | {"notifier": notifier_summary(notifier)})
 
     @doors.get("/conversations/<conversation_id>")
     def conversation(conversation_id: str) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from intercom_standin.bodies import text_of_html
 from intercom_standin.gate import Call
-from intercom_standin.notifier import Delivery
+from intercom_standin.notifier import Delivery, Notifier
 from intercom_standin.records import Assignee, Conversation, Holding, Json, Notification, Part
 from intercom_standin.world import World
 
@@ -158,4 +158,16 @@ def call_view(call: Call) -> Json:
         "changed": call.changed,
         "seconds": round(call.seconds, 4),
         "at": call.at,
+    }
+
+
+def notifier_summary(notifier: Notifier) -> Json:
+    """Return what the inbox page shows of the wire to the gateway."""
+    log = list(notifier.log)
+    delivered = sum(one.ok for one in log)
+    return {
+        "url": notifier.url,
+        "disabled": notifier.disabled,
+        "delivered": delivered,
+        "failed": len(log) - delivered,
     }

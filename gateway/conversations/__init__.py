@@ -1,0 +1,1 @@
+"""Conversations and their sessions: decided by the fold, kept in one transaction."""

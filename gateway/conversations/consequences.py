@@ -1,0 +1,116 @@
+"""What follows when a session changes hands: what is cancelled, what is owed, who is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from gateway.commands import Assign
+from gateway.conversations import pushes, turns
+from gateway.conversations.runs import SessionRef
+from gateway.conversations.thread import Held
+from gateway.events import Assignee
+from gateway.handover import Run
+from gateway.policy import Terms
+
+HOUR_US = 3_600_000_000
+MINUTE_US = 60_000_000
+
+# A customer's word older than this starts no turn, by how we came to know of it. Intercom may delay
+# a notification by two hours; what we find by reading ourselves must be younger.
+_FRESH_US = {"delivery": 2 * HOUR_US, "read": 15 * MINUTE_US, "receipt": 15 * MINUTE_US}
+
+
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """One session before and after. `moved`: folding again gave it other cuts or another state."""
+
+    ref: SessionRef
+    before: Run | None
+    after: Run
+    customer_spoke: bool
+    latest: bool
+    moved: bool = False
+
+
+def follow(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    change: Change,
+    *,
+    now: int,
+    source: str,
+    owed: set[str],
+) -> None:
+    """Raise the epoch where the mode changed, and do what that asks for."""
+    ref, run = change.ref, change.after
+    changed = not ref.new and ref.state != run.state
+    if changed or change.moved:
+        ref.epoch += 1
+        _stop_ai(db, ref, run, now)
+    entered = ref.new or changed or change.moved
+    if run.state == "human" and source != "history":
+        _agree_with_channel(db, terms, held, change, now, owed)
+    elif run.state in ("ai", "copilot") and change.latest and source != "history":
+        returned = changed and run.state == "ai" and ref.state in ("human", "copilot")
+        ask = change.customer_spoke and _fresh(run, source, now)
+        ask = ask or (
+            entered and run.customer_spoke_last and (returned or _fresh(run, source, now))
+        )
+        if ask:
+            cause = "draft" if run.state == "copilot" else "returned" if returned else "message"
+            turns.owe(db, held, ref, cause, terms.agent, now)
+            owed.add("turns")
+    ref.state = run.state
+
+
+def _stop_ai(db: Session, ref: SessionRef, run: Run, now: int) -> None:
+    why = _why(run)
+    turns.discard_open(db, ref, why, now)
+    roles = set(pushes.FROM_AI)
+    if run.state == "finished":
+        roles |= {"assignment", "notice"}
+    elif run.state == "ai":
+        roles |= {"assignment", "notice", "note"}
+    pushes.cancel(db, why=why, now=now, session_id=ref.id, roles=roles)
+    if run.state == "human":
+        pushes.mark_overlapped(db, ref.id)
+
+
+def _agree_with_channel(
+    db: Session, terms: Terms, held: Held, change: Change, now: int, owed: set[str]
+) -> None:
+    """A person took over by replying: let the channel show that they hold the conversation."""
+    handover, fence = change.after.last_handover, held.thread.fence
+    if handover is None or handover.trigger != "reply" or fence is None or not change.latest:
+        return
+    if change.before is not None and change.before.last_handover == handover:
+        return
+    holder = change.after.responsible
+    if holder.kind != "operator" or holder.id is None:
+        return
+    command = Assign(conversation=held.external_id, to=Assignee(kind="operator", id=holder.id))
+    if pushes.owe(
+        db, held, terms.channel,
+        session_id=change.ref.id, epoch=change.ref.epoch, cause=fence,
+        role="assignment", command=command, now=now,
+    ):  # fmt: skip
+        owed.add("deliver")
+
+
+def _fresh(run: Run, source: str, now: int) -> bool:
+    limit = _FRESH_US.get(source)
+    return limit is None or now - run.last_public_at.at <= limit
+
+
+def _why(run: Run) -> str:
+    if run.state == "finished":
+        return "the session is finished"
+    handover = run.last_handover
+    if run.state == "human" and handover is not None:
+        return f"the session was handed to people ({handover.trigger})"
+    if run.state == "human":
+        return "the session is with people"
+    return "the session changed hands meanwhile"

@@ -1,0 +1,233 @@
+"""What people read: messages, notes and markers, each in the session it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from gateway.conversations.thread import Held
+from gateway.events import Actor, Fact, MessageReceived, NoteAdded, Position
+from gateway.handover import Marker
+from gateway.store import new_id
+from gateway.store.models import ChatSession, Message
+from gateway.store.sql import insert_into
+
+_MARKER = "marker:"
+_POSITION = (Message.at, Message.number, Message.step)
+
+
+def write_words(
+    db: Session,
+    held: Held,
+    facts: Sequence[tuple[MessageReceived | NoteAdded, str | None]],
+    now: int,
+) -> None:
+    """Write messages and notes, each with the session it belongs to (None: before the first)."""
+    rows = [
+        {
+            "id": new_id("msg"),
+            "conversation_id": held.id,
+            "session_id": session_id,
+            "external_id": fact.id,
+            "kind": "message" if isinstance(fact, MessageReceived) else "note",
+            **_author(fact.author),
+            "text": fact.text,
+            "html": fact.html,
+            "attachments": [asdict(attachment) for attachment in fact.attachments],
+            "state": "received" if fact.author.kind == "customer" else "sent",
+            **_at(fact.at),
+            "created_at": now,
+        }
+        for fact, session_id in facts
+    ]
+    if rows:
+        db.execute(insert_into(db, Message).values(rows).on_conflict_do_nothing())
+
+
+def write_markers(
+    db: Session, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
+) -> None:
+    """Write the lines between messages; the same marker again changes nothing."""
+    rows = [
+        {
+            "id": new_id("msg"),
+            "conversation_id": held.id,
+            "session_id": session_id,
+            "external_id": _MARKER + marker.id,
+            "kind": "marker",
+            **_author(Actor(kind="system")),
+            "data": {
+                "kind": marker.kind,
+                "by": asdict(marker.by),
+                "whom": marker.whom,
+                "moment": marker.moment,
+            },
+            "state": "received",
+            **_at(marker.at),
+            "created_at": now,
+        }
+        for marker, session_id in markers
+    ]
+    if rows:
+        db.execute(insert_into(db, Message).values(rows).on_conflict_do_nothing())
+
+
+def write_own(
+    db: Session,
+    held: Held,
+    *,
+    session_id: str,
+    kind: str,
+    author: Actor,
+    text: str,
+    html: str,
+    state: str,
+    now: int,
+    index: int = 0,
+    why: str | None = None,
+) -> str:
+    """Write words of ours that the channel has not told us back yet; return the message's id."""
+    message_id = new_id("msg")
+    # They stand after all that is known until the channel says where they really stand.
+    at = max(now, held.thread.newest[0].at + 1)
+    db.execute(
+        insert_into(db, Message).values(
+            id=message_id,
+            conversation_id=held.id,
+            session_id=session_id,
+            kind=kind,
+            **_author(author),
+            text=text,
+            html=html,
+            attachments=[],
+            state=state,
+            why=why,
+            at=at,
+            number=index,
+            step=0,
+            created_at=now,
+        )
+    )
+    return message_id
+
+
+def place_own(db: Session, held: Held, message_id: str, external_id: str, at: Position) -> None:
+    """Give words of ours the id and place that the channel gave them.
+
+    If their echo was taken for somebody else's words before, that line goes.
+    """
+    db.execute(
+        delete(Message).where(
+            Message.conversation_id == held.id,
+            Message.external_id == external_id,
+            Message.id != message_id,
+        )
+    )
+    db.execute(
+        update(Message)
+        .where(Message.id == message_id)
+        .values(external_id=external_id, state="sent", why=None, **_at(at))
+    )
+
+
+def set_state(db: Session, message_ids: Sequence[str], state: str, why: str | None = None) -> None:
+    """Move owed words of ours to another state, with the reason."""
+    if message_ids:
+        db.execute(update(Message).where(Message.id.in_(message_ids)).values(state=state, why=why))
+
+
+def redact(db: Session, held: Held, external_id: str) -> None:
+    """Forget a message's words; that there was one stays."""
+    db.execute(
+        update(Message)
+        .where(Message.conversation_id == held.id, Message.external_id == external_id)
+        .values(text="", html="", attachments=[], redacted=True)
+    )
+
+
+def replace_markers(
+    db: Session, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
+) -> None:
+    """After a conversation was folded again: exactly these markers, no others."""
+    keep = {_MARKER + marker.id for marker, _ in markers}
+    known = db.execute(
+        select(Message.id, Message.external_id).where(
+            Message.conversation_id == held.id, Message.kind == "marker"
+        )
+    ).all()
+    stale = [row.id for row in known if row.external_id not in keep]
+    if stale:
+        db.execute(delete(Message).where(Message.id.in_(stale)))
+    write_markers(db, held, markers, now)
+
+
+def rehome(db: Session, held: Held, sessions: Sequence[tuple[str, Position]]) -> None:
+    """After the cuts moved: put every line into the session whose stretch it lies in.
+
+    `sessions` are ids with the positions at which they open, in order. Words of ours that the
+    channel has not placed yet stay where they were said.
+    """
+    for index, (session_id, opens) in enumerate(sessions):
+        within: list[ColumnElement[bool]] = []
+        if index:
+            within.append(tuple_(*_POSITION) >= tuple_(*opens))
+        if index + 1 < len(sessions):
+            within.append(tuple_(*_POSITION) < tuple_(*sessions[index + 1][1]))
+        db.execute(
+            update(Message)
+            .where(
+                Message.conversation_id == held.id,
+                Message.external_id.is_not(None),
+                or_(Message.session_id.is_(None), Message.session_id != session_id),
+                *within,
+            )
+            .values(session_id=session_id)
+        )
+
+
+def adopt_early(db: Session, held: Held, session_id: str) -> None:
+    """Give the first session what was said before it opened."""
+    db.execute(
+        update(Message)
+        .where(Message.conversation_id == held.id, Message.session_id.is_(None))
+        .values(session_id=session_id)
+    )
+
+
+def session_at(db: Session, held: Held, at: Position) -> str | None:
+    """The session whose stretch holds the position; the first one for anything earlier."""
+    opens = (ChatSession.opened_at, ChatSession.opened_number, ChatSession.opened_step)
+    mine = select(ChatSession.id).where(ChatSession.conversation_id == held.id)
+    found = db.scalar(
+        mine.where(tuple_(*opens) <= tuple_(*at))
+        .order_by(*(column.desc() for column in opens))
+        .limit(1)
+    )
+    return found or db.scalar(mine.order_by(*opens).limit(1))
+
+
+def count(db: Session, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
+    """Per session: how many public messages, and when the last one was said."""
+    rows = db.execute(
+        select(Message.session_id, func.count(), func.max(Message.at))
+        .where(Message.session_id.in_(session_ids), Message.kind == "message")
+        .group_by(Message.session_id)
+    )
+    return {str(row[0]): (row[1], row[2]) for row in rows}
+
+
+def is_word(fact: Fact) -> bool:
+    """True for what is written down as somebody's words."""
+    return isinstance(fact, MessageReceived | NoteAdded)
+
+
+def _author(author: Actor) -> dict[str, Any]:
+    return {"author_kind": author.kind, "author_id": author.id, "author_name": author.name}
+
+
+def _at(at: Position) -> dict[str, int]:
+    return {"at": at.at, "number": at.number, "step": at.step}

@@ -1,0 +1,222 @@
+"""Applying facts: keep, fold, write what people read, and let the consequences follow.
+
+`apply` is the only way in for anything that happened, whoever reports it: a delivery, a read of the
+channel, a receipt for what we sent, or a person at our doors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from gateway.conversations import facts as kept
+from gateway.conversations import history, pushes, runs
+from gateway.conversations.consequences import Change, follow
+from gateway.conversations.runs import SessionRef
+from gateway.conversations.thread import Held, write_thread
+from gateway.events import Fact, MessageReceived, NoteAdded
+from gateway.handover import Marker, Run, Thread, fold, is_neutral, place
+from gateway.handover import apply as step
+from gateway.policy import Terms
+
+Source = Literal["delivery", "read", "act", "receipt", "history"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What applying facts came to: kinds of work now owed, and whether anything was new."""
+
+    owed: set[str] = field(default_factory=set)
+    changed: bool = False
+    session: SessionRef | None = None
+    run: Run | None = None
+
+
+def apply(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    reported: Sequence[Fact],
+    *,
+    now: int,
+    source: Source,
+    contact_id: str | None = None,
+) -> Outcome:
+    """Apply `reported` to the locked conversation; facts known already change nothing."""
+    outcome = Outcome()
+    if source in ("delivery", "read"):
+        new = kept.unknown(db, held.id, reported) if _has_staff_act(reported) else reported
+        reported = pushes.bind(db, held, new, now)
+    fresh = sorted(kept.keep(db, held.id, reported), key=place)
+    relearned = _relearn(db, held, reported, fresh) if source == "receipt" else False
+    if not fresh and not relearned:
+        return outcome
+    outcome.changed = True
+    late = [fact for fact in fresh if place(fact) < held.thread.newest]
+    if relearned or not all(is_neutral(fact) for fact in late):
+        _apply_again(db, terms, held, fresh, now, source, contact_id, outcome)
+    else:
+        _apply_newest(db, terms, held, fresh, now, source, contact_id, outcome)
+    return outcome
+
+
+def _apply_newest(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    fresh: Sequence[Fact],
+    now: int,
+    source: Source,
+    contact_id: str | None,
+    outcome: Outcome,
+) -> None:
+    """The common case: everything new comes after everything known."""
+    before = held.thread
+    thread = before
+    ref = _current(db, held, before)
+    rows: dict[str, SessionRef] = {ref.opened_by: ref} if ref else {}
+    words: list[tuple[MessageReceived | NoteAdded, str | None]] = []
+    markers: list[tuple[Marker, str | None]] = []
+    seen: dict[str, Run] = {}
+    spoke: set[str] = set()
+    for fact in fresh:
+        if place(fact) < before.newest:
+            if isinstance(fact, MessageReceived | NoteAdded):
+                words.append((fact, history.session_at(db, held, fact.at)))
+            continue
+        done = step(thread, fact, terms.channel.policy)
+        thread = done.thread
+        run = thread.run
+        session_id = None
+        if run is not None:
+            if run.opened_by not in rows:
+                for earlier in seen.values():  # close the old one before the new one may be active
+                    if rows[earlier.opened_by].new is False:
+                        runs.save(db, rows[earlier.opened_by], earlier)
+                first = not rows
+                rows[run.opened_by] = runs.insert(db, held, terms, run)
+                if first:
+                    history.adopt_early(db, held, rows[run.opened_by].id)
+            seen[run.opened_by] = run
+            session_id = rows[run.opened_by].id
+            if isinstance(fact, MessageReceived) and fact.author.kind == "customer":
+                spoke.add(run.opened_by)
+        markers += ((marker, session_id) for marker in done.markers)
+        if isinstance(fact, MessageReceived | NoteAdded):
+            words.append((fact, session_id))
+    history.write_words(db, held, words, now)
+    history.write_markers(db, held, markers, now)
+    write_thread(db, held, thread, contact_id=contact_id)
+    counts = history.count(db, [rows[key].id for key in seen]) if words else {}
+    for key, run in seen.items():
+        change = Change(
+            ref=rows[key],
+            before=before.run if before.run and before.run.opened_by == key else None,
+            after=run,
+            customer_spoke=key in spoke,
+            latest=run is thread.run,
+        )
+        follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
+        _save(db, rows[key], run, counts)
+    if thread.run is not None:
+        outcome.session, outcome.run = rows.get(thread.run.opened_by), thread.run
+
+
+def _apply_again(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    fresh: Sequence[Fact],
+    now: int,
+    source: Source,
+    contact_id: str | None,
+    outcome: Outcome,
+) -> None:
+    """Something happened earlier than what is known: fold the conversation from its beginning."""
+    before = held.thread
+    story = fold(kept.load(db, held.id), terms.channel.policy)
+    told = list(story.runs.values())
+    refs = runs.load(db, held)
+    matched = runs.match(refs, told)
+    old_current = before.run.opened_by if before.run else None
+    rows: list[SessionRef] = []
+    changes: list[Change] = []
+    # Finished ones first: at no moment may two sessions of a conversation be active.
+    for index, run in enumerate(told):
+        ref = matched[index]
+        if ref is not None:
+            was = before.run if ref.opened_by == old_current else None
+            moved = ref.opened_by != run.opened_by or ref.state != run.state
+            ref.opened_by, ref.opened = run.opened_by, run.opened_at
+            runs.save(db, ref, run)
+        else:
+            was, moved = None, False
+            ref = runs.insert(db, held, terms, run)
+        rows.append(ref)
+        changes.append(
+            Change(
+                ref=ref,
+                before=was,
+                after=run,
+                customer_spoke=_customer_spoke(fresh, told, index),
+                latest=index == len(told) - 1,
+                moved=moved,
+            )
+        )
+    unplaced = [(fact, None) for fact in fresh if isinstance(fact, MessageReceived | NoteAdded)]
+    history.write_words(db, held, unplaced, now)
+    ids = {run.opened_by: ref.id for run, ref in zip(told, rows, strict=True)}
+    marked = [(marker, ids.get(key) if key else None) for key, marker in story.markers]
+    history.replace_markers(db, held, marked, now)
+    if rows:
+        history.rehome(db, held, [(ref.id, ref.opened) for ref in rows])
+    write_thread(db, held, story.thread, contact_id=contact_id)
+    counts = history.count(db, [ref.id for ref in rows])
+    for change in changes:
+        follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
+        _save(db, change.ref, change.after, counts)
+    if changes:
+        outcome.session, outcome.run = changes[-1].ref, changes[-1].after
+
+
+def _current(db: Session, held: Held, thread: Thread) -> SessionRef | None:
+    if thread.run is None:
+        return None
+    return runs.load(db, held, thread.run.opened_by)[0]
+
+
+def _save(
+    db: Session, ref: SessionRef, run: Run, counts: dict[str, tuple[int, int | None]]
+) -> None:
+    if ref.id in counts:
+        number, last = counts[ref.id]
+        runs.save(db, ref, run, message_count=number, last_message_at=last)
+    else:
+        runs.save(db, ref, run)
+
+
+def _customer_spoke(fresh: Sequence[Fact], told: Sequence[Run], index: int) -> bool:
+    start = told[index].opened_at
+    end = told[index + 1].opened_at if index + 1 < len(told) else None
+    return any(
+        isinstance(fact, MessageReceived)
+        and fact.author.kind == "customer"
+        and (fact.at >= start or index == 0)
+        and (end is None or fact.at < end)
+        for fact in fresh
+    )
+
+
+def _has_staff_act(reported: Sequence[Fact]) -> bool:
+    return any(pushes.may_be_ours(fact) for fact in reported)
+
+
+def _relearn(db: Session, held: Held, reported: Sequence[Fact], fresh: Sequence[Fact]) -> bool:
+    """A receipt for what an echo had told without us knowing it as ours: now it is."""
+    known = [fact for fact in reported if fact not in fresh]
+    for fact in known:
+        kept.rewrite(db, held.id, fact)
+    return bool(known)

@@ -1,0 +1,39 @@
+"""Who works in a channel, by the names the channel gives them."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from gateway.events import StaffSeen
+from gateway.store.models import Staff
+from gateway.store.sql import insert_into
+
+_DETAILS = ("name", "email", "away")
+
+
+def see(db: Session, installation_id: str, seen: StaffSeen) -> None:
+    """Record a person, team or bot; a missing detail leaves the known one."""
+    where = (
+        Staff.installation_id == installation_id,
+        Staff.kind == seen.kind,
+        Staff.external_id == seen.id,
+    )
+    row = db.execute(
+        select(Staff.name, Staff.email, Staff.away, Staff.removed).where(*where)
+    ).one_or_none()
+    stated = {name: value for name in _DETAILS if (value := getattr(seen, name)) is not None}
+    stated["removed"] = seen.removed
+    if row is None:
+        db.execute(
+            insert_into(db, Staff)
+            .values(
+                installation_id=installation_id,
+                kind=seen.kind,
+                external_id=seen.id,
+                **stated,
+            )
+            .on_conflict_do_nothing()
+        )
+    elif any(getattr(row, name) != value for name, value in stated.items()):
+        db.execute(update(Staff).where(*where).values(stated))

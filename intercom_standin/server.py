@@ -99,7 +99,10 @@ class StandIn:
             host, port, self.app, threaded=True, request_handler=_QuietHandler
         )
         threading.Thread(
-            target=self._server.serve_forever, name="standin-server", daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.02},  # so that stop() takes no half second
+            name="standin-server",
+            daemon=True,
         ).start()
         return self
 

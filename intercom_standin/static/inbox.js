@@ -12,6 +12,7 @@ let state = null;
 let chosenId = decodeURIComponent(location.hash.slice(1)) || null;
 let filter = "all";
 let asking = null;
+let pickingUntil = 0;
 
 async function look() {
   // One question at a time, so that an old answer never paints over a newer one.
@@ -96,9 +97,10 @@ function drawAssignee(conversation) {
     group("Teams", state.teams.map((one) => [`team:${one.id}`, one.name]));
     group("Others", [["nobody", "Unassigned"], ["fin", "Fin (Intercom's own bot)"]]);
   }
-  // A picker that is open must not change under the person's hand.
-  if (document.activeElement !== picker || picker.dataset.sent) picker.value = conversation.assignee;
-  delete picker.dataset.sent;
+  // A picker that is being used must not change under the person's hand.
+  if (Date.now() > pickingUntil && picker.value !== conversation.assignee) {
+    picker.value = conversation.assignee;
+  }
   const bot = state.admins.some((one) => one.is_bot_seat && `admin:${one.id}` === conversation.assignee);
   const kind = conversation.assignee === "nobody" ? "nobody" : bot ? "ai" : "person";
   dress(part("assignee-avatar"), conversation.assignee_name, kind);
@@ -133,8 +135,12 @@ function complain(error) {
   toastTimer = setTimeout(() => { part("toast").hidden = true; }, 6000);
 }
 
+for (const begun of ["mousedown", "keydown"]) {
+  part("assignee").addEventListener(begun, () => { pickingUntil = Date.now() + 5000; });
+}
+part("assignee").addEventListener("blur", () => { pickingUntil = 0; });
 part("assignee").addEventListener("change", (event) => {
-  event.target.dataset.sent = "yes";
+  pickingUntil = 0;
   act("assign", { conversation_id: chosenId, to: event.target.value, by: teammate() });
 });
 part("close").addEventListener("click", () => {

@@ -51,8 +51,10 @@ function draw(part, conversation) {
   if (says) item.append(message(part, conversation));
   const event = EVENTS[part.part_type];
   if (event && !(says && part.author.type !== "admin" && part.part_type === "open")) {
-    const line = make("p", "event", event(part));
-    line.append(make("time", "", ` · ${clock(part.created_at)}`));
+    const line = make("p", "event");
+    const words = make("span", "", event(part));
+    words.append(make("time", "", ` · ${clock(part.created_at)}`));
+    line.append(words);
     item.append(line);
   } else if (!says) {
     item.append(make("p", "event", part.part_type.replaceAll("_", " ")));

@@ -101,7 +101,7 @@ def _assigned_to(part: Json) -> Target | None:
     to = _object(part.get("assigned_to"))  # null: this part changed no assignment
     kind, id_ = to.get("type"), _id(to.get("id"))
     if kind == "nobody_admin" or (kind == "admin" and not id_):
-        return ("nobody", "0")
+        return ("nobody", "")
     if kind in ("admin", "team"):
         return ("admin" if kind == "admin" else "team", id_)
     return None

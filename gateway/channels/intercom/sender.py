@@ -1,0 +1,167 @@
+"""Acting in Intercom: commands become calls of the port, a conversation becomes a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, assert_never
+
+from gateway.channels.base import Finding, Snapshot
+from gateway.channels.intercom import findings, markup
+from gateway.channels.intercom.client import IntercomPort, receipts
+from gateway.channels.intercom.conversation import conversation_to_snapshot
+from gateway.channels.intercom.names import name_or_none, words_or_none
+from gateway.channels.intercom.people import Seats
+from gateway.commands import AddNote, Assign, Close, Command, Done, SendMessage
+from gateway.config import IntercomSettings
+from gateway.errors import Again, Never, UnknownOutcome, Unreadable
+from gateway.events import Assignee, Event, StaffSeen
+
+Seat = tuple[Literal["admin", "team"], str]
+
+
+def open_sender(settings: IntercomSettings) -> IntercomSender:
+    """Return the sender that `[channels.NAME]` describes; raise ConfigError. Sends nothing."""
+    port = IntercomPort(
+        access_token=settings.access_token,
+        api_version=settings.api_version,
+        region=settings.region,
+        base_url=settings.base_url,
+    )
+    return IntercomSender(
+        port,
+        bot_admin_id=settings.bot_admin_id,
+        ai_teams=settings.ai_teams,
+        hand_over_to=settings.hand_over_to,
+        app_id=settings.app_id,
+    )
+
+
+class IntercomSender:
+    """One workspace, acted upon as the bot's seat. Safe to share between threads."""
+
+    def __init__(
+        self,
+        port: IntercomPort,
+        *,
+        bot_admin_id: str,
+        ai_teams: Collection[str] = (),
+        hand_over_to: str = "",
+        app_id: str = "",
+    ) -> None:
+        self._port = port
+        self._seats = Seats(bot_admin_id, frozenset(ai_teams))
+        self._hand_over_to = hand_over_to
+        self._app_id = app_id
+
+    def push(self, command: Command, *, deadline: float) -> Done:
+        """Do it within `deadline` seconds in total and return Intercom's receipt.
+
+        Raises Again, Never, UnknownOutcome; the latter with `details["accepted"]` where Intercom
+        took the command and only the receipt is missing, so that it must not be sent again.
+        """
+        match command:
+            case SendMessage() | AddNote():
+                done = self._say(command, deadline)
+            case Assign():
+                done = self._assign(command, deadline)
+            case Close():
+                bot = self._seats.bot
+                answer = self._port.close(command.conversation, admin=bot, deadline=deadline)
+                done = receipts.of_close(answer, admin=bot)
+            case _:
+                assert_never(command)
+        if done is None:
+            message = "Intercom took the command, and its answer does not show what came of it"
+            raise UnknownOutcome(message, details={"accepted": True})
+        return done
+
+    def read(self, conversation: str, *, deadline: float) -> Snapshot:
+        """Read one conversation; raise NotFound when Intercom no longer has it."""
+        item = self._port.conversation(conversation, deadline=deadline)
+        bot, ai_teams = self._seats
+        try:
+            return conversation_to_snapshot(item, bot=bot, ai_teams=ai_teams)
+        except Unreadable as error:
+            # Fail closed: nothing is sent on the strength of what could not be read.
+            message = f"Intercom's conversation cannot be read: {error.message}"
+            raise Again(message) from error
+
+    def check(self) -> Sequence[Finding]:
+        """Look at the set-up from here, for `gateway doctor`."""
+        return findings.of_workspace(
+            self._port,
+            seats=self._seats,
+            hand_over_to=self._hand_over_to,
+            app_id=self._app_id,
+        )
+
+    def directory(self) -> Sequence[Event]:
+        """The people and teams of the workspace, as StaffSeen; the bot's seat is `ai`."""
+        admins, teams = self._port.admins(), self._port.teams()
+        staff = [self._admin_seen(admin) for admin in admins]
+        staff += [_team_seen(team) for team in teams]
+        return [one for one in staff if one is not None]
+
+    def _say(self, command: SendMessage | AddNote, deadline: float) -> Done | None:
+        html = markup.render(command.text)
+        words = _folded(html)
+        if not words and "<img" not in html:
+            # Intercom refuses a blank body (vita-min #1181), and trying again cannot help.
+            raise Never("the text is blank")
+        admin = command.as_operator or self._seats.bot
+        note = isinstance(command, AddNote)
+        call = self._port.note if note else self._port.reply
+        answer = call(command.conversation, admin=admin, html=html, deadline=deadline)
+        return receipts.of_words(
+            answer, admin=admin, note=note, says=lambda body: _folded(body) == words
+        )
+
+    def _assign(self, command: Assign, deadline: float) -> Done | None:
+        kind, seat = self._seat_of(command.to)
+        bot = self._seats.bot
+        answer = self._port.assign(
+            command.conversation, admin=bot, kind=kind, assignee=seat, deadline=deadline
+        )
+        target: receipts.Target = ("nobody", "") if seat == "0" else (kind, seat)
+        return receipts.of_assignment(answer, admin=bot, target=target)
+
+    def _seat_of(self, to: Assignee) -> Seat:
+        match to.kind:
+            case "nobody":
+                return ("admin", "0")
+            case "ai":
+                # An AI that answers for a team holds what that team is assigned.
+                return ("admin", self._seats.bot) if to.team is None else ("team", to.team)
+            case "operator" if to.id:
+                return ("admin", to.id)
+            case "team" if to.id:
+                return ("team", to.id)
+        raise Never(
+            f"Intercom cannot assign a conversation to {to.kind} {to.id or 'without an id'}"
+        )
+
+    def _admin_seen(self, admin: dict[str, Any]) -> StaffSeen | None:
+        id_ = name_or_none(admin.get("id"))
+        if id_ is None:
+            return None
+        away = admin.get("away_mode_enabled")
+        return StaffSeen(
+            kind="ai" if id_ == self._seats.bot else "operator",
+            id=id_,
+            name=_words(admin.get("name")),
+            email=_words(admin.get("email")),
+            away=away if isinstance(away, bool) else None,
+        )
+
+
+def _team_seen(team: dict[str, Any]) -> StaffSeen | None:
+    id_ = name_or_none(team.get("id"))
+    return None if id_ is None else StaffSeen(kind="team", id=id_, name=_words(team.get("name")))
+
+
+def _words(value: object) -> str | None:
+    return words_or_none(value) if isinstance(value, str) else None
+
+
+def _folded(html: str) -> str:
+    return " ".join(markup.plain(html).split())

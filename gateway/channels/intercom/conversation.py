@@ -1,96 +1,27 @@
 """A conversation as Intercom tells it, by webhook or by REST, turned into facts.
 
-Decided by who wrote a part and what is in it, never by the topic: the same part comes under several
-topics, and a bot's reply under a teammate's. Ids: a part's facts carry the part's own id (told
-apart by their kind), the opening message `source:<conversation>`, what the item's fields say of the
-assignee `seen:…` by webhook and `read:…` by REST.
+Never by the topic: the same part comes under several, and a bot's reply under a teammate's. What
+the item's own fields say of the assignee is `seen:…` by webhook and `read:…` by REST.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from gateway.channels.base import Snapshot
 from gateway.channels.intercom import shapes
-from gateway.channels.intercom.markup import (
-    SILENCE,
-    Words,
-    is_html,
-    read_html,
-    read_text,
-    without_placeholders,
-)
-from gateway.channels.intercom.names import (
-    micros_of,
-    name_of,
-    number_of,
-    storable,
-    words_or_none,
-)
+from gateway.channels.intercom.names import micros_of, name_of, number_of
+from gateway.channels.intercom.parts import Thread, Told, opening_to_events, part_to_events
 from gateway.channels.intercom.people import (
     Seats,
-    actor_of,
     assigned_by_item,
     assigned_by_part,
     contacts_seen,
     staff_seen,
 )
 from gateway.errors import Unreadable
-from gateway.events import (
-    STEP_ASSIGNED,
-    STEP_CLOSED,
-    STEP_REOPENED,
-    STEP_SAID,
-    STEP_SEEN,
-    Actor,
-    Assigned,
-    Assignee,
-    AssigneeSeen,
-    Attachment,
-    Closed,
-    Event,
-    MessageReceived,
-    MessageRedacted,
-    NoteAdded,
-    Position,
-    Reopened,
-    Snoozed,
-)
-
-# Part types come in compounds. Notes are recognised by any of them: a note that passed for a
-# message would be shown to the customer's AI.
-_NOTES = ("note", "note_and_reopen")
-_REOPENED = ("open", "assign_and_reopen", "note_and_reopen")
-_UNSNOOZED = ("unsnoozed", "timer_unsnooze", "assign_and_unsnooze")
-ATTACHMENTS_MAX = 100
-URL_MAX = 8_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Thread:
-    """What every part of one conversation is told with."""
-
-    id: str
-    contact: str | None
-    email: bool
-    plain: bool
-    seats: Seats
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A part with its id, time and assignment made uniform."""
-
-    part: shapes.Part
-    id: str
-    at: int
-    number: int
-    to: Assignee | None
-
-    def position(self, step: int) -> Position:
-        return Position(self.at, self.number, step)
+from gateway.events import STEP_SEEN, AssigneeSeen, Event, Position
 
 
 def conversation_to_events(
@@ -107,9 +38,9 @@ def conversation_to_events(
     parts = _told_parts(conversation, seats)
     events: list[Event] = []
     if conversation.source is not None:
-        events += _opening(conversation, conversation.source, thread)
+        events += opening_to_events(conversation, conversation.source, thread)
     for told in parts:
-        events += _part_to_events(told, thread)
+        events += part_to_events(told, thread)
     as_of = _as_of(conversation, parts)
     snapshot = _assignee_seen(conversation, parts, thread, as_of, read)
     if snapshot is not None:
@@ -147,10 +78,10 @@ def conversation_to_snapshot(
     )
 
 
-def _thread(conversation: shapes.Conversation, seats: Seats, read: bool) -> _Thread:
+def _thread(conversation: shapes.Conversation, seats: Seats, read: bool) -> Thread:
     contacts = conversation.contacts.contacts if conversation.contacts else ()
     source = conversation.source
-    return _Thread(
+    return Thread(
         id=name_of(conversation.id, "data.item.id"),
         contact=name_of(contacts[0].id, "contacts.contacts.id") if contacts else None,
         email=source is not None and source.type == "email",
@@ -168,14 +99,14 @@ def _is_from_2_15(conversation: shapes.Conversation) -> bool:
     return any(isinstance(value, int) for name, value in statistics.items() if name.endswith("_at"))
 
 
-def _told_parts(conversation: shapes.Conversation, seats: Seats) -> Sequence[_Told]:
+def _told_parts(conversation: shapes.Conversation, seats: Seats) -> Sequence[Told]:
     listed = conversation.conversation_parts
     if listed is None:
         return ()
-    told: dict[str, _Told] = {}
+    told: dict[str, Told] = {}
     for part in listed.conversation_parts:
         id = name_of(part.id, "a part's id")
-        told[id] = _Told(
+        told[id] = Told(
             part=part,
             id=id,
             at=micros_of(part.created_at, "a part's created_at"),
@@ -185,150 +116,7 @@ def _told_parts(conversation: shapes.Conversation, seats: Seats) -> Sequence[_To
     return sorted(told.values(), key=lambda one: (one.at, one.number, one.id))
 
 
-def _opening(
-    conversation: shapes.Conversation, source: shapes.Source, thread: _Thread
-) -> list[Event]:
-    """Return the message that opened the conversation.
-
-    Told by every delivery and the same in each, so a history is whole though the first
-    notification was lost. Its id is made of the conversation's, which is certain everywhere.
-    """
-    author = actor_of(source.author, thread.seats)
-    words = _words(source.body, thread)
-    attachments = _attachments(source.attachments, words)
-    text = without_placeholders(words.text) if attachments else words.text
-    if thread.email and author.kind == "customer" and source.subject:
-        # In an e-mail the subject is half of the message.
-        subject = _words(source.subject, thread).text
-        text = f"{subject}\n\n{text}".strip()
-    redacted = source.redacted is True
-    if not (text or attachments or redacted):
-        return []
-    if conversation.created_at is None:
-        raise Unreadable("data.item.created_at is missing: expected Unix seconds")
-    at = micros_of(conversation.created_at, "data.item.created_at")
-    id = f"source:{thread.id}"
-    said = MessageReceived(
-        conversation=thread.id,
-        id=id,
-        at=Position(at, 0, STEP_SAID),
-        author=author,
-        text="" if redacted else text,
-        html="" if redacted else words.html,
-        attachments=() if redacted else attachments,
-        via="email" if thread.email else "chat",
-        contact=author.id if author.kind == "customer" else thread.contact,
-    )
-    gone = [MessageRedacted(conversation=thread.id, message=id)] if redacted else []
-    return [said, *gone]
-
-
-def _part_to_events(told: _Told, thread: _Thread) -> list[Event]:
-    part, id = told.part, told.id
-    by = actor_of(part.author, thread.seats)
-    said = _said(told, by, thread)
-    spoke = isinstance(said, MessageReceived) and by.kind == "customer"
-    events: list[Event] = []
-    if part.part_type in _REOPENED and not spoke:
-        # A customer's reply to a closed conversation has part_type "open", too (spec's example).
-        events.append(
-            Reopened(conversation=thread.id, id=id, at=told.position(STEP_REOPENED), by=by)
-        )
-    if part.part_type in _UNSNOOZED:
-        at = told.position(STEP_REOPENED)
-        events.append(Snoozed(conversation=thread.id, id=id, at=at, by=by, on=False))
-    if told.to is not None:
-        at = told.position(STEP_ASSIGNED)
-        events.append(Assigned(conversation=thread.id, id=id, at=at, to=told.to, by=by))
-    if said is not None:
-        events.append(said)
-    if part.part_type == "close":
-        events.append(Closed(conversation=thread.id, id=id, at=told.position(STEP_CLOSED), by=by))
-    if part.part_type == "snoozed":
-        events.append(Snoozed(conversation=thread.id, id=id, at=told.position(STEP_CLOSED), by=by))
-    if part.redacted:
-        events.append(MessageRedacted(conversation=thread.id, message=id))
-    return events
-
-
-def _said(told: _Told, by: Actor, thread: _Thread) -> MessageReceived | NoteAdded | None:
-    """Return the words of a part, of any part_type; None if it has none.
-
-    A reply may be a comment, an assignment, a close or an open. A redacted part keeps its place
-    with empty words; what Intercom puts instead ("This message was deleted") is not the author's.
-    """
-    part = told.part
-    words = SILENCE if part.redacted else _words(part.body, thread)
-    attachments = () if part.redacted else _attachments(part.attachments, words)
-    text = without_placeholders(words.text) if attachments else words.text
-    if not (text or attachments or part.redacted):
-        return None
-    at = told.position(STEP_SAID)
-    if part.part_type in _NOTES:
-        return NoteAdded(
-            conversation=thread.id,
-            id=told.id,
-            at=at,
-            author=by,
-            text=text,
-            html=words.html,
-            attachments=attachments,
-        )
-    email = thread.email or part.email_message_metadata is not None
-    via: Literal["email", "chat"] = "email" if email else "chat"
-    return MessageReceived(
-        conversation=thread.id,
-        id=told.id,
-        at=at,
-        author=by,
-        text=text,
-        html=words.html,
-        attachments=attachments,
-        via=via,
-        contact=by.id if by.kind == "customer" else thread.contact,
-    )
-
-
-def _words(body: str | None, thread: _Thread) -> Words:
-    if not body:
-        return SILENCE
-    if not thread.plain and is_html(body):
-        return read_html(body)
-    return read_text(body)
-
-
-def _attachments(uploads: list[shapes.Upload] | None, words: Words) -> tuple[Attachment, ...]:
-    """Return a part's files, then the pictures in its HTML that are not among them.
-
-    Only web addresses: an attachment becomes a link on our pages.
-    """
-    if not uploads and not words.images:
-        return ()
-    found: dict[str, Attachment] = {}
-    for upload in uploads or ():
-        url = _web_address(upload.url)
-        if url:
-            size = upload.filesize
-            found[url] = Attachment(
-                url=url,
-                name=words_or_none(upload.name) or "",
-                content_type=words_or_none(upload.content_type) or "",
-                size=size if size is not None and size >= 0 else None,
-            )
-    for image in words.images:
-        url = _web_address(image.url)
-        if url and url not in found:
-            found[url] = Attachment(url=url, name=words_or_none(image.name) or "")
-    return tuple(found.values())[:ATTACHMENTS_MAX]
-
-
-def _web_address(url: str | None) -> str | None:
-    if not url or len(url) > URL_MAX or not url.lower().startswith(("https://", "http://")):
-        return None
-    return storable(url)
-
-
-def _as_of(conversation: shapes.Conversation, parts: Sequence[_Told]) -> int:
+def _as_of(conversation: shapes.Conversation, parts: Sequence[Told]) -> int:
     """Return the time for which the item's own fields speak, 0 if nothing tells."""
     if conversation.updated_at is not None:
         return micros_of(conversation.updated_at, "data.item.updated_at")
@@ -341,8 +129,8 @@ def _as_of(conversation: shapes.Conversation, parts: Sequence[_Told]) -> int:
 
 def _assignee_seen(
     conversation: shapes.Conversation,
-    parts: Sequence[_Told],
-    thread: _Thread,
+    parts: Sequence[Told],
+    thread: Thread,
     as_of: int,
     read: bool,
 ) -> AssigneeSeen | None:

@@ -269,6 +269,7 @@ class Push(Base):
     state: Mapped[str] = mapped_column(default="owed")
     due_at: Mapped[Micros]
     owed_at: Mapped[Micros]
+    tried_at: Mapped[Micros | None]
     begun_at: Mapped[Micros | None]
     ended_at: Mapped[Micros | None]
     token: Mapped[str | None]
@@ -317,6 +318,7 @@ class TurnRow(Base):
     upto_at: Mapped[Micros] = mapped_column(default=0)
     upto_number: Mapped[int] = mapped_column(default=0)
     digest: Mapped[str | None]
+    verdict: Mapped[str | None]
     why: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
         _one_of("cause", "message", "returned", "draft"),

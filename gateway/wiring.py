@@ -1,0 +1,111 @@
+"""Settings → Parts: the one place where the pieces meet, for the web and for workers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from gateway.agents.base import Agent, AIAgent
+from gateway.agents.http import HttpAgent
+from gateway.agents.scripted import ScriptedAgent
+from gateway.channels import intercom
+from gateway.channels.base import Channel
+from gateway.clock import Clock, SystemClock
+from gateway.config import (
+    AgentSettings,
+    ChannelSettings,
+    HttpAgentSettings,
+    IntercomSettings,
+    ScriptedAgentSettings,
+    Settings,
+)
+from gateway.errors import ConfigError
+from gateway.inbox import Inbox
+from gateway.policy import AgentTerms, Terms
+from gateway.store import Database
+from gateway.wake import Waker, impatient_redis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a process works with. Nothing in it is connected before it is used."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    channels: Mapping[str, Channel]
+    agents: Mapping[str, Agent]
+    terms: Mapping[str, Terms]
+    waker: Waker
+    inbox: Inbox
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
+    """Wire a process; raises ConfigError for what cannot be built from these settings."""
+    clock = clock or SystemClock()
+    problems: list[str] = []
+    agents = {name: _agent(agent, settings) for name, agent in settings.agents.items()}
+    channels: dict[str, Channel] = {}
+    for name, channel in settings.channels.items():
+        built = _channel(name, channel)
+        if built is None:
+            problems.append(
+                f"[channels.{name}] kind: {channel.kind!r} is not available in this version; "
+                "remove the table"
+            )
+        else:
+            channels[name] = built
+    if problems:
+        raise ConfigError(problems)
+    terms = {
+        name: Terms(channel=channel, agent=agents[channel.agent])
+        for name, channel in channels.items()
+    }
+    database = Database(settings.database_url, clock=clock)
+    waker = Waker(impatient_redis(settings.redis_url) if settings.redis_url else None)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        database=database,
+        channels=channels,
+        agents=agents,
+        terms=terms,
+        waker=waker,
+        inbox=Inbox(database, channels, terms, clock, waker.wake),
+    )
+
+
+def _channel(name: str, settings: ChannelSettings) -> Channel | None:
+    match settings:
+        case IntercomSettings():
+            return intercom.open_channel(name, settings)
+        case _:
+            return None
+
+
+def _agent(settings: AgentSettings, all_settings: Settings) -> Agent:
+    rules = {name: getattr(settings, name) for name in _RULES}
+    return Agent(asks=_asks(settings, all_settings), **rules)
+
+
+def _asks(settings: AgentSettings, all_settings: Settings) -> AIAgent:
+    match settings:
+        case HttpAgentSettings():
+            return HttpAgent(
+                settings.url,
+                settings.secret,
+                public_url=all_settings.public_url,
+                timeout_s=settings.timeout_s,
+                allow_handover=settings.allow_handover,
+                allow_customer_request=settings.allow_customer_request,
+                handover_conditions=settings.handover_conditions,
+            )
+        case ScriptedAgentSettings():
+            return ScriptedAgent(settings.script, fallback_reply=settings.fallback_reply)
+        case _:
+            raise ConfigError([f"[agents.{settings.name}] kind: not available in this version"])
+
+
+_RULES = tuple(
+    rule.name for rule in fields(AgentTerms) if rule.name in AgentSettings.__dataclass_fields__
+)

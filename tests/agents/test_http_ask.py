@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 
 from gateway.agents.base import AIAgent
 from gateway.agents.http import HttpAgent
+from gateway.agents.http.deadline import TimedConnection, within
 from gateway.clock import MovableClock
 from gateway.errors import Again, ConfigError, Never
 from gateway.events import Actor, Answer, Attachment, HandoverRequest, Later
@@ -267,62 +268,69 @@ def test_an_agents_wish_for_a_pause(
     assert raised.value.after_s == after_s
 
 
-def drip(connection: socket.socket, data: bytes) -> None:
-    """Send slowly enough for a short deadline to pass, fast enough for every single read."""
-    with suppress(OSError):
-        for byte in data:
+class Drips:
+    """Sends slowly enough for a short deadline to pass, fast enough for every single read."""
+
+    def __init__(self, head: bytes, tail: bytes) -> None:
+        self._head = head
+        self._tail = tail
+        self.finished = False
+
+    def __call__(self, connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(self._head)
+        for byte in self._tail:
             connection.sendall(bytes([byte]))
             time.sleep(0.02)
+        self.finished = True
 
 
-def drips_its_body(connection: socket.socket) -> None:
-    read_request(connection)
-    body = json.dumps({"messages": [{"text": "x" * 100}]}).encode()
-    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body))
-    drip(connection, body)
+OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def drips_its_head(connection: socket.socket) -> None:
-    read_request(connection)
-    drip(
-        connection, b"HTTP/1.1 200 OK\r\nx-slow: " + b"x" * 100 + b"\r\ncontent-length: 2\r\n\r\n{}"
-    )
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        pytest.param(OK + b"content-length: 150\r\n\r\n", b"{" + b" " * 148 + b"}", id="body"),
+        pytest.param(OK + b"x: ", b"y" * 150 + b"\r\ncontent-length: 2\r\n\r\n{}", id="head"),
+        pytest.param(
+            OK + b"transfer-encoding: chunked\r\n\r\n",
+            b"1\r\n{\r\n" + b"1\r\n \r\n" * 25 + b"1\r\n}\r\n0\r\n\r\n",
+            id="chunks",
+        ),
+    ],
+)
+def test_the_deadline_holds_for_the_whole_call(head: bytes, tail: bytes) -> None:
+    server = Drips(head, tail)
+    with raw_server(server) as url, pytest.raises(Again, match=r"within 0\.3 s") as raised:
+        ask(url, timeout_s=0.3)
+    assert raised.value.details == {"timeout": True}
+    # We hung up long before the server, at its pace of some 3 s, was done.
+    assert not server.finished
 
 
-def drips_chunks(connection: socket.socket) -> None:
-    read_request(connection)
-    connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    for byte in b"{" + b" " * 100 + b"}":
-        connection.sendall(b"1\r\n%c\r\n" % byte)
-        time.sleep(0.02)
-    connection.sendall(b"0\r\n\r\n")
+def test_a_server_that_says_nothing() -> None:
+    def silent(connection: socket.socket) -> None:
+        read_request(connection)
+        while connection.recv(1):
+            pass
 
-
-def says_nothing(connection: socket.socket) -> None:
-    read_request(connection)
-    while connection.recv(1):
-        pass
-
-
-@pytest.mark.parametrize("connected", [drips_its_body, drips_its_head, drips_chunks, says_nothing])
-def test_the_deadline_holds_for_the_whole_call(connected: Any) -> None:
-    with raw_server(connected) as url, pytest.raises(Again, match=r"within 0\.3 s") as raised:
+    with raw_server(silent) as url, pytest.raises(Again) as raised:
         ask(url, timeout_s=0.3)
     assert raised.value.details == {"timeout": True}
 
 
 def test_the_deadline_holds_for_every_call_on_a_kept_connection() -> None:
-    requests = 0
+    slow = Drips(OK + b"content-length: 150\r\n\r\n", b"{" + b" " * 148 + b"}")
+    connections = 0
 
     def connected(connection: socket.socket) -> None:
-        nonlocal requests
-        while True:
-            requests += 1
-            body = read_request(connection)
-            if b"slow" in body:
-                drip(connection, b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{" + b" " * 99)
-                return
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        nonlocal connections
+        connections += 1
+        for _ in range(3):
+            read_request(connection)
+            connection.sendall(OK + b"content-length: 2\r\n\r\n{}")
+        slow(connection)
 
     with raw_server(connected) as url:
         asking = agent(url, timeout_s=0.5)
@@ -331,6 +339,18 @@ def test_the_deadline_holds_for_every_call_on_a_kept_connection() -> None:
         with pytest.raises(Again) as raised:
             asking.ask(asked("slow"))
     assert raised.value.details == {"timeout": True}
+    assert not slow.finished
+    assert connections == 1
+
+
+def test_sending_ends_at_the_deadline_too() -> None:
+    with raw_server(lambda connection: None) as url:
+        connection = TimedConnection("127.0.0.1", int(url.split(":")[2].split("/")[0]))
+        with within(5):
+            connection.connect()
+        with within(0), pytest.raises(TimeoutError):
+            connection.send(b"POST")
+        connection.close()
 
 
 def test_a_server_that_does_not_read() -> None:
@@ -341,12 +361,29 @@ def test_a_server_that_does_not_read() -> None:
 
     # More than the sockets' buffers hold.
     heavy = asked("Hi", parameters={"weight": "x" * 20_000_000})
-    with raw_server(deaf) as url, pytest.raises(Again) as raised:
-        try:
+    with raw_server(deaf) as url:
+        with pytest.raises(Again) as raised:
             agent(url, timeout_s=0.3).ask(heavy)
-        finally:
-            heard.set()
+        heard.set()
     assert raised.value.details == {"timeout": True}
+
+
+def test_a_handshake_that_does_not_end() -> None:
+    def silent(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            pass
+
+    with raw_server(silent) as url, pytest.raises(Again) as raised:
+        ask(url.replace("http://", "https://"), timeout_s=0.3)
+    assert raised.value.details == {"timeout": True}
+
+
+def test_a_server_that_does_not_speak_tls() -> None:
+    def plain(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with raw_server(plain) as url, pytest.raises(Again, match="cannot be reached"):
+        ask(url.replace("http://", "https://"))
 
 
 def test_nobody_listens() -> None:
@@ -409,6 +446,7 @@ def test_many_threads_share_one_agent() -> None:
 
         with ThreadPoolExecutor(16) as pool:
             answers = list(pool.map(answer_to, range(200)))
+        asking.close()
     assert answers == [Answer(messages=(f"ses_{number}",)) for number in range(200)]
 
 
@@ -419,7 +457,7 @@ def test_cookies_are_not_kept() -> None:
         seen.append(connection.recv(65536, socket.MSG_PEEK))
         read_request(connection)
         connection.sendall(
-            b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
+            OK + b"set-cookie: a=b\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
         )
 
     with raw_server(connected) as url:

@@ -91,6 +91,10 @@ class HttpAgent:
         self._signatures.verify(headers, body)
         return read_answer(body)
 
+    def close(self) -> None:
+        """Close the connections that are kept between turns; a later turn opens new ones."""
+        self._session.close()
+
     def _post(self, turn_id: str, body: bytes) -> Answer | Later:
         headers = {
             "accept": "application/json",

@@ -95,7 +95,9 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
 
 
-class _TimedConnection(HTTPConnection):
+class TimedConnection(HTTPConnection):
+    """A connection whose every wait - connecting, sending, receiving - ends at the deadline."""
+
     response_class = _TimedResponse
 
     def _new_conn(self) -> socket.socket:
@@ -114,12 +116,12 @@ class _TimedConnection(HTTPConnection):
         super().send(data)
 
 
-class _TimedHTTPSConnection(_TimedConnection, HTTPSConnection):
+class _TimedHTTPSConnection(TimedConnection, HTTPSConnection):
     pass
 
 
 class _TimedPool(HTTPConnectionPool):
-    ConnectionCls = _TimedConnection
+    ConnectionCls = TimedConnection
 
 
 class _TimedHTTPSPool(HTTPSConnectionPool):

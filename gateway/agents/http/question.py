@@ -81,7 +81,8 @@ def newest(
 
 
 def _shortened(message: TurnMessage, size: int) -> TurnMessage:
-    while message.attachments and _size(replace(message, text="")) > size:
+    # Half of the room is for the words.
+    while message.attachments and _size(replace(message, text="")) > size // 2:
         message = replace(message, attachments=message.attachments[:-1])
     text = message.text[:size]
     while _size(message) > size and text:

@@ -72,6 +72,7 @@ def conversation_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
         query, paging, sort = body.get("query"), body.get("pagination"), body.get("sort")
         if not isinstance(query, dict):
             raise ApiError(400, "parameter_missing", "query is required")
+        search.check(query)
         paging = paging if isinstance(paging, dict) else {}
         sort = sort if isinstance(sort, dict) else {}
         descending = sort.get("order") != "ascending"

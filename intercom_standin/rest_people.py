@@ -80,6 +80,7 @@ def people_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
         query, paging = body.get("query"), body.get("pagination")
         if not isinstance(query, dict):
             raise ApiError(400, "parameter_missing", "query is required")
+        search.check(query)
         paging = paging if isinstance(paging, dict) else {}
         with world.lock:
             # Vendor rule: a merged contact is gone from search and list.

@@ -73,19 +73,26 @@ def contact_field(contact: Contact) -> Field:
     return read
 
 
-def matches(query: Json, field: Field, level: int = 0) -> bool:
-    """Say whether an item matches a query. Raises ApiError on a query Intercom refuses."""
+def check(query: Json, level: int = 0) -> None:
+    """Raise ApiError on a query that Intercom refuses, whatever there is to find."""
     operator, value = query.get("operator"), query.get("value")
     if operator in ("AND", "OR"):
         if level >= LEVELS_MAX or not isinstance(value, list) or len(value) > FILTERS_MAX:
             # Vendor rule: at most 2 nesting levels and 15 filters in a group.
             raise ApiError(400, "parameter_invalid", "The query is nested or filtered too much")
-        found = [matches(one, field, level + 1) for one in value]
-        return all(found) if operator == "AND" else any(found)
-    name = query.get("field")
-    if not isinstance(name, str) or not isinstance(operator, str):
+        for one in value:
+            check(one if isinstance(one, dict) else {}, level + 1)
+    elif not isinstance(query.get("field"), str) or not isinstance(operator, str):
         raise ApiError(400, "parameter_invalid", "A filter needs field, operator and value")
-    return _compare(operator, field(name), value)
+
+
+def matches(query: Json, field: Field) -> bool:
+    """Say whether an item matches a checked query. Raises ApiError on an unknown field."""
+    operator, value = query["operator"], query.get("value")
+    if operator in ("AND", "OR"):
+        found = [matches(one, field) for one in value or []]
+        return all(found) if operator == "AND" else any(found)
+    return _compare(operator, field(query["field"]), value)
 
 
 def page_of(

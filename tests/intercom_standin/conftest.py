@@ -72,9 +72,7 @@ class Api:
         if self.version:
             sent["Intercom-Version"] = self.version
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.request(
-            method, self.base_url + path, json=body, headers=sent, timeout=5
-        )
+        return requests.request(method, self.base_url + path, json=body, headers=sent, timeout=5)
 
 
 @pytest.fixture

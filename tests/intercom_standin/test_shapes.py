@@ -143,15 +143,19 @@ def test_contacts_have_iso_times_in_webhooks_and_numbers_in_rest(
     ],
 )
 def test_api_bodies_are_sanitised(given: str, kept: str | None) -> None:
-    expected = kept if kept is not None else "".join(
-        f'<p class="no-margin">{word}</p>' for word in ("before", "in", "after")
+    expected = (
+        kept
+        if kept is not None
+        else "".join(f'<p class="no-margin">{word}</p>' for word in ("before", "in", "after"))
     )
     assert html_of_api_body(given) == expected
 
 
 @pytest.mark.parametrize("text", ["a", "a < b & c", "one\ntwo", "one\n\ntwo", "<b>not bold</b>"])
 def test_typed_text_comes_back_as_text(text: str) -> None:
-    assert text_of_html(html_of_typed_text(text)).replace("\n\n", "\n") == text.replace("\n\n", "\n")
+    assert text_of_html(html_of_typed_text(text)).replace("\n\n", "\n") == text.replace(
+        "\n\n", "\n"
+    )
 
 
 def test_pictures_and_lists_become_text() -> None:

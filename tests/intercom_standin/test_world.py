@@ -51,7 +51,8 @@ def test_a_reply_to_a_closed_conversation_is_an_open_part_with_a_body(
     standin.world.close(conversation_id, AOIFE_ID)
     outcome = standin.world.customer_replies(conversation_id, "Still broken")
     assert outcome.topics == ["conversation.user.replied"]
-    assert outcome.part is not None and outcome.conversation is not None
+    assert outcome.part is not None
+    assert outcome.conversation is not None
     assert (outcome.part.part_type, outcome.part.body) == (
         "open",
         '<p class="no-margin">Still broken</p>',
@@ -63,7 +64,8 @@ def test_a_teammates_reply_in_an_unassigned_conversation_assigns_with_a_body(
     standin: StandIn, conversation_id: str
 ) -> None:
     outcome = standin.world.admin_replies(conversation_id, AOIFE_ID, "I take this")
-    assert outcome.part is not None and outcome.conversation is not None
+    assert outcome.part is not None
+    assert outcome.conversation is not None
     assert outcome.part.part_type == "assignment"
     assert outcome.part.body
     assert outcome.part.assigned_to == Assignee("admin", str(AOIFE_ID))
@@ -75,14 +77,13 @@ def test_a_teammates_reply_in_an_unassigned_conversation_assigns_with_a_body(
     assert {one.part_id for one in outcome.notifications} == {outcome.part_id}
     assert len({one.id for one in outcome.notifications}) == 3
     again = standin.world.admin_replies(conversation_id, MAREK_ID, "Me too")
-    assert again.part is not None and again.conversation is not None
+    assert again.part is not None
+    assert again.conversation is not None
     assert (again.part.part_type, again.part.assigned_to) == ("comment", None)
     assert again.conversation.holding.admin_id == AOIFE_ID
 
 
-def test_an_api_reply_may_leave_the_assignee_alone(
-    standin: StandIn, conversation_id: str
-) -> None:
+def test_an_api_reply_may_leave_the_assignee_alone(standin: StandIn, conversation_id: str) -> None:
     standin.world.api_reply_assigns = False
     outcome = standin.world.admin_replies(conversation_id, AOIFE_ID, "Hello", via_api=True)
     assert outcome.topics == ["conversation.admin.replied"]
@@ -113,7 +114,8 @@ def test_fin_is_a_bot_and_no_admin_holds_the_conversation(
     standin: StandIn, conversation_id: str
 ) -> None:
     outcome = standin.world.assign(conversation_id, "fin")
-    assert outcome.part is not None and outcome.conversation is not None
+    assert outcome.part is not None
+    assert outcome.conversation is not None
     assert outcome.part.assigned_to == Assignee("bot", standin.world.fin.id)
     assert outcome.conversation.holding.admin_id is None
 
@@ -123,7 +125,8 @@ def test_assigning_a_closed_conversation_reopens_it_under_another_topic(
 ) -> None:
     standin.world.close(conversation_id, AOIFE_ID)
     outcome = standin.world.assign(conversation_id, MAREK_ID)
-    assert outcome.part is not None and outcome.conversation is not None
+    assert outcome.part is not None
+    assert outcome.conversation is not None
     assert outcome.part.part_type == "assign_and_reopen"
     assert outcome.topics == ["conversation.admin.opened"]
     assert outcome.conversation.state == "open"

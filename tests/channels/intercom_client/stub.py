@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 Behaviour = Callable[[socket.socket], None]
+
+# A self-signed certificate of 127.0.0.1 and intercom.test, with its key; it guards nothing.
+LOOPBACK = Path(__file__).with_name("loopback.pem")
 
 
 @dataclass
@@ -35,9 +40,14 @@ class Stub:
     url: str
     behaviours: list[Behaviour]
     asked: list[Asked] = field(default_factory=list)
-    stopping: threading.Event = field(default_factory=threading.Event)
+    tls: bool = False
 
-    def serve(self, connection: socket.socket) -> None:
+    def serve(self, raw: socket.socket) -> None:
+        try:
+            connection = _secured(raw) if self.tls else raw
+        except OSError:
+            raw.close()
+            return
         with connection:
             incoming = connection.makefile("rb")
             while (asked := _read_request(incoming)) is not None:
@@ -52,10 +62,11 @@ class Stub:
 
 
 @contextmanager
-def stub(*behaviours: Behaviour) -> Iterator[Stub]:
-    """Run one on a free port of this machine."""
+def stub(*behaviours: Behaviour, tls: bool = False) -> Iterator[Stub]:
+    """Run one on a free port of this machine; with `tls` as LOOPBACK has it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Stub(f"http://127.0.0.1:{listener.getsockname()[1]}", list(behaviours))
+    scheme, port = "https" if tls else "http", listener.getsockname()[1]
+    server = Stub(f"{scheme}://127.0.0.1:{port}", list(behaviours), tls=tls)
 
     def accept() -> None:
         while True:
@@ -65,12 +76,14 @@ def stub(*behaviours: Behaviour) -> Iterator[Stub]:
                 return
             threading.Thread(target=server.serve, args=(connection,), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
     try:
         yield server
     finally:
-        server.stopping.set()
         listener.shutdown(socket.SHUT_RDWR)
+        # Before the close: the next listener may be given the same file descriptor.
+        thread.join()
         listener.close()
 
 
@@ -127,6 +140,12 @@ def hangs_up(connection: socket.socket) -> None:
 def is_silent(connection: socket.socket) -> None:
     """Wait until the other side gives up."""
     connection.recv(1)
+
+
+def _secured(connection: socket.socket) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(LOOPBACK)
+    return context.wrap_socket(connection, server_side=True)
 
 
 def _read_request(incoming: Any) -> Asked | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+import weakref
 from collections.abc import Callable
 from typing import Literal
 
@@ -77,7 +78,7 @@ class IntercomPort:
         self._window = RateWindow()
         self._skew_s: float | None = None
         self._transport = DeadlineTransport(address, connections=connections)
-        self._http = httpx.Client(transport=self._transport, timeout=None)
+        self._shut = weakref.finalize(self, self._transport.close)
         sdk = Intercom(
             token=access_token,
             base_url=spelled,
@@ -86,7 +87,7 @@ class IntercomPort:
                 "Intercom-Version": api_version,
                 "User-Agent": "channel-gateway (python-intercom)",
             },
-            httpx_client=self._http,
+            httpx_client=httpx.Client(transport=self._transport, timeout=None),
         )
         # Its parts load lazily; here rather than in the first call of several threads at once.
         self._conversations = sdk.conversations
@@ -206,8 +207,8 @@ class IntercomPort:
         return self._skew_s
 
     def shut(self) -> None:
-        """Close the connections that are kept open."""
-        self._http.close()
+        """Close the connections that are kept open; done by itself when the port goes."""
+        self._shut()
 
     def _write(
         self, what: str, conversation: str, deadline: float, ask: Callable[[], object]

@@ -64,7 +64,7 @@ class DeadlineTransport(httpx.BaseTransport):
             # Short, because a connection that the server closes just as we write is an unknown
             # outcome, and costs a read-back.
             keepalive_expiry=5.0,
-            network_backend=_Backend(self._running),
+            network_backend=_Backend(self._running, secure=base_url.scheme == "https"),
         )
 
     @contextmanager
@@ -114,8 +114,9 @@ class _Running(threading.local):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, running: _Running) -> None:
+    def __init__(self, running: _Running, *, secure: bool) -> None:
         self._running = running
+        self._secure = secure
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -139,14 +140,18 @@ class _Backend(httpcore.NetworkBackend):
                 if position == len(addresses) - 1:
                     raise
             else:
-                return _Stream(stream, self._running)
+                return _Stream(stream, self._running, bears_requests=not self._secure)
         raise httpcore.ConnectError(f"{host} has no address")
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, running: _Running) -> None:
+    def __init__(
+        self, stream: httpcore.NetworkStream, running: _Running, *, bears_requests: bool
+    ) -> None:
         self._stream = stream
         self._running = running
+        # What is said to a proxy before TLS is not yet a request.
+        self._bears_requests = bears_requests
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = self._running.exchange.left(httpcore.ReadTimeout)
@@ -154,9 +159,8 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         exchange = self._running.exchange
-        # httpcore hands over headers and body as small buffers; one `send` takes either.
         left = exchange.left(httpcore.WriteTimeout)
-        exchange.wrote = True
+        exchange.wrote = exchange.wrote or self._bears_requests
         self._stream.write(buffer, left)
 
     def close(self) -> None:
@@ -170,7 +174,7 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         left = self._running.exchange.left(httpcore.ConnectTimeout)
         secured = self._stream.start_tls(ssl_context, server_hostname, left)
-        return _Stream(secured, self._running)
+        return _Stream(secured, self._running, bears_requests=True)
 
     def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)

@@ -10,6 +10,7 @@ Errors are {"error": {"code", "message"}} with 400 or 404. `to` is "admin:ID", "
                                              source_type?, subject?}
     POST /_standin/customer/reply           {conversation_id, text}
     POST /_standin/customer/read            {conversation_id}
+    POST /_standin/attach|detach            {conversation_id, contact_id}
     POST /_standin/admin/reply|note         {conversation_id, by, text}
     POST /_standin/admin/start              {by, text, contact_id}
     POST /_standin/admin/away               {by, away, reassign?}
@@ -109,6 +110,8 @@ def control_doors(standin: StandIn) -> Blueprint:
         lambda b: world.customer_replies(b["conversation_id"], b["text"]),
     )
     operation("/customer/read", lambda b: world.customer_reads(b["conversation_id"]))
+    operation("/attach", lambda b: world.attach_contact(b["conversation_id"], b["contact_id"]))
+    operation("/detach", lambda b: world.detach_contact(b["conversation_id"], b["contact_id"]))
     operation(
         "/admin/reply",
         lambda b: world.admin_replies(b["conversation_id"], b["by"], b["text"]),

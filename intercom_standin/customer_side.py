@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from intercom_standin import irregular
 from intercom_standin.bodies import html_of_typed_text, is_blank
 from intercom_standin.contact_book import ContactBook, author_of
 from intercom_standin.ledger import Change, NotAllowed
@@ -90,6 +91,38 @@ class CustomerSide(ContactBook):
             # Observed: this topic carries several parts that came before.
             parts = conversation.parts[-4:]
             self.tell_conversation(change, ["conversation.read"], conversation, *parts)
+        return change.outcome()
+
+    def attach_contact(self, conversation_id: str, contact_id: str) -> Outcome:
+        """Let a teammate add another contact; notified as an internal dump (observed)."""
+        return self._move_contact(conversation_id, contact_id, "attached")
+
+    def detach_contact(self, conversation_id: str, contact_id: str) -> Outcome:
+        """Let a teammate remove a contact that was attached."""
+        return self._move_contact(conversation_id, contact_id, "detached")
+
+    def _move_contact(self, conversation_id: str, contact_id: str, how: str) -> Outcome:
+        with self.changing() as change:
+            conversation, contact = self.conversation(conversation_id), self.contact(contact_id)
+            there = contact in conversation.also
+            if there == (how == "attached") or contact is conversation.contact:
+                raise NotAllowed(f"the contact cannot be {how}")
+            if there:
+                conversation.also.remove(contact)
+            else:
+                conversation.also.append(contact)
+            conversation.updated_at = self.now()
+            change.conversation, change.contact = conversation, contact
+            item = irregular.contact_moved(
+                conversation,
+                contact,
+                self.author(self.teammates[0]),
+                app_id=self.app_id,
+                part_id=self.new_part_id(),
+                at=self.now(),
+            )
+            topic = f"conversation.contact.{how}"
+            self.tell(change, topic, item, conversation=conversation)
         return change.outcome()
 
     def _take_off_an_absent_admin(self, change: Change, conversation: Conversation) -> None:

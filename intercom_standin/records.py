@@ -135,6 +135,7 @@ class Conversation:
     source_redacted: bool = False
     custom_attributes: Json = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
+    also: list[Contact] = field(default_factory=list)  # contacts attached later
 
     def copy(self) -> Conversation:
         """Return a copy that later changes do not reach (parts are frozen)."""
@@ -143,6 +144,7 @@ class Conversation:
             contact=replace(self.contact),
             custom_attributes=dict(self.custom_attributes),
             parts=list(self.parts),
+            also=[replace(one) for one in self.also],
         )
 
 

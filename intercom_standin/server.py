@@ -142,7 +142,12 @@ def create_app(standin: StandIn) -> Flask:
         errors = [{"code": "not_found", "message": "The requested resource was not found"}]
         return jsonify({"type": "error.list", "request_id": None, "errors": errors}), 404
 
+    def not_this_way(error: Exception) -> tuple[Response, int]:
+        errors = [{"code": "not_found", "message": "The method is not allowed here"}]
+        return jsonify({"type": "error.list", "request_id": None, "errors": errors}), 405
+
     app.register_error_handler(404, not_found)
+    app.register_error_handler(405, not_this_way)
     return app
 
 

@@ -162,11 +162,8 @@ def _conversation(
             "type": "contact.list",
             # Observed: neither name nor e-mail here, they need GET /contacts/{id}.
             "contacts": [
-                {
-                    "type": "contact",
-                    "id": conversation.contact.id,
-                    "external_id": conversation.contact.external_id,
-                }
+                {"type": "contact", "id": one.id, "external_id": one.external_id}
+                for one in (conversation.contact, *conversation.also)
             ],
         },
         "first_contact_reply": _first_contact_reply(conversation),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +95,8 @@ def test_faults_and_notifications(door: Any, standin: StandIn, receiver: Receive
 
 def test_it_runs_as_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "intercom_standin", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

@@ -174,7 +174,7 @@ def test_nonsense_faults_are_refused() -> None:
         {"kind": "drop", "count": 0},
     ):
         with pytest.raises(ValueError, match=r"fault|probability"):
-            Faults().add(**wrong)  # type: ignore[arg-type]
+            Faults().add(**wrong)
 
 
 def test_an_echo_can_be_delivered_before_the_call_returns(

@@ -27,7 +27,7 @@ def code(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, content["errors"][0]["code"]
 
 
-def reply(body: str = "Hi", **fields: Any) -> dict[str, Any]:
+def reply(body: Any = "Hi", **fields: Any) -> dict[str, Any]:
     return {"type": "admin", "message_type": "comment", "admin_id": BOT, "body": body} | fields
 
 
@@ -54,7 +54,7 @@ def test_a_note_is_no_comment(standin: StandIn, api: Api, conversation_id: str) 
 
 def test_assign_close_open_and_snooze(api: Api, standin: StandIn, conversation_id: str) -> None:
     path = f"/conversations/{conversation_id}/parts"
-    acts = [
+    acts: list[dict[str, Any]] = [
         {"message_type": "assignment", "type": "team", "assignee_id": str(SUPPORT_TEAM_ID)},
         {"message_type": "assignment", "type": "admin", "assignee_id": AOIFE_ID},
         {"message_type": "assignment", "type": "admin", "assignee_id": "0"},

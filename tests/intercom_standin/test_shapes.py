@@ -161,3 +161,18 @@ def test_typed_text_comes_back_as_text(text: str) -> None:
 def test_pictures_and_lists_become_text() -> None:
     html = '<p>See</p><img src="https://x.example/a.png"><ul><li>one</li><li>two</li></ul>'
     assert text_of_html(html) == "See\n[Image]\n- one\n- two"
+
+
+def test_attaching_a_contact_is_told_in_an_internal_dump(standin: StandIn, api: Any) -> None:
+    started = standin.world.customer_starts("Hello").conversation_id
+    other = standin.world.add_contact("Tomas").contact
+    assert other is not None
+    sent = item(standin.world.attach_contact(started, other.id), "conversation.contact.attached")
+    assert "type" not in sent
+    assert sent["conversation"]["model"]["id"] == int(started)
+    assert isinstance(sent["conversation"]["parts"][0]["data"], str)
+    assert sent["contact"]["id"] == other.id
+    listed = api("GET", f"/conversations/{started}").json()["contacts"]["contacts"]
+    assert [one["id"] for one in listed][1] == other.id
+    standin.world.detach_contact(started, other.id)
+    assert standin.world.conversation(started).also == []

@@ -1,4 +1,4 @@
-"""An agent without an AI: the first rules whose patterns are found in the customer's words answer."""
+"""An agent without an AI: rules whose patterns are found in the customer's words answer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rule:
 
 
 class ScriptedAgent:
-    """Answers from a list of rules: for the demo, and for trying a set-up. Threads may share one."""
+    """Answers from a list of rules, to try a set-up without an AI. Threads may share one."""
 
     def __init__(self, rules: Sequence[Mapping[str, Any]], *, fallback_reply: str = "") -> None:
         """Take rules as tables; raise ConfigError with every problem.
@@ -74,12 +74,12 @@ class ScriptedAgent:
         """Answer from the rules. A draft (copilot) hands nothing over and finishes nothing."""
         words = _new_words(turn.messages)
         known = _known(turn)
-        turn_number = sum(message.author.kind == "ai" for message in turn.messages)
+        said_before = sum(message.author.kind == "ai" for message in turn.messages)
         messages: list[str] = []
         parameters: dict[str, Any] = {}
         results: dict[str, Any] = {}
         for rule, values in self._that_answer(turn, words, known):
-            one_of = rule.one_of and (rule.one_of[turn_number % len(rule.one_of)],)
+            one_of = rule.one_of and (rule.one_of[said_before % len(rule.one_of)],)
             messages += [_filled(text, values) for text in (*rule.reply, *one_of)]
             parameters |= _filled(rule.parameters, values)
             results |= _filled(rule.results, values)
@@ -188,13 +188,12 @@ def _placeholders(rule: Rule) -> set[str]:
 # -- reading a script ----------------------------------------------------------------------------
 
 
-class _Pattern(fields.String):
-    def _deserialize(  # type: ignore[override]
-        self, value: Any, attr: Any, data: Any, **kwargs: Any
-    ) -> re.Pattern[str]:
-        text = super()._deserialize(value, attr, data, **kwargs)
+class _Pattern(fields.Field[re.Pattern[str]]):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> re.Pattern[str]:
+        if not isinstance(value, str):
+            raise ValidationError("must be a text")
         try:
-            return re.compile(text, re.IGNORECASE)
+            return re.compile(value, re.IGNORECASE)
         except re.error as error:
             raise ValidationError(f"is not a regular expression: {error}") from error
 
@@ -209,15 +208,17 @@ class _Texts(fields.Field[tuple[str, ...]]):
         return tuple(texts)
 
 
-class _Findings(fields.Dict):
+class _Findings(fields.Field[dict[str, Any]]):
     """A table that JSON can hold: no dates, no nan."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("must be a table")
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValidationError("must hold only what JSON can hold") from error
-        return cast(dict[str, Any], super()._deserialize(value, attr, data, **kwargs))
+        return value
 
 
 class _HandoverSchema(Schema):
@@ -236,8 +237,8 @@ class _RuleSchema(Schema):
     above = fields.Dict(keys=fields.String(), values=fields.Float())
     reply = _Texts()
     one_of = _Texts()
-    parameters = _Findings(keys=fields.String())
-    results = _Findings(keys=fields.String())
+    parameters = _Findings()
+    results = _Findings()
     handover = fields.Nested(_HandoverSchema, allow_none=True)
     finish = fields.Boolean()
     goes_on = fields.Boolean()
@@ -253,11 +254,20 @@ class _RuleSchema(Schema):
         return rule
 
 
+_RULE = _RuleSchema()
+
+
 def _read_rules(rules: Sequence[Mapping[str, Any]]) -> list[Rule]:
-    try:
-        return cast(list[Rule], _RuleSchema(many=True).load(list(rules)))
-    except ValidationError as error:
-        raise ConfigError(sorted(_problems(error.messages, "script"))) from error
+    read: list[Rule] = []
+    problems: list[str] = []
+    for index, rule in enumerate(rules):
+        try:
+            read.append(cast(Rule, _RULE.load(rule)))
+        except ValidationError as error:
+            problems += sorted(_problems(error.messages, f"script[{index}]"))
+    if problems:
+        raise ConfigError(problems)
+    return read
 
 
 def _problems(messages: Any, where: str) -> Iterator[str]:

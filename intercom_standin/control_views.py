@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from intercom_standin.bodies import text_of_html
+from intercom_standin.delivery import Delivery
 from intercom_standin.gate import Call
-from intercom_standin.notifier import Delivery, Notifier
+from intercom_standin.notifier import Notifier
 from intercom_standin.records import Assignee, Conversation, Holding, Json, Notification, Part
 from intercom_standin.world import World
 
@@ -170,4 +171,5 @@ def notifier_summary(notifier: Notifier) -> Json:
         "disabled": notifier.disabled,
         "delivered": delivered,
         "failed": len(log) - delivered,
+        "last_ok": log[-1].ok if log else None,
     }

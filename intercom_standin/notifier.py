@@ -7,12 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-
-import requests
+from dataclasses import replace
 
 from intercom_standin import shapes
 from intercom_standin.agenda import Agenda
+from intercom_standin.delivery import Delivery, post
 from intercom_standin.faults import Faults
 from intercom_standin.records import Json, Notification
 from intercom_standin.signing import body_signature, hub_signature
@@ -21,30 +20,6 @@ USER_AGENT = "intercom-parrot-service-client/1.0"
 ERRORS_BEFORE_PAUSE = 1000
 PAUSE_S = 15 * 60
 THROTTLE_LIMIT_IN_RETRIES = 120  # two hours, when a retry is a minute
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """One attempt: what was posted, what came back, and what Intercom makes of it."""
-
-    notification_id: str | None
-    topic: str
-    conversation_id: str | None
-    part_id: str | None
-    attempt: int
-    url: str
-    status: int | None
-    error: str | None
-    seconds: float
-    at: float
-    outcome: str  # delivered | retry | throttled | dropped | disabled
-    body: bytes = field(repr=False, default=b"")
-    headers: dict[str, str] = field(repr=False, default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether it was answered 2xx in time."""
-        return self.outcome == "delivered"
 
 
 class Notifier:
@@ -107,7 +82,7 @@ class Notifier:
         if notification.first_sent_at is None:
             notification = replace(notification, first_sent_at=int(self._clock()))
         body, headers = self.signed(notification)
-        status, error, seconds = self._post(self.url, body, headers)
+        status, error, seconds = post(self.url, body, headers, timeout_s=self.timeout_s)
         outcome, again = self._judge(notification, status)
         delivery = Delivery(
             notification_id=notification.id,
@@ -159,7 +134,7 @@ class Notifier:
 
     def redeliver(self, delivery: Delivery) -> int | None:
         """Post the very same bytes again (a replay); returns the status."""
-        return self._post(self.url, delivery.body, delivery.headers)[0]
+        return post(self.url, delivery.body, delivery.headers, timeout_s=self.timeout_s)[0]
 
     def signed(self, notification: Notification) -> tuple[bytes, dict[str, str]]:
         """Return raw body and headers as they would be posted, without posting them."""
@@ -198,7 +173,8 @@ class Notifier:
 
     def head_check(self) -> int | None:
         """Send the HEAD that saving the URL causes; returns the status or None."""
-        return self._post(self.url, b"", {"User-Agent": USER_AGENT}, method="HEAD")[0]
+        headers = {"User-Agent": USER_AGENT}
+        return post(self.url, b"", headers, timeout_s=self.timeout_s, method="HEAD")[0]
 
     def uninstall(self) -> int | None:
         """Tell `<url>/uninstall` that the workspace removed the app; returns the status."""
@@ -282,34 +258,14 @@ class Notifier:
             return "dropped", None  # Vendor rule: one retry, then dropped.
         return "retry", (replace(again, failures=1), self.retry_after_s)
 
-    def _post(
-        self, url: str | None, body: bytes, headers: dict[str, str], *, method: str = "POST"
-    ) -> tuple[int | None, str | None, float]:
-        if url is None:
-            return None, "no notify_url", 0.0
-        started = time.monotonic()
-        try:
-            with requests.Session() as session:
-                session.trust_env = False
-                answer = session.request(
-                    method,
-                    url,
-                    data=body,
-                    headers=headers,
-                    timeout=self.timeout_s,
-                    allow_redirects=False,
-                )
-        except requests.RequestException as error:
-            return None, type(error).__name__, time.monotonic() - started
-        return answer.status_code, None, time.monotonic() - started
-
     def _body_signed(self, path: str, content: Json) -> int | None:
         body = json.dumps(content).encode()
         headers = {
             "Content-Type": "application/json",
             "X-Body-Signature": body_signature(body, self.client_secret),
         }
-        return self._post(self.url + path if self.url else None, body, headers)[0]
+        url = self.url + path if self.url else None
+        return post(url, body, headers, timeout_s=self.timeout_s)[0]
 
     def _drop(self, notification: Notification) -> None:
         with self._lock:

@@ -21,8 +21,7 @@ async function look() {
     try {
       const since = state ? `?since=${state.revision}` : "";
       const answer = await ask(`state${since}`);
-      part("wire").textContent = wire(answer.notifier);
-      part("wire").dataset.state = answer.notifier.url ? "on" : "off";
+      drawWire(answer.notifier);
       if (!answer.unchanged) state = answer;
       draw();
     } catch {
@@ -40,12 +39,16 @@ async function lookAgain() {
   await look();
 }
 
-function wire(notifier) {
-  if (!notifier.url) return "Nobody is notified yet";
-  if (notifier.disabled) return "Notifications are disabled (410)";
-  const last = notifier.delivered + notifier.failed === 0 ? "none sent yet" :
-    `${notifier.delivered} delivered` + (notifier.failed ? `, ${notifier.failed} failed` : "");
-  return `Notifies ${new URL(notifier.url).host}: ${last}`;
+function drawWire(notifier) {
+  const { url, disabled, delivered, failed, last_ok: lastOk } = notifier;
+  const sent = delivered + failed === 0 ? "none sent yet"
+    : `${delivered} delivered` + (failed ? `, ${failed} failed` : "");
+  const shown = part("wire");
+  const words = !url ? "Nobody is notified yet" : disabled ? "Notifications are disabled (410)" : sent;
+  const host = url && !disabled ? make("span", "host", `Notifies ${new URL(url).host}: `) : "";
+  shown.replaceChildren(host, make("span", "", words));
+  shown.title = url || "";
+  shown.dataset.state = !url ? "off" : disabled || lastOk === false ? "lost" : "on";
 }
 
 function draw() {
@@ -59,6 +62,8 @@ function draw() {
   showList(state.conversations, filter, chosenId, choose);
   part("conversation").hidden = !conversation;
   part("welcome").hidden = Boolean(conversation);
+  part("welcome-title").textContent = state.conversations.length ? "Pick a conversation" : "The inbox is quiet";
+  part("welcome-words").textContent = state.conversations.length ? "Or start one as a customer." : "Start a conversation as a customer.";
   document.body.dataset.view = conversation ? "conversation" : "list";
   if (conversation) drawConversation(conversation);
 }

@@ -129,6 +129,6 @@ def test_the_page_needs_nothing_from_elsewhere(page: Page, standin: StandIn) -> 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.reload()
-    page.wait_for_function("document.querySelector('#wire').textContent !== ''")
+    expect(page.locator("#wire")).to_contain_text("none sent yet")
     assert len(asked) > 5
     assert all(url.startswith(standin.base_url) for url in asked)

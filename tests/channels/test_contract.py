@@ -1,7 +1,7 @@
 """The contract of every channel, run over every recorded payload.
 
-A channel is a folder under gateway/channels. Here it brings `tests/channels/<name>/contract.py` with
-its RECEIVER, and `tests/channels/<name>/payloads/<variant>/<topic>.json`.
+A channel is a folder under gateway/channels. Here it brings `tests/channels/<name>/contract.py`
+with its RECEIVER, and `tests/channels/<name>/payloads/<variant>/<topic>.json`.
 """
 
 import copy
@@ -106,16 +106,15 @@ def test_events_survive_being_kept(name: str, path: Path) -> None:
 
 @over_payloads
 def test_any_spoilt_leaf_is_read_or_refused(name: str, path: Path) -> None:
-    """Each leaf and branch in turn is removed, null, or of another type: nothing else can happen."""
+    """Each leaf and branch in turn is removed, null, or of another type."""
     receiver = receiver_of(name)
     content = json.loads(path.read_bytes())
     read = refused = 0
     for spoilt in spoilt_copies(content):
         try:
             delivery = translate(receiver, json.dumps(spoilt).encode())
-        except Unreadable as error:
+        except Unreadable:
             refused += 1
-            assert error.message
         else:
             read += 1
             assert all(type(event) in VOCABULARY for event in delivery.events)

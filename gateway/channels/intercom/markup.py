@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 from typing import NamedTuple
 
 import nh3
@@ -30,7 +29,7 @@ _DROPPED_WITH_CONTENT = {"script", "style", "title", "template", "noscript", "if
 _reader = nh3.Cleaner(
     tags=_INLINE | _BLOCKS | {"img"},
     clean_content_tags=_DROPPED_WITH_CONTENT,
-    attributes={"a": {"href"}, "img": {"src", "alt"}},
+    attributes={"*": set(), "a": {"href"}, "img": {"src", "alt"}},
     url_schemes=_SCHEMES,
     url_relative="deny",  # a relative link would point into our own console
     link_rel="noopener noreferrer nofollow",
@@ -55,7 +54,7 @@ _writer = nh3.Cleaner(
         "img",
     },
     clean_content_tags={"script", "style"},
-    attributes={"a": {"href"}, "img": {"src", "alt"}},
+    attributes={"*": set(), "a": {"href"}, "img": {"src", "alt"}},
     url_schemes=_SCHEMES,
     url_relative="deny",
     link_rel=None,
@@ -67,8 +66,8 @@ _markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
 _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:\s[^\s"=<>]+="[^"]*")*)\s*/?>')
 _IMAGE = re.compile(r'<img(?:\s[^\s"=<>]+="[^"]*")*\s*/?>')
 _ATTRIBUTE = re.compile(r'\s([^\s"=<>]+)="([^"]*)"')
-_SPACES = re.compile(r"[ \t\r\f\v]*\n[ \t\r\f\v]*")
 _PARAGRAPH_GAPS = re.compile(r"\n{3,}")
+_PREFORMATTED = re.compile(r"(<pre>.*?</pre>)", re.DOTALL)
 _DEEPER_HEADING = re.compile(r"(</?h)[3-6]>")
 _HTML_BODY = re.compile(
     r"\s*<(?:p|div|h[1-6]|ul|ol|pre|blockquote|table|img|br|a|b|strong|i|em|u|span|code|center)"
@@ -135,7 +134,10 @@ def sanitise(html: str) -> str:
 def render(markdown: str) -> str:
     """Return the HTML that is sent to Intercom for a Markdown text of ours."""
     html = _DEEPER_HEADING.sub(r"\g<1>2>", _markdown.render(storable(markdown)))
-    return _writer.clean(html).strip()
+    # Line breaks between elements mean nothing in HTML; nobody knows what Intercom makes of them.
+    pieces = _PREFORMATTED.split(_writer.clean(html))
+    pieces[::2] = [piece.replace("\n", "") for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def plain_of_markdown(markdown: str) -> str:
@@ -154,40 +156,45 @@ def _bounded(html: str) -> str:
 
 
 def _text(clean: str) -> str:
-    """Return the text of HTML that nh3 has written."""
+    """Return the text of HTML that nh3 has written: one pass, a line per block."""
     pieces: list[str] = []
     start = 0
     preformatted = 0
+    new_line = True
     for tag in _TAG.finditer(clean):
         words = clean[start : tag.start()]
-        # A line break in the source is a space, except in <pre>.
-        pieces.append(words if preformatted else words.replace("\n", " "))
         start = tag.end()
-        name = tag[2]
-        if name == "br" or (name in _BLOCKS and _needs_line(pieces)):
+        if words:
+            # A line break in the source is a space, except in <pre>.
+            pieces.append(words if preformatted else words.replace("\n", " "))
+            if not words.isspace():
+                new_line = False
+        closing, name = tag[1], tag[2]
+        if name == "br" or (name in _BLOCKS and not new_line):
             pieces.append("\n")
-        elif name in ("td", "th") and tag[1]:
-            pieces.append(" ")
-        if name == "li" and not tag[1]:
+            new_line = True
+        if name == "pre":
+            preformatted += -1 if closing else 1
+        elif name == "li" and not closing:
             pieces.append("- ")
-        elif name == "pre":
-            preformatted += -1 if tag[1] else 1
+        elif name in ("td", "th") and closing:
+            pieces.append(" ")
     pieces.append(clean[start:].replace("\n", " "))
-    return _limited(_tidy(unescape("".join(pieces))))
+    return _limited(_tidy(_unescaped("".join(pieces))))
 
 
-def _needs_line(pieces: list[str]) -> bool:
-    for piece in reversed(pieces):
-        if piece.strip(" "):
-            return not piece.endswith("\n")
-    return False
+def _unescaped(text: str) -> str:
+    """Undo nh3's escapes, the only ones that it writes; `&amp;` last."""
+    if "&" not in text:
+        return text
+    text = text.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">")
+    return text.replace("&quot;", '"').replace("&amp;", "&")
 
 
 def _tidy(text: str) -> str:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    text = text.replace("\xa0", " ")
-    return _PARAGRAPH_GAPS.sub("\n\n", _SPACES.sub("\n", text)).strip()
+    # Not a regular expression: "spaces before a line's end" takes quadratic time on many spaces.
+    text = "\n".join(line.strip() for line in text.replace("\xa0", " ").split("\n"))
+    return _PARAGRAPH_GAPS.sub("\n\n", text).strip()
 
 
 def _limited(text: str) -> str:
@@ -195,5 +202,5 @@ def _limited(text: str) -> str:
 
 
 def _image(tag: str) -> Image:
-    attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(tag)}
+    attributes = {name: _unescaped(value) for name, value in _ATTRIBUTE.findall(tag)}
     return Image(attributes.get("src", ""), attributes.get("alt", ""))

@@ -54,7 +54,7 @@ class Inbox:
         channels: Mapping[str, Channel],
         terms: Mapping[str, Terms],
         clock: Clock,
-        wake: Callable[[str], None],
+        wake: Callable[[str], object],
     ) -> None:
         self._database = database
         self._channels = channels

@@ -39,6 +39,10 @@ class Parts:
     waker: Waker
     inbox: Inbox
 
+    def link(self, session_id: str) -> str:
+        """Where a person reads a session in the browser."""
+        return f"{self.settings.public_url}/console/sessions/{session_id}"
+
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     """Wire a process; raises ConfigError for what cannot be built from these settings."""

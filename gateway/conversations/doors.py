@@ -76,7 +76,7 @@ def handover_refusal(role: str, status: str, mode: str) -> str | None:
 def hand_over(
     db: Session, terms: Terms, session_id: str, caller: Caller, *, reason: str, link: str, now: int
 ) -> Done:
-    """Give the session to people at once. Raises Forbidden or Conflict with one of three sentences."""
+    """Give the session to people at once. Raises Forbidden or Conflict, in M9's three sentences."""
     held, row = lock_session(db, session_id)
     refusal = handover_refusal(caller.role, row.status, row.mode)
     if refusal == NOT_PERMITTED:
@@ -104,17 +104,15 @@ def give_to_people(
     results: dict[str, Any] | None = None,
     last_words: list[str] | None = None,
 ) -> Done:
-    """Change the mode, then owe the channel last words, note, assignment and notice, in this order."""
+    """Change the mode, then owe the channel last words, note, assignment, notice, in this order."""
     to = terms.channel.hand_over_to
     act = HandedOver(**_act(held, now), trigger=trigger, by=by, reason=reason, to=to)
     outcome = record.apply(db, terms, held, [act], now=now, source="act")
     owing = Owing(db, terms, held, session_id, outcome, now)
     for text in last_words or ():
         owing.words("last_words", text, Actor(kind="ai", name=terms.agent.name))
-    owing.owe(
-        f"{act.id}:note", "note",
-        AddNote(conversation=held.external_id, text=_note(by, reason, summary, results or {}, link)),
-    )  # fmt: skip
+    note = _note(by, reason, summary, results or {}, link)
+    owing.owe(f"{act.id}:note", "note", AddNote(conversation=held.external_id, text=note))
     owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
     if terms.agent.handover_message:
         owing.words("notice", terms.agent.handover_message, Actor(kind="system"))
@@ -180,7 +178,7 @@ def end(
     now: int,
     last_words: list[str] | None = None,
 ) -> Done:
-    """End the session; the customer's words known so far belong to it, later ones open a new one."""
+    """End the session: the customer's words known so far belong to it, later ones open another."""
     newest = held.thread.newest[0]
     after_all_known = Position(newest.at, newest.number, newest.step + 10)
     act = Finished(**_act(held, now, at=after_all_known), by=by, reason=reason)
@@ -237,7 +235,7 @@ def handover_allowed(terms: Terms, request: HandoverRequest) -> str | None:
     return None
 
 
-# -- what they share ---------------------------------------------------------------------------------
+# -- what they share -------------------------------------------------------------------------------
 
 
 class Owing:

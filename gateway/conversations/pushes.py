@@ -107,6 +107,16 @@ def cancel(
     history.set_state(db, [row[0] for row in rows if row[0]], "discarded", why)
 
 
+def end(db: Session, push: Row[*tuple[Any, ...]], state: str, error: str | None, now: int) -> None:
+    """End a push's life without the channel's receipt; its words share its fate."""
+    db.execute(
+        update(Push).where(Push.id == push.id).values(state=state, error=error, ended_at=now)
+    )
+    if push.message_id is not None and state != "sent":
+        words = "failed" if state == "failed" else "discarded"
+        history.set_state(db, [push.message_id], words, error)
+
+
 def mark_overlapped(db: Session, session_id: str) -> int:
     """Record that AI words were on the wire when the session left the AI; return how many."""
     rows = db.execute(
@@ -122,7 +132,7 @@ def mark_overlapped(db: Session, session_id: str) -> int:
     return len(rows)
 
 
-# -- settling ----------------------------------------------------------------------------------------
+# -- settling --------------------------------------------------------------------------------------
 
 
 def bind(db: Session, held: Held, facts: Sequence[Fact], now: int) -> list[Fact]:

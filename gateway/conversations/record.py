@@ -48,7 +48,9 @@ def apply(
     """Apply `reported` to the locked conversation; facts known already change nothing."""
     outcome = Outcome()
     if source in ("delivery", "read"):
-        new = kept.unknown(db, held.id, reported) if _has_staff_act(reported) else reported
+        # A read tells everything again, so what is known is left out before anything is written.
+        look_up = source == "read" or _has_staff_act(reported)
+        new = kept.unknown(db, held.id, reported) if look_up else reported
         reported = pushes.bind(db, held, new, now)
     fresh = sorted(kept.keep(db, held.id, reported), key=place)
     relearned = _relearn(db, held, reported, fresh) if source == "receipt" else False

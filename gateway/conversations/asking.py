@@ -1,0 +1,327 @@
+"""Asking the AI agent: what is due, what it is told, and what becomes of its answer.
+
+A turn remembers the epoch of its session. Whatever changes hands raises it, so an answer that was
+thought out for another state of affairs is recorded and never said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Row, select, update
+from sqlalchemy.orm import Session
+
+from gateway.conversations import briefing, doors, history, turns
+from gateway.conversations.doors import Owing
+from gateway.conversations.record import Outcome
+from gateway.conversations.runs import SessionRef, load
+from gateway.conversations.thread import Held, lock_conversation
+from gateway.errors import Again, Conflict, GatewayError, NotFound
+from gateway.events import SYSTEM, Actor, Answer, Turn
+from gateway.policy import AgentTerms, Terms
+from gateway.store.models import ChatSession, TurnRow
+from gateway.store.sql import locked
+
+UNAVAILABLE = "AI agent unavailable"
+_RETRY_AFTER_US = (1_000_000, 3_000_000)
+_MARGIN_US = 15_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """What became of an answer or a failure, and what to wake."""
+
+    verdict: Literal["recorded", "discarded", "retry", "gave_up"]
+    why: str | None = None
+    owed: set[str] = field(default_factory=set)
+
+
+def due(db: Session, now: int, limit: int) -> list[str]:
+    """Turns whose time has come, oldest first: to be asked, asked again, or given up."""
+    rows = db.execute(
+        select(TurnRow.id)
+        .where(TurnRow.state.in_(turns.OPEN), TurnRow.due_at <= now)
+        .order_by(TurnRow.due_at)
+        .limit(limit)
+    )
+    return [row.id for row in rows]
+
+
+def begin(
+    db: Session,
+    terms_of: Mapping[str, Terms],
+    turn_id: str,
+    now: int,
+    link: Callable[[str], str],
+) -> Turn | Recorded | None:
+    """Take a due turn and say what to ask; None if somebody else took it or it has ended.
+
+    The row itself is the claim: until its new `due_at`, longer than the agent may take, nobody else
+    takes it; after that its worker is taken for dead.
+    """
+    held, row, turn = _lock(db, turn_id)
+    if turn.state not in turns.OPEN or turn.due_at > now:
+        return None
+    terms = terms_of.get(row.channel)
+    if terms is None or row.mode == "human" or row.status == "finished" or row.epoch != turn.epoch:
+        _end(db, turn_id, "discarded", "the session changed hands before the question", now)
+        return None
+    if turn.state == "waiting":  # announced with 202, and never came
+        late = "no answer came to the reply address"
+        return _give_up(db, terms, held, turn, row, late, now, link(row.id))
+    lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
+    question = briefing.question(db, held, row, turn, now)
+    upto = held.thread.run.last_public_at if held.thread.run else None
+    db.execute(
+        update(TurnRow)
+        .where(TurnRow.id == turn_id)
+        .values(
+            state="asking",
+            asked_at=turn.asked_at or now,
+            due_at=now + lease,
+            tries=turn.tries + 1,
+            upto_at=upto.at if upto else 0,
+            upto_number=upto.number if upto else 0,
+        )
+    )
+    return question
+
+
+def wait_for_reply(db: Session, agent: AgentTerms, turn_id: str, now: int) -> None:
+    """The agent will answer at the reply address; give it its time."""
+    reply_by = now + int(agent.reply_within_s * 1e6)
+    db.execute(
+        update(TurnRow)
+        .where(TurnRow.id == turn_id, TurnRow.state == "asking")
+        .values(state="waiting", reply_by=reply_by, due_at=reply_by)
+    )
+
+
+def record_answer(
+    db: Session, terms: Terms, turn_id: str, answer: Answer, *, now: int, link: str
+) -> Recorded:
+    """Record an answer once: said, drafted or discarded.
+
+    The same answer again gives the same verdict; a different one raises Conflict.
+    """
+    held, row, turn = _lock(db, turn_id)
+    digest = hashlib.sha256(msgspec.json.encode(answer, order="sorted")).hexdigest()
+    if turn.digest is not None:
+        if turn.digest != digest:
+            raise Conflict("this turn was answered differently before")
+        return Recorded(verdict="recorded" if turn.verdict == "recorded" else "discarded")
+    why = _why_not(held, row, turn)
+    if why is not None:
+        for index, text in enumerate(answer.messages):
+            _write(db, terms, held, row.id, text, "message", "discarded", now, index, why)
+        _end(db, turn_id, "discarded", turn.why or why, now, digest)
+        recorded = Recorded(verdict="discarded", why=why)
+    else:
+        _end(db, turn_id, "recorded", None, now, digest)
+        recorded = _say(db, terms, held, row, turn, answer, now, link)
+    _ask_again_if_needed(db, terms, held, row.id, recorded, now)
+    return recorded
+
+
+def record_failure(
+    db: Session, terms: Terms, turn_id: str, error: GatewayError, *, now: int, link: str
+) -> Recorded:
+    """The agent could not be asked: try again soon, or hand the session to people."""
+    held, row, turn = _lock(db, turn_id)
+    if turn.state != "asking":
+        return Recorded(verdict="discarded", why="the turn had ended")
+    timeouts = turn.timeouts + bool(error.details.get("timeout"))
+    elapsed = now - (turn.asked_at or now)
+    last_was_timeout = bool(error.details.get("timeout"))
+    patient = elapsed < terms.agent.patience_s * 1e6 or (last_was_timeout and timeouts < 2)
+    if isinstance(error, Again) and patient:
+        pause = _RETRY_AFTER_US[min(turn.tries - 1, len(_RETRY_AFTER_US) - 1)]
+        wished = int((error.after_s or 0) * 1e6)
+        db.execute(
+            update(TurnRow)
+            .where(TurnRow.id == turn_id)
+            .values(
+                state="due", due_at=now + max(pause, wished), timeouts=timeouts, why=error.message
+            )
+        )
+        return Recorded(verdict="retry", why=error.message)
+    return _give_up(db, terms, held, turn, row, error.message, now, link)
+
+
+# -- one transaction -------------------------------------------------------------------------------
+
+
+def _lock(db: Session, turn_id: str) -> tuple[Held, Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
+    conversation_id = db.scalar(select(TurnRow.conversation_id).where(TurnRow.id == turn_id))
+    if conversation_id is None:
+        raise NotFound("there is no such turn")
+    held = lock_conversation(db, conversation_id)
+    turn = db.execute(
+        locked(db, select(*TurnRow.__table__.columns).where(TurnRow.id == turn_id))
+    ).one()
+    columns = ChatSession.__table__.columns
+    row = db.execute(locked(db, select(*columns).where(ChatSession.id == turn.session_id))).one()
+    return held, row, turn
+
+
+def _why_not(held: Held, row: Row[*tuple[Any, ...]], turn: Row[*tuple[Any, ...]]) -> str | None:
+    """Why an answer may not be used; None if it may."""
+    if turn.state not in ("asking", "waiting"):
+        return turn.why or "the turn had ended"
+    if row.status == "finished":
+        return "the session is finished"
+    if row.epoch != turn.epoch or row.mode == "human":
+        return "the session changed hands while the answer was being thought out"
+    run = held.thread.run
+    told = (turn.upto_at, turn.upto_number)
+    if row.mode == "copilot" and run and (run.last_public_at.at, run.last_public_at.number) > told:
+        return "somebody spoke while the draft was being written"
+    return None
+
+
+def _say(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    row: Row[*tuple[Any, ...]],
+    turn: Row[*tuple[Any, ...]],
+    answer: Answer,
+    now: int,
+    link: str,
+) -> Recorded:
+    results = {**row.results, **answer.results}
+    db.execute(
+        update(ChatSession)
+        .where(ChatSession.id == row.id)
+        .values(parameters={**row.parameters, **answer.parameters}, results=results)
+    )
+    recorded = Recorded(verdict="recorded")
+    request = answer.handover
+    if request is not None:
+        recorded.why = doors.handover_allowed(terms, request)
+    if row.mode == "copilot":
+        _draft(db, terms, held, row, answer.messages, now, recorded)
+    elif request is not None and recorded.why is None:
+        db.execute(
+            update(ChatSession).where(ChatSession.id == row.id).values(summary=request.summary)
+        )
+        done = doors.give_to_people(
+            db, terms, held, row.id,
+            trigger=request.trigger, by=Actor(kind="ai", name=terms.agent.name),
+            reason=request.reason, summary=request.summary, results=results, link=link, now=now,
+            last_words=list(answer.messages),
+        )  # fmt: skip
+        recorded.owed |= done.owed
+    elif answer.finish and not _unasked(db, row.id):
+        done = doors.end(
+            db, terms, held, row.id,
+            by=Actor(kind="ai", name=terms.agent.name), reason="", now=now,
+            last_words=list(answer.messages),
+        )  # fmt: skip
+        recorded.owed |= done.owed
+    else:
+        outcome = Outcome(owed=recorded.owed)
+        owing = Owing(db, terms, held, row.id, outcome, now, epoch=row.epoch)
+        for text in answer.messages:
+            owing.words("answer", text, Actor(kind="ai", name=terms.agent.name))
+    if recorded.why:
+        db.execute(update(TurnRow).where(TurnRow.id == turn.id).values(why=recorded.why))
+    return recorded
+
+
+def _draft(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    row: Row[*tuple[Any, ...]],
+    messages: Sequence[str],
+    now: int,
+    recorded: Recorded,
+) -> None:
+    if terms.channel.drafts == "note":
+        owing = Owing(db, terms, held, row.id, Outcome(owed=recorded.owed), now, epoch=row.epoch)
+        for text in messages:
+            owing.words("draft", text, Actor(kind="ai", name=terms.agent.name))
+    else:
+        for index, text in enumerate(messages):
+            _write(db, terms, held, row.id, text, "draft", "received", now, index, None)
+
+
+def _ask_again_if_needed(
+    db: Session, terms: Terms, held: Held, session_id: str, recorded: Recorded, now: int
+) -> None:
+    """Words that came while the agent was thinking join the next turn."""
+    run = held.thread.run
+    if run is None or run.state not in ("ai", "copilot") or not _unasked(db, session_id):
+        return
+    ref = next((ref for ref in load(db, held, run.opened_by) if ref.id == session_id), None)
+    if ref is None:
+        return
+    _owe(db, terms, held, ref, now)
+    recorded.owed.add("turns")
+
+
+def _owe(db: Session, terms: Terms, held: Held, ref: SessionRef, now: int) -> None:
+    cause = "draft" if ref.state == "copilot" else "message"
+    turns.owe(db, held, ref, cause, terms.agent, now)
+
+
+def _unasked(db: Session, session_id: str) -> bool:
+    return briefing.has_unasked(db, session_id)
+
+
+def _give_up(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    turn: Row[*tuple[Any, ...]],
+    row: Row[*tuple[Any, ...]],
+    error: str,
+    now: int,
+    link: str,
+) -> Recorded:
+    """No dead air: the customer gets a person instead."""
+    _end(db, turn.id, "failed", error, now)
+    recorded = Recorded(verdict="gave_up", why=error)
+    if row.mode == "ai" and row.status == "active":
+        done = doors.give_to_people(
+            db, terms, held, row.id,
+            trigger="fault", by=SYSTEM, reason=UNAVAILABLE, summary=error, link=link, now=now,
+        )  # fmt: skip
+        recorded.owed |= done.owed
+    return recorded
+
+
+def _end(
+    db: Session, turn_id: str, state: str, why: str | None, now: int, digest: str | None = None
+) -> None:
+    db.execute(
+        update(TurnRow)
+        .where(TurnRow.id == turn_id)
+        .values(
+            state=state, why=why, ended_at=now, digest=digest, verdict=state if digest else None
+        )
+    )
+
+
+def _write(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    session_id: str,
+    text: str,
+    kind: str,
+    state: str,
+    now: int,
+    index: int,
+    why: str | None,
+) -> None:
+    history.write_own(
+        db, held,
+        session_id=session_id, kind=kind, author=Actor(kind="ai", name=terms.agent.name), text=text,
+        html=terms.channel.render(text), state=state, now=now, index=index, why=why,
+    )  # fmt: skip

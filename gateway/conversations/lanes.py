@@ -1,0 +1,325 @@
+"""Delivering in order: the pushes of a conversation are a lane, and only its first one moves.
+
+From `owed` a push goes to `sending` by `begin`, a committed compare-and-set under the locks of
+conversation and session. That is the moment of no return: everything that forbids it is looked at
+there and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, exists, select, update
+from sqlalchemy.orm import Session, aliased
+
+from gateway.commands import Assign, Command
+from gateway.conversations import claims, doors, pushes, record
+from gateway.conversations.thread import Held
+from gateway.events import SYSTEM, Actor, Assigned, Assignee, Position
+from gateway.policy import Terms
+from gateway.store.models import ChatSession, Claim, Conversation, Push
+from gateway.store.sql import locked
+
+CLAIM = "lane"
+PATIENCE_AI_US = 60_000_000
+PATIENCE_OPERATOR_US = 600_000_000
+HELD_US = 50_000_000
+"""How long `sending` is left alone: deadline of the call and the pause we tolerate."""
+READ_BACK_US = (10_000_000, 30_000_000)
+"""After an unknown outcome the channel is read at these times since the begin; then sent again."""
+UNDELIVERABLE = "the AI's words could not be delivered"
+
+NOT_LOOKED_FIRST = ("operator", "note")
+_AI_HOLDS = ("ai", "nobody")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first open push of a lane, as far as a worker must know before it locks anything."""
+
+    id: int
+    conversation_id: str
+    external_id: str
+    channel: str
+    state: str
+    role: str
+    due_at: int
+    begun_at: int | None
+    reads: int
+    held: bool
+
+    @property
+    def needs_look(self) -> bool:
+        """AI words, our assignments and closings go out only after a look at the channel."""
+        return self.role not in NOT_LOOKED_FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the look showed: who holds the conversation, whether it is closed, and as of when."""
+
+    assignee: Assignee
+    closed: bool
+    updated_at: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Begun:
+    """What `begin` decided: a command to carry out now, or why not."""
+
+    command: Command | None = None
+    why: str | None = None
+    owed: set[str] = field(default_factory=set)
+
+
+def due(db: Session, database_now: int, now: int, limit: int) -> list[str]:
+    """Conversations whose first open push is due and that nobody works on."""
+    earlier = aliased(Push)
+    rows = db.execute(
+        select(Push.conversation_id)
+        .join(Conversation, Conversation.id == Push.conversation_id)
+        .outerjoin(Claim, (Claim.kind == CLAIM) & (Claim.key == Push.conversation_id))
+        .where(
+            Push.state.in_(pushes.OPEN),
+            Push.due_at <= now,
+            (Claim.until.is_(None)) | (Claim.until <= database_now),
+            ~exists().where(
+                earlier.conversation_id == Push.conversation_id,
+                earlier.id < Push.id,
+                earlier.state.in_(pushes.OPEN),
+            ),
+            (Conversation.held_since.is_(None)) | Push.role.in_(NOT_LOOKED_FIRST),
+        )
+        .order_by(Push.due_at)
+        .limit(limit)
+    )
+    return [row.conversation_id for row in rows]
+
+
+def head(db: Session, conversation_id: str) -> Head | None:
+    """The push that must go first, whether it is due or not; None if nothing is owed."""
+    row = db.execute(
+        select(
+            Push.id, Push.conversation_id, Conversation.external_id, Conversation.channel,
+            Push.state, Push.role, Push.due_at, Push.begun_at, Push.reads,
+            Conversation.held_since.is_not(None).label("held"),
+        )
+        .join(Conversation, Conversation.id == Push.conversation_id)
+        .where(Push.conversation_id == conversation_id, Push.state.in_(pushes.OPEN))
+        .order_by(Push.id)
+        .limit(1)
+    ).one_or_none()  # fmt: skip
+    return Head(**row._mapping) if row else None
+
+
+def begin(
+    db: Session, terms: Terms, held: Held, push_id: int, token: str, seen: Seen | None, now: int
+) -> Begun:
+    """Begin a push if nothing forbids it, in the transaction that has applied what was `seen`."""
+    push, session = _lock(db, push_id)
+    if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
+        return Begun(why="somebody else took it")
+    tried_at = push.tried_at or now
+    if _patience(push) and now - tried_at - push.unsure_for > _patience(push):
+        return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)
+    if held.held_since is not None and push.role not in NOT_LOOKED_FIRST:
+        return _later(db, push, now + 1_000_000, "held until the conversation has been read", now)
+    forbids = _forbids(held, push, session, seen)
+    if forbids is not None:
+        pushes.end(db, push, "cancelled", forbids, now)
+        return Begun(why=forbids)
+    command = pushes.command_of(push.kind, push.command)
+    if seen is not None:
+        if seen.updated_at < held.thread.settled_at.at:
+            return _later(db, push, now + 1_000_000, "what was read is older than our own act", now)
+        if isinstance(command, Assign) and _already(command.to, seen.assignee):
+            return _as_it_is(db, terms, held, push, command, now)
+        if (
+            push.role in ("answer", "draft")
+            and seen.assignee.kind not in _AI_HOLDS
+            and (session.mode == "ai")
+        ):
+            return _later(db, push, now + 2_000_000, "the channel names another assignee", now)
+    db.execute(
+        update(Push)
+        .where(Push.id == push_id)
+        .values(
+            state="sending", token=token, begun_at=now, tried_at=tried_at, tries=push.tries + 1,
+            due_at=now + HELD_US,
+        )
+    )  # fmt: skip
+    return Begun(command=command)
+
+
+def postpone(db: Session, push_id: int, until: int, error: str, now: int) -> None:
+    """Nothing was done: try again later. Also for a push whose call the channel refused to take."""
+    db.execute(
+        update(Push)
+        .where(Push.id == push_id, Push.state.in_(("owed", "sending")))
+        .values(state="owed", due_at=until, error=error, tried_at=_first(Push.tried_at, now))
+    )
+
+
+def unsure(db: Session, push_id: int, error: str) -> None:
+    """The request went out and its outcome is unknown: read back before anything else."""
+    db.execute(
+        update(Push)
+        .where(Push.id == push_id, Push.state == "sending")
+        .values(state="unknown", due_at=Push.begun_at + READ_BACK_US[0], error=error, reads=0)
+    )
+
+
+def look_again(db: Session, push_id: int, at: int, error: str) -> None:
+    """The channel could not be read back: nothing is sent before it could."""
+    db.execute(
+        update(Push)
+        .where(Push.id == push_id, Push.state.in_(("sending", "unknown")))
+        .values(state="unknown", due_at=at, error=error)
+    )
+
+
+def read_back(db: Session, held: Held, push_id: int, now: int) -> str:
+    """The channel was read after an unknown outcome; return the push's state after that.
+
+    If the read showed it, applying the read has settled it. If two reads did not, it is owed again.
+    """
+    push, _ = _lock(db, push_id)
+    if push.state not in ("sending", "unknown"):
+        return str(push.state)
+    if push.reads + 1 < len(READ_BACK_US):
+        due_at = max(now + 1_000_000, push.begun_at + READ_BACK_US[push.reads + 1])
+        values: dict[str, Any] = {"state": "unknown", "reads": push.reads + 1, "due_at": due_at}
+    else:
+        values = {
+            "state": "owed", "reads": 0, "due_at": now,
+            "unsure_for": push.unsure_for + now - push.begun_at,
+        }  # fmt: skip
+    db.execute(update(Push).where(Push.id == push_id).values(values))
+    return str(values["state"])
+
+
+def fail(db: Session, terms: Terms, held: Held, push_id: int, error: str, now: int) -> Begun:
+    """The channel refuses it for good: show it, go on with the next, leave nobody unanswered."""
+    push, session = _lock(db, push_id)
+    if push.state not in pushes.OPEN:
+        return Begun(why="it had ended")
+    return _fail(db, terms, held, push, session, error, now)
+
+
+# -- what forbids a push ---------------------------------------------------------------------------
+
+
+def _forbids(
+    held: Held,
+    push: Row[*tuple[Any, ...]],
+    session: Row[*tuple[Any, ...]],
+    seen: Seen | None,
+) -> str | None:
+    thread = held.thread
+    state = session.mode if session.status == "active" else "finished"
+    person = seen is not None and seen.assignee.kind == "operator"
+    match push.role:
+        case "answer" if state != "ai" or session.epoch != push.epoch:
+            return "the AI is not in charge any more"
+        case "draft" if state != "copilot" or session.epoch != push.epoch:
+            return "the session is not with the copilot any more"
+        case "last_words" if session.epoch != push.epoch or (person and state == "human"):
+            return "a person took over first"
+        case "notice" if session.epoch != push.epoch or state != "human":
+            return "the session changed hands first"
+        case "assignment":
+            if push.cause not in (thread.fence, thread.returning):
+                return "a newer assignment came first"
+            command = pushes.command_of(push.kind, push.command)
+            if (
+                person
+                and push.cause == thread.fence
+                and not (
+                    isinstance(command, Assign)
+                    and _already(command.to, seen.assignee if seen else None)
+                )
+            ):
+                return "a person holds the conversation already"
+        case "close":
+            if state != "finished" or (thread.run and thread.run.finished_at is None):
+                return "the customer wrote again"
+            if seen is not None and seen.closed:
+                return "it is closed already"
+        case "answer" | "draft" if seen is not None and seen.closed:
+            return "the conversation is closed"
+        case _:
+            pass
+    return None
+
+
+def _already(to: Assignee, now: Assignee | None) -> bool:
+    return now is not None and (to.kind, to.id) == (now.kind, now.id)
+
+
+def _as_it_is(
+    db: Session, terms: Terms, held: Held, push: Row[*tuple[Any, ...]], command: Assign, now: int
+) -> Begun:
+    """The channel shows what we would ask for: settled without a call."""
+    newest = held.thread.newest[0]
+    fact = Assigned(
+        conversation=held.external_id,
+        id=f"{push.cause}:as-it-is",
+        at=Position(newest.at, newest.number, newest.step + 10),
+        moment=now,
+        to=command.to,
+        by=Actor(kind="ai"),
+        settles=push.cause,
+    )
+    pushes.end(db, push, "sent", None, now)
+    outcome = record.apply(db, terms, held, [fact], now=now, source="act")
+    return Begun(why="the channel shows it already", owed=outcome.owed)
+
+
+# -- rows ------------------------------------------------------------------------------------------
+
+
+def _lock(db: Session, push_id: int) -> tuple[Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
+    session_id = db.scalar(select(Push.session_id).where(Push.id == push_id))
+    columns = (ChatSession.id, ChatSession.status, ChatSession.mode, ChatSession.epoch)
+    session = db.execute(locked(db, select(*columns).where(ChatSession.id == session_id))).one()
+    push = db.execute(locked(db, select(*Push.__table__.columns).where(Push.id == push_id))).one()
+    return push, session
+
+
+def _patience(push: Row[*tuple[Any, ...]]) -> int:
+    return PATIENCE_OPERATOR_US if push.role == "operator" else PATIENCE_AI_US
+
+
+def _later(db: Session, push: Row[*tuple[Any, ...]], until: int, why: str, now: int) -> Begun:
+    postpone(db, push.id, until, why, now)
+    return Begun(why=why)
+
+
+def _first(column: Any, now: int) -> Any:
+    from sqlalchemy import func
+
+    return func.coalesce(column, now)
+
+
+def _fail(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    push: Row[*tuple[Any, ...]],
+    session: Row[*tuple[Any, ...]],
+    error: str,
+    now: int,
+) -> Begun:
+    pushes.end(db, push, "failed", error, now)
+    begun = Begun(why=error)
+    answer_lost = push.role == "answer" and session.mode == "ai"
+    return_lost = push.role == "assignment" and push.cause == held.thread.returning
+    if (answer_lost or return_lost) and session.status == "active":
+        reason = UNDELIVERABLE if answer_lost else "the conversation could not be given to the AI"
+        done = doors.give_to_people(
+            db, terms, held, session.id,
+            trigger="fault", by=SYSTEM, reason=reason, summary=error, link="", now=now,
+        )  # fmt: skip
+        begun.owed |= done.owed
+    return begun

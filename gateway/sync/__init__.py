@@ -1,0 +1,1 @@
+"""What RQ runs: drains that do what the database owes, and the scheduler that wakes them."""

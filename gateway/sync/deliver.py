@@ -1,0 +1,211 @@
+"""Deliver: carry out what sessions owe their channel, each conversation in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from sqlalchemy.orm import Session
+
+from gateway.channels.base import Snapshot
+from gateway.clock import to_micros
+from gateway.commands import Command, Done
+from gateway.conversations import claims, lanes, pushes, record
+from gateway.conversations.lanes import Begun, Head, Seen
+from gateway.conversations.thread import Held, lock_conversation
+from gateway.errors import Again, Never, NotFound, UnknownOutcome
+from gateway.policy import Terms
+from gateway.sync.reading import Reader
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+LEASE_S = 20.0
+BEGIN_TO_POST_S = 5.0
+DEADLINE_S = 10.0
+LOOK_DEADLINE_S = 10.0
+_PAUSE_US = 2_000_000
+
+
+class Deliver:
+    """Works on many conversations at once, and on each alone."""
+
+    kind = "deliver"
+    threads = 16
+
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._reader = reader
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Conversations whose first push is due."""
+        with self._database.read() as db:
+            return lanes.due(db, self._database.now(db), self._now(), limit)
+
+    def due_within(self, seconds: float) -> bool:
+        """True if a push becomes due that soon."""
+        with self._database.read() as db:
+            soon = self._now() + int(seconds * 1e6)
+            return bool(lanes.due(db, self._database.now(db), soon, 1))
+
+    def do(self, conversation_id: str) -> None:
+        """Carry out what is due in one conversation, first things first."""
+        token = self._database.write(
+            lambda db: claims.take(db, self._database, lanes.CLAIM, conversation_id, LEASE_S)
+        )
+        if token is None:
+            return
+        try:
+            while self._step(conversation_id, token):
+                pass
+        finally:
+            self._database.write(lambda db: claims.release(db, lanes.CLAIM, conversation_id, token))
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """What was begun is read back by whoever comes next; nothing to give back."""
+        log.warning("posts_abandoned", conversations=list(keys))
+
+    def _step(self, conversation_id: str, token: str) -> bool:
+        """Move the first push of the lane; False if there is nothing to do for now."""
+        with self._database.read() as db:
+            head = lanes.head(db, conversation_id)
+        if head is None or head.due_at > self._now():
+            return False
+        terms = self._parts.terms.get(head.channel)
+        if terms is None:
+            self._postpone(head, Again("its channel is not configured", after_s=60))
+            return False
+        if not self._database.write(
+            lambda db: claims.extend(
+                db, self._database, lanes.CLAIM, conversation_id, token, LEASE_S
+            )
+        ):
+            return False
+        if head.state in ("sending", "unknown"):
+            return self._read_back(terms, head)
+        return self._send(terms, head, token)
+
+    # -- the look, the begin, the post -------------------------------------------------------------
+
+    def _send(self, terms: Terms, head: Head, token: str) -> bool:
+        snapshot = None
+        if head.needs_look:
+            try:
+                snapshot = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
+            except (Again, Never) as trouble:  # not looked: not sent
+                self._postpone(head, trouble)
+                return False
+            except NotFound:
+                self._reader.gone(head.conversation_id)
+                return True
+        begun_about = self._parts.clock.monotonic()
+        begun = self._database.write(lambda db: self._begin(db, terms, head, token, snapshot))
+        self._wake(begun.owed)
+        if begun.command is None:
+            log.info("push_not_begun", push=head.id, why=begun.why)
+            return True
+        return self._post(terms, head, begun.command, begun_about)
+
+    def _begin(
+        self, db: Session, terms: Terms, head: Head, token: str, snapshot: Snapshot | None
+    ) -> Begun:
+        held = lock_conversation(db, head.conversation_id)
+        owed: set[str] = set()
+        seen = None
+        if snapshot is not None:
+            owed |= self._parts.inbox.observe(db, held, snapshot).owed
+            seen = Seen(
+                assignee=snapshot.assignee,
+                closed=snapshot.closed,
+                updated_at=snapshot.updated_at,
+            )
+        begun = lanes.begin(db, terms, held, head.id, token, seen, self._now())
+        begun.owed |= owed
+        return begun
+
+    def _post(self, terms: Terms, head: Head, command: Command, begun_about: float) -> bool:
+        if self._parts.clock.monotonic() - begun_about > BEGIN_TO_POST_S:
+            # This process was frozen since the begin: the world may have moved on.
+            self._postpone(head, Again("the sender was held up before the call"))
+            return True
+        try:
+            done = self._reader.sender(head.channel).push(command, deadline=DEADLINE_S)
+        except Again as trouble:
+            self._postpone(head, trouble)
+            return False
+        except Never as trouble:
+            self._refused(terms, head, trouble.message)
+            return True
+        except UnknownOutcome as trouble:
+            self._unsure(head, trouble.message)
+            return False
+        except Exception as error:  # whatever broke, the request may have gone out
+            log.error("sender_broke", push=head.id, exc_info=error)
+            self._unsure(head, type(error).__name__)
+            return False
+        self._ended(head, lambda db, held: self._settle(db, held, terms, head, done))
+        return True
+
+    def _refused(self, terms: Terms, head: Head, error: str) -> None:
+        log.warning("push_failed", push=head.id, error=error)
+        self._ended(head, lambda db, held: lanes.fail(db, terms, held, head.id, error, self._now()))
+
+    def _unsure(self, head: Head, error: str) -> None:
+        log.warning("push_unknown", push=head.id, error=error)
+        self._database.write(lambda db: lanes.unsure(db, head.id, error))
+
+    def _settle(self, db: Session, held: Held, terms: Terms, head: Head, done: Done) -> Begun:
+        fact = pushes.settle(db, held, head.id, done, self._now())
+        if fact is None:
+            return Begun()
+        outcome = record.apply(db, terms, held, [fact], now=self._now(), source="receipt")
+        return Begun(owed=outcome.owed)
+
+    # -- after an unknown outcome ------------------------------------------------------------------
+
+    def _read_back(self, terms: Terms, head: Head) -> bool:
+        try:
+            snapshot = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
+        except (Again, Never) as trouble:
+            self._look_again(head, trouble.message)
+            return False
+        except NotFound:
+            self._reader.gone(head.conversation_id)
+            return True
+
+        def apply(db: Session, held: Held) -> Begun:
+            outcome = self._parts.inbox.observe(db, held, snapshot)
+            state = lanes.read_back(db, held, head.id, self._now())
+            log.info("push_read_back", push=head.id, state=state)
+            return Begun(owed=outcome.owed)
+
+        self._ended(head, apply)
+        return True
+
+    def _look_again(self, head: Head, error: str) -> None:
+        at = self._now() + _PAUSE_US
+        self._database.write(lambda db: lanes.look_again(db, head.id, at, error))
+
+    # -- what they share ---------------------------------------------------------------------------
+
+    def _ended(self, head: Head, work: Callable[[Session, Held], Begun]) -> None:
+        begun = self._database.write(
+            lambda db: work(db, lock_conversation(db, head.conversation_id))
+        )
+        self._wake(begun.owed)
+
+    def _postpone(self, head: Head, trouble: Again | Never) -> None:
+        after_us = int((getattr(trouble, "after_s", None) or 0) * 1e6) or _PAUSE_US
+        self._database.write(
+            lambda db: lanes.postpone(
+                db, head.id, self._now() + after_us, trouble.message, self._now()
+            )
+        )
+
+    def _wake(self, owed: set[str]) -> None:
+        for kind in sorted(owed - {self.kind}):
+            self._parts.waker.wake(kind)
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())

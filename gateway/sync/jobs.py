@@ -1,0 +1,60 @@
+"""What RQ calls, by its dotted name (`gateway.wake.JOB`)."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from gateway.errors import Ours, Unavailable
+from gateway.sync.deliver import Deliver
+from gateway.sync.drain import Drain, Work
+from gateway.sync.reading import Reader, Reads
+from gateway.sync.turns import Turns
+from gateway.sync.upkeep import Upkeep
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+
+class Bench:
+    """A worker process's tools, built once: the kinds of work it can do, and when to stop."""
+
+    def __init__(self, parts: Parts, stopping: threading.Event) -> None:
+        self.parts = parts
+        self.stopping = stopping
+        reader = Reader(parts)
+        works: list[Work] = [
+            Turns(parts),
+            Deliver(parts, reader),
+            Reads(parts, reader),
+            Upkeep(parts),
+        ]
+        self.works = {work.kind: work for work in works}
+
+    def drain(self, kind: str) -> bool:
+        """Do all that is due of one kind; True if there was more than the time allowed."""
+        self.parts.waker.awake(kind)
+        return Drain(self.works[kind], self.parts.clock, self.stopping).run()
+
+
+_bench: Bench | None = None
+
+
+def prepare(parts: Parts, stopping: threading.Event) -> None:
+    """Give this process its tools; a worker does it once, before it serves its queue."""
+    global _bench
+    _bench = Bench(parts, stopping)
+
+
+def drain(kind: str) -> None:
+    """The job: drain, and wake another one if time ran out."""
+    if _bench is None:
+        raise Ours("a job ran in a process that is not one of our workers")
+    try:
+        more = _bench.drain(kind)
+    except Unavailable as trouble:
+        log.warning("drain_stopped", kind=kind, error=trouble.message)
+        return
+    if more:
+        _bench.parts.waker.wake(kind)

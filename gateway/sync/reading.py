@@ -1,0 +1,162 @@
+"""Sync: reading one conversation, the one way the gateway learns the channel's truth."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from gateway.channels.base import Sender, Snapshot
+from gateway.clock import to_micros
+from gateway.conversations import claims, record
+from gateway.conversations.thread import Held, lock_conversation
+from gateway.errors import Again, Never, NotFound
+from gateway.events import ConversationDeleted, Position
+from gateway.store.models import Conversation
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+CLAIM = "read"
+LEASE_S = 30.0
+DEADLINE_S = 15.0
+_LONGEST_PAUSE_S = 300.0
+
+
+class Reader:
+    """Opens each channel's sender once per process and reads conversations with it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._senders: dict[str, Sender] = {}
+        self._opening = threading.Lock()
+
+    def sender(self, channel: str) -> Sender:
+        """The channel's sender, opened on first use."""
+        with self._opening:
+            if channel not in self._senders:
+                self._senders[channel] = self._parts.channels[channel].open_sender()
+            return self._senders[channel]
+
+    def read(self, channel: str, conversation: str, deadline_s: float) -> Snapshot:
+        """Read a conversation; raises Again, Never or NotFound."""
+        return self.sender(channel).read(conversation, deadline=deadline_s)
+
+    def gone(self, conversation_id: str) -> None:
+        """The channel no longer has the conversation: its session is over."""
+        owed = self._parts.database.write(lambda db: self._gone(db, conversation_id))
+        for kind in sorted(owed):
+            self._parts.waker.wake(kind)
+
+    def _gone(self, db: Session, conversation_id: str) -> set[str]:
+        now = to_micros(self._parts.clock.now())
+        held = lock_conversation(db, conversation_id)
+        newest = held.thread.newest[0]
+        fact = ConversationDeleted(
+            conversation=held.external_id,
+            id=f"gone:{held.external_id}",
+            at=max(
+                Position(now - now % 1_000_000),
+                Position(newest.at, newest.number, newest.step + 10),
+            ),
+            moment=now,
+        )
+        terms = self._parts.terms[held.channel]
+        outcome = record.apply(db, terms, held, [fact], now=now, source="read")
+        _done(db, held)
+        return outcome.owed
+
+
+class Reads:
+    """Reads the conversations that must be read: after a failed delivery, or to make sure."""
+
+    kind = "sync"
+    threads = 4
+
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._reader = reader
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Conversations to read now."""
+        return self._due(self._now(), limit)
+
+    def due_within(self, seconds: float) -> bool:
+        """True if one becomes due that soon."""
+        return bool(self._due(self._now() + int(seconds * 1e6), 1))
+
+    def do(self, conversation_id: str) -> None:
+        """Read one conversation and apply what it shows."""
+        token = self._database.write(
+            lambda db: claims.take(db, self._database, CLAIM, conversation_id, LEASE_S)
+        )
+        if token is None:
+            return
+        try:
+            self._read(conversation_id)
+        finally:
+            self._database.write(lambda db: claims.release(db, CLAIM, conversation_id, token))
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """A read that is not applied stays due."""
+
+    def _read(self, conversation_id: str) -> None:
+        with self._database.read() as db:
+            row = db.execute(
+                select(Conversation.channel, Conversation.external_id).where(
+                    Conversation.id == conversation_id
+                )
+            ).one()
+        try:
+            snapshot = self._reader.read(row.channel, row.external_id, DEADLINE_S)
+        except NotFound:
+            self._reader.gone(conversation_id)
+            return
+        except (Again, Never, KeyError) as trouble:
+            log.warning("read_failed", conversation=conversation_id, error=str(trouble))
+            self._database.write(lambda db: self._later(db, conversation_id))
+            return
+        owed = self._database.write(
+            lambda db: (
+                self._parts.inbox.observe(db, lock_conversation(db, conversation_id), snapshot).owed
+            )
+        )
+        # What was held back may go now.
+        for kind in sorted({*owed, "deliver"} - {self.kind}):
+            self._parts.waker.wake(kind)
+
+    def _later(self, db: Session, conversation_id: str) -> None:
+        attempts = db.scalar(
+            select(Conversation.read_attempts).where(Conversation.id == conversation_id)
+        )
+        pause_s = min(2.0 ** min(attempts or 0, 10), _LONGEST_PAUSE_S)
+        db.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(read_due=self._now() + int(pause_s * 1e6), read_attempts=(attempts or 0) + 1)
+        )
+
+    def _due(self, until: int, limit: int) -> list[str]:
+        with self._database.read() as db:
+            rows = db.execute(
+                select(Conversation.id)
+                .where(Conversation.read_due <= until)
+                .order_by(Conversation.read_due)
+                .limit(limit)
+            )
+            return [row.id for row in rows]
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())
+
+
+def _done(db: Session, held: Held) -> None:
+    db.execute(
+        update(Conversation)
+        .where(Conversation.id == held.id)
+        .values(held_since=None, read_due=None, read_attempts=0)
+    )

@@ -1,0 +1,51 @@
+"""The scheduler: looks for what is due twice a second and wakes its workers, so wake-ups may be lost.
+
+Two of them do no harm: everything timed is claimed by compare-and-set on its row.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import structlog
+
+from gateway.errors import Unavailable
+from gateway.sync.jobs import Bench
+from gateway.sync.upkeep import Upkeep
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+PERIOD_S = 0.5
+UPKEEP_PERIOD_S = 30.0
+
+
+def run_scheduler(parts: Parts) -> int:
+    """Run until SIGINT or SIGTERM; return the exit status."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    bench = Bench(parts, stopping)
+    upkeep = Upkeep(parts)
+    upkeep_at = parts.clock.monotonic()
+    while not stopping.is_set():
+        try:
+            tick(bench)
+            if parts.clock.monotonic() >= upkeep_at:
+                upkeep_at = parts.clock.monotonic() + UPKEEP_PERIOD_S
+                upkeep.forget()
+                if upkeep.due(1):
+                    parts.waker.wake("upkeep")
+        except Unavailable as trouble:
+            log.warning("scheduler_waits", error=trouble.message)
+        stopping.wait(PERIOD_S)
+    return 0
+
+
+def tick(bench: Bench) -> list[str]:
+    """Wake the workers of every kind that has something due; return those kinds."""
+    due = [kind for kind in ("turns", "deliver", "sync") if bench.works[kind].due(1)]
+    for kind in due:
+        bench.parts.waker.wake(kind)
+    return due

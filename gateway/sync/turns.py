@@ -1,0 +1,111 @@
+"""Turns: ask the AI agent what is owed a question, and record what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import select, update
+
+from gateway.clock import to_micros
+from gateway.conversations import asking
+from gateway.conversations.turns import OPEN
+from gateway.errors import Again, GatewayError, Never, Unavailable
+from gateway.events import Answer, Later, Turn
+from gateway.policy import Terms
+from gateway.store.models import TurnRow
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+
+class Turns:
+    """Asks many agents at once: they are slow and the processor is not."""
+
+    kind = "turns"
+    threads = 32
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._database = parts.database
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Turns that are due."""
+        with self._database.read() as db:
+            return asking.due(db, self._now(), limit)
+
+    def due_within(self, seconds: float) -> bool:
+        """True if a turn becomes due that soon."""
+        with self._database.read() as db:
+            soon = self._now() + int(seconds * 1e6)
+            query = select(TurnRow.id).where(TurnRow.state.in_(OPEN), TurnRow.due_at <= soon)
+            return db.scalar(query.limit(1)) is not None
+
+    def do(self, turn_id: str) -> None:
+        """Ask one turn and record its answer; no transaction is open while the agent thinks."""
+        terms_of = self._parts.terms
+        turn = self._database.write(
+            lambda db: asking.begin(db, terms_of, turn_id, self._now(), self._link)
+        )
+        if turn is None:
+            return
+        if not isinstance(turn, Turn):
+            self._wake(turn.owed)
+            return
+        terms = terms_of[turn.channel]
+        try:
+            answer = self._parts.agents[terms.agent.name].asks.ask(turn)
+        except (Again, Never) as trouble:
+            self._failed(terms, turn, trouble)
+            return
+        except Exception as error:  # a bug in an agent's code must not leave a customer waiting
+            log.error("agent_broke", turn=turn_id, exc_info=error)
+            self._failed(terms, turn, Never(f"{type(error).__name__} while asking the agent"))
+            return
+        if isinstance(answer, Later):
+            self._database.write(
+                lambda db: asking.wait_for_reply(db, terms.agent, turn_id, self._now())
+            )
+            return
+        self._answered(terms, turn, answer)
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """Let another worker ask at once; an answer that still comes here is fenced."""
+        try:
+            self._database.write(
+                lambda db: db.execute(
+                    update(TurnRow)
+                    .where(TurnRow.id.in_(keys), TurnRow.state == "asking")
+                    .values(state="due", due_at=self._now())
+                )
+            )
+        except Unavailable as trouble:
+            log.warning("turns_not_given_back", error=trouble.message)
+
+    def _answered(self, terms: Terms, turn: Turn, answer: Answer) -> None:
+        link = self._link(turn.session)
+        recorded = self._database.write(
+            lambda db: asking.record_answer(db, terms, turn.id, answer, now=self._now(), link=link)
+        )
+        log.info("turn_answered", turn=turn.id, verdict=recorded.verdict, why=recorded.why)
+        self._wake(recorded.owed)
+
+    def _failed(self, terms: Terms, turn: Turn, trouble: GatewayError) -> None:
+        link = self._link(turn.session)
+        recorded = self._database.write(
+            lambda db: asking.record_failure(
+                db, terms, turn.id, trouble, now=self._now(), link=link
+            )
+        )
+        log.warning("turn_failed", turn=turn.id, verdict=recorded.verdict, error=trouble.message)
+        self._wake(recorded.owed)
+
+    def _link(self, session_id: str) -> str:
+        return self._parts.link(session_id)
+
+    def _wake(self, owed: set[str]) -> None:
+        for kind in sorted(owed - {self.kind}):  # this drain looks for its own kind itself
+            self._parts.waker.wake(kind)
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())

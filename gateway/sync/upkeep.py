@@ -1,0 +1,81 @@
+"""Upkeep: what time itself asks for: sessions that went quiet, answers nobody needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from gateway.clock import to_micros
+from gateway.conversations import doors
+from gateway.conversations.thread import lock_session
+from gateway.events import SYSTEM
+from gateway.store.models import ChatSession, IdempotentAnswer
+from gateway.wiring import Parts
+
+IDLE = "nobody has said anything for a long time"
+_REMEMBERED_US = 24 * 3_600_000_000
+
+
+class Upkeep:
+    """Finishes idle sessions and forgets old answers to repeated calls."""
+
+    kind = "upkeep"
+    threads = 2
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._database = parts.database
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Sessions that have been quiet for longer than their agent's idle timeout."""
+        now = self._now()
+        quiet = [
+            (ChatSession.agent == agent.name)
+            & (ChatSession.last_message_at < now - int(agent.idle_timeout_s * 1e6))
+            for agent in self._parts.agents.values()
+            if agent.idle_timeout_s > 0
+        ]
+        if not quiet:
+            return []
+        with self._database.read() as db:
+            rows = db.execute(
+                select(ChatSession.id)
+                .where(ChatSession.status == "active", or_(*quiet))
+                .limit(limit)
+            )
+            return [row.id for row in rows]
+
+    def due_within(self, seconds: float) -> bool:
+        """Idleness is not urgent: the scheduler comes again."""
+        return False
+
+    def do(self, session_id: str) -> None:
+        """Finish one session, if nobody has spoken meanwhile."""
+        for kind in sorted(self._database.write(lambda db: self._finish(db, session_id))):
+            self._parts.waker.wake(kind)
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """What is not finished stays due."""
+
+    def forget(self) -> None:
+        """Drop answers kept for repeated calls after a day."""
+        before = self._now() - _REMEMBERED_US
+        self._database.write(
+            lambda db: db.execute(
+                delete(IdempotentAnswer).where(IdempotentAnswer.created_at < before)
+            )
+        )
+
+    def _finish(self, db: Session, session_id: str) -> set[str]:
+        held, row = lock_session(db, session_id)
+        terms = self._parts.terms[row.channel]
+        now = self._now()
+        quiet_since = now - int(terms.agent.idle_timeout_s * 1e6)
+        if row.status != "active" or (row.last_message_at or now) >= quiet_since:
+            return set()
+        return doors.end(db, terms, held, session_id, by=SYSTEM, reason=IDLE, now=now).owed
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())

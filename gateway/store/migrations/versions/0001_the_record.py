@@ -366,6 +366,7 @@ def upgrade() -> None:
         sa.Column("upto_at", sa.BigInteger(), nullable=False),
         sa.Column("upto_number", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.String(), nullable=True),
+        sa.Column("verdict", sa.String(), nullable=True),
         sa.Column("why", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "cause IN ('message', 'returned', 'draft')", name=op.f("ck_turns_cause")
@@ -419,6 +420,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("owed_at", sa.BigInteger(), nullable=False),
+        sa.Column("tried_at", sa.BigInteger(), nullable=True),
         sa.Column("begun_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("token", sa.String(), nullable=True),

@@ -33,6 +33,7 @@ QUEUES: dict[str, Kind] = {
 _PATIENCE_S = 0.05
 _PENDING_S = 10
 _JOB_TTL_S = 60
+_JOB_TIMEOUT_S = 600
 
 
 def impatient_redis(url: str) -> redis.Redis:
@@ -71,7 +72,7 @@ class Waker:
                     result_ttl=0,
                     failure_ttl=_JOB_TTL_S,
                     ttl=_JOB_TTL_S,
-                    timeout=600,
+                    timeout=_JOB_TIMEOUT_S,
                 )
         except redis.RedisError as error:
             log.info("wake_lost", kind=kind, error=type(error).__name__)

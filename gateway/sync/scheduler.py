@@ -1,4 +1,4 @@
-"""The scheduler: looks for what is due twice a second and wakes its workers, so wake-ups may be lost.
+"""The scheduler: looks twice a second for what is due and wakes workers, so wake-ups may be lost.
 
 Two of them do no harm: everything timed is claimed by compare-and-set on its row.
 """

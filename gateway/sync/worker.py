@@ -31,7 +31,7 @@ class Worker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """On SIGINT or SIGTERM: begin nothing more; the drain ends what it has begun."""
         self.stopping.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def run_worker(parts: Parts, queue: str) -> int:

@@ -6,12 +6,13 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from gateway.config import ScriptRule
 from gateway.errors import ConfigError, Unreadable
 from gateway.events import Answer, HandoverRequest, Turn, TurnMessage
 
@@ -51,8 +52,10 @@ class Rule:
 class ScriptedAgent:
     """Answers from a list of rules, to try a set-up without an AI. Threads may share one."""
 
-    def __init__(self, rules: Sequence[Mapping[str, Any]], *, fallback_reply: str = "") -> None:
-        """Take rules as tables; raise ConfigError with every problem.
+    def __init__(
+        self, rules: Sequence[Mapping[str, Any] | ScriptRule], *, fallback_reply: str = ""
+    ) -> None:
+        """Take rules as tables or as settings; raise ConfigError with every problem.
 
         `fallback_reply` is said when no rule answers the customer's words; empty: nothing is.
         """
@@ -257,12 +260,13 @@ class _RuleSchema(Schema):
 _RULE = _RuleSchema()
 
 
-def _read_rules(rules: Sequence[Mapping[str, Any]]) -> list[Rule]:
+def _read_rules(rules: Sequence[Mapping[str, Any] | ScriptRule]) -> list[Rule]:
     read: list[Rule] = []
     problems: list[str] = []
     for index, rule in enumerate(rules):
         try:
-            read.append(cast(Rule, _RULE.load(rule)))
+            table = asdict(rule) if isinstance(rule, ScriptRule) else rule
+            read.append(cast(Rule, _RULE.load(table)))
         except ValidationError as error:
             problems += sorted(_problems(error.messages, f"script[{index}]"))
     if problems:

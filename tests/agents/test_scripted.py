@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.agents.base import AIAgent
 from gateway.agents.scripted import ScriptedAgent, _number
+from gateway.config import ScriptedHandover, ScriptRule
 from gateway.errors import ConfigError, Unreadable
 from gateway.events import Answer, HandoverRequest
 from tests.agents.turns import asked, said, turn
@@ -220,6 +221,22 @@ def test_every_problem_is_named() -> None:
         "script[4].results",
         "script[5].goes_on",
     ]
+
+
+def test_rules_from_the_settings() -> None:
+    rule = ScriptRule(
+        pattern="a",
+        reply=("b",),
+        results={"n": 1},
+        handover=ScriptedHandover(trigger="customer_request", reason="c"),
+        finish=True,
+    )
+    assert ScriptedAgent((rule, ScriptRule(pattern="."))).ask(asked("A")) == Answer(
+        messages=("b",),
+        results={"n": 1},
+        handover=HandoverRequest(trigger="customer_request", reason="c"),
+        finish=True,
+    )
 
 
 @pytest.mark.parametrize("text", ["script = 3", "x = 1", "[script]\n", "x", "[[script]]\n[b]\n"])

@@ -63,7 +63,7 @@ _writer = nh3.Cleaner(
 _markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
 
 # nh3 writes well-formed HTML with attributes in double quotes, so this never guesses.
-_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:\s[^\s"=<>]+="[^"]*")*)\s*/?>')
+_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [^\s"=<>]+="[^"]*")*>')
 _IMAGE = re.compile(r'<img(?:\s[^\s"=<>]+="[^"]*")*\s*/?>')
 _ATTRIBUTE = re.compile(r'\s([^\s"=<>]+)="([^"]*)"')
 _PARAGRAPH_GAPS = re.compile(r"\n{3,}")
@@ -157,29 +157,27 @@ def _bounded(html: str) -> str:
 
 def _text(clean: str) -> str:
     """Return the text of HTML that nh3 has written: one pass, a line per block."""
+    if "<" not in clean:
+        return _limited(_tidy(_unescaped(clean.replace("\n", " "))))
+    told = _TAG.split(clean)
     pieces: list[str] = []
-    start = 0
     preformatted = 0
     new_line = True
-    for tag in _TAG.finditer(clean):
-        words = clean[start : tag.start()]
-        start = tag.end()
+    for words, closing, name in zip(told[::3], told[1::3], told[2::3], strict=False):
         if words:
             # A line break in the source is a space, except in <pre>.
             pieces.append(words if preformatted else words.replace("\n", " "))
-            if not words.isspace():
-                new_line = False
-        closing, name = tag[1], tag[2]
-        if name == "br" or (name in _BLOCKS and not new_line):
+            new_line = new_line and words.isspace()
+        if name == "br" or (not new_line and name in _BLOCKS):
             pieces.append("\n")
             new_line = True
         if name == "pre":
             preformatted += -1 if closing else 1
         elif name == "li" and not closing:
             pieces.append("- ")
-        elif name in ("td", "th") and closing:
+        elif closing and name in ("td", "th"):
             pieces.append(" ")
-    pieces.append(clean[start:].replace("\n", " "))
+    pieces.append(told[-1].replace("\n", " "))
     return _limited(_tidy(_unescaped("".join(pieces))))
 
 
@@ -193,7 +191,7 @@ def _unescaped(text: str) -> str:
 
 def _tidy(text: str) -> str:
     # Not a regular expression: "spaces before a line's end" takes quadratic time on many spaces.
-    text = "\n".join(line.strip() for line in text.replace("\xa0", " ").split("\n"))
+    text = "\n".join(map(str.strip, text.replace("\xa0", " ").split("\n")))
     return _PARAGRAPH_GAPS.sub("\n\n", text).strip()
 
 

@@ -96,7 +96,9 @@ def control_doors(standin: StandIn) -> Blueprint:
     @doors.get("/conversations/<conversation_id>")
     def conversation(conversation_id: str) -> Response:
         found = world.snapshot(conversation_id)
-        return jsonify(shapes.rest_conversation(found, version=world.version, unassigned=0))
+        return jsonify(
+            shapes.rest_conversation(found, version=world.version, unassigned=world.rest_unassigned)
+        )
 
     def operation(path: str, act: Callable[[Json], Outcome]) -> None:
         def view() -> Response:

@@ -88,13 +88,20 @@ def _part_view(world: World, part: Part) -> Json:
             "type": part.author.type,
             "id": part.author.id,
             "name": part.author.name,
-            "is_bot_seat": part.author.id == str(world.bot_seat.id),
+            "is_bot_seat": _is_bot_seat(world, part),
         },
         "created_at": part.created_at,
         "assigned_to": _assignee_name(world, part.assigned_to) if part.assigned_to else None,
         "attachments": list(part.attachments),
         "redacted": part.redacted,
     }
+
+
+def _is_bot_seat(world: World, part: Part) -> bool:
+    if part.author.type != "admin":
+        return False
+    admin = world.admins.get(int(part.author.id))
+    return admin is not None and admin.is_bot_seat
 
 
 def _holding_word(holding: Holding) -> str:

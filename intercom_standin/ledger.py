@@ -104,6 +104,9 @@ class Ledger:
         self.app_package_code: str | None = None
         # FACTS 1.5: a reply in an unassigned conversation assigns its author; not known for API.
         self.api_reply_assigns = True
+        # Vendor rule (OA PR #458): REST returns 0 for unassigned in every version. Settable to
+        # None, because older captures have null and a reader must be safe with both.
+        self.rest_unassigned: int | None = 0
         self.revision = 0
         self._next_conversation = 215_000_000_000_000
         self._next_part = 30_000_000_000

@@ -27,17 +27,15 @@ def _part_kind(body: Json) -> str:
 def conversation_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
     """Return the blueprint."""
     doors = Blueprint("conversations", __name__)
-    # Vendor rule (OA PR #458): REST returns 0 for unassigned in every version.
-    unassigned = 0
 
     def shown(call: Call, conversation: Conversation, plain: bool = False) -> Json:
         return shapes.rest_conversation(
-            conversation, version=call.version, unassigned=unassigned, plain=plain
+            conversation, version=call.version, unassigned=world.rest_unassigned, plain=plain
         )
 
     def listed(call: Call, conversation: Conversation) -> Json:
         return shapes.rest_conversation_without_parts(
-            conversation, version=call.version, unassigned=unassigned
+            conversation, version=call.version, unassigned=world.rest_unassigned
         )
 
     def changed(call: Call, outcome: Outcome) -> Json:

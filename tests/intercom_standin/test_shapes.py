@@ -48,7 +48,9 @@ def test_rest_bodies_stay_html_and_its_statistics_are_numbers(standin: StandIn, 
         assert got["source"]["body"] == '<p class="no-margin">a &lt; b</p>'
         assert got["statistics"]["first_contact_reply_at"] == 1_790_000_000
         assert got["admin_assignee_id"] == 0
+    standin.world.rest_unassigned = None
     plain = api("GET", f"/conversations/{conversation_id}?display_as=plaintext").json()
+    assert plain["admin_assignee_id"] is None
     assert plain["source"]["body"] == "a < b"
 
 

@@ -18,6 +18,8 @@ from gateway.store.sql import insert_into
 
 _MARKER = "marker:"
 _POSITION = (Message.at, Message.number, Message.step)
+_RANKS = 10
+_TURNING = ("handover", "returned")
 
 
 def write_words(
@@ -67,7 +69,7 @@ def write_markers(
                 "moment": marker.moment,
             },
             "state": "received",
-            **_at(marker.at),
+            **_at(marker.at, 1 if marker.kind in _TURNING else 2),
             "created_at": now,
         }
         for marker, session_id in markers
@@ -174,9 +176,9 @@ def rehome(db: Session, held: Held, sessions: Sequence[tuple[str, Position]]) ->
     for index, (session_id, opens) in enumerate(sessions):
         within: list[ColumnElement[bool]] = []
         if index:
-            within.append(tuple_(*_POSITION) >= tuple_(*opens))
+            within.append(tuple_(*_POSITION) >= tuple_(*_at(opens).values()))
         if index + 1 < len(sessions):
-            within.append(tuple_(*_POSITION) < tuple_(*sessions[index + 1][1]))
+            within.append(tuple_(*_POSITION) < tuple_(*_at(sessions[index + 1][1]).values()))
         db.execute(
             update(Message)
             .where(
@@ -229,5 +231,6 @@ def _author(author: Actor) -> dict[str, Any]:
     return {"author_kind": author.kind, "author_id": author.id, "author_name": author.name}
 
 
-def _at(at: Position) -> dict[str, int]:
-    return {"at": at.at, "number": at.number, "step": at.step}
+def _at(at: Position, rank: int = 0) -> dict[str, int]:
+    """Columns of a place in the history; `rank` orders what one fact leaves there."""
+    return {"at": at.at, "number": at.number, "step": at.step * _RANKS + rank}

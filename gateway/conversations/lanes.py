@@ -161,12 +161,21 @@ def postpone(db: Session, push_id: int, until: int, error: str, now: int) -> Non
     )
 
 
-def unsure(db: Session, push_id: int, error: str) -> None:
-    """The request went out and its outcome is unknown: read back before anything else."""
+def unsure(db: Session, push_id: int, error: str, *, accepted: bool = False) -> None:
+    """The request went out and its outcome is unknown: read back before anything else.
+
+    `accepted`: the channel took it and only the receipt is missing, so it is never sent again.
+    """
     db.execute(
         update(Push)
         .where(Push.id == push_id, Push.state == "sending")
-        .values(state="unknown", due_at=Push.begun_at + READ_BACK_US[0], error=error, reads=0)
+        .values(
+            state="unknown",
+            due_at=Push.begun_at + READ_BACK_US[0],
+            error=error,
+            reads=0,
+            accepted=accepted,
+        )
     )
 
 
@@ -190,6 +199,9 @@ def read_back(db: Session, held: Held, push_id: int, now: int) -> str:
     if push.reads + 1 < len(READ_BACK_US):
         due_at = max(now + 1_000_000, push.begun_at + READ_BACK_US[push.reads + 1])
         values: dict[str, Any] = {"state": "unknown", "reads": push.reads + 1, "due_at": due_at}
+    elif push.accepted:
+        pushes.end(db, push, "sent", push.error, now)
+        return "sent"
     else:
         values = {
             "state": "owed", "reads": 0, "due_at": now,

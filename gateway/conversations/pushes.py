@@ -112,8 +112,8 @@ def end(db: Session, push: Row[*tuple[Any, ...]], state: str, error: str | None,
     db.execute(
         update(Push).where(Push.id == push.id).values(state=state, error=error, ended_at=now)
     )
-    if push.message_id is not None and state != "sent":
-        words = "failed" if state == "failed" else "discarded"
+    if push.message_id is not None:
+        words = {"sent": "sent", "failed": "failed"}.get(state, "discarded")
         history.set_state(db, [push.message_id], words, error)
 
 

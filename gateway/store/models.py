@@ -277,6 +277,7 @@ class Push(Base):
     reads: Mapped[int] = mapped_column(Integer, default=0)
     unsure_for: Mapped[int] = mapped_column(default=0)
     overlapped: Mapped[bool] = mapped_column(default=False)
+    accepted: Mapped[bool] = mapped_column(default=False)
     external_id: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (

@@ -138,7 +138,7 @@ class Deliver:
             self._refused(terms, head, trouble.message)
             return True
         except UnknownOutcome as trouble:
-            self._unsure(head, trouble.message)
+            self._unsure(head, trouble.message, accepted=bool(trouble.details.get("accepted")))
             return False
         except Exception as error:  # whatever broke, the request may have gone out
             log.error("sender_broke", push=head.id, exc_info=error)
@@ -151,9 +151,9 @@ class Deliver:
         log.warning("push_failed", push=head.id, error=error)
         self._ended(head, lambda db, held: lanes.fail(db, terms, held, head.id, error, self._now()))
 
-    def _unsure(self, head: Head, error: str) -> None:
+    def _unsure(self, head: Head, error: str, *, accepted: bool = False) -> None:
         log.warning("push_unknown", push=head.id, error=error)
-        self._database.write(lambda db: lanes.unsure(db, head.id, error))
+        self._database.write(lambda db: lanes.unsure(db, head.id, error, accepted=accepted))
 
     def _settle(self, db: Session, held: Held, terms: Terms, head: Head, done: Done) -> Begun:
         fact = pushes.settle(db, held, head.id, done, self._now())

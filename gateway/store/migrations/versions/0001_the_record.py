@@ -428,6 +428,7 @@ def upgrade() -> None:
         sa.Column("reads", sa.Integer(), nullable=False),
         sa.Column("unsure_for", sa.BigInteger(), nullable=False),
         sa.Column("overlapped", sa.Boolean(), nullable=False),
+        sa.Column("accepted", sa.Boolean(), nullable=False),
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.CheckConstraint(

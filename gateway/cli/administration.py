@@ -1,0 +1,62 @@
+"""Commands for whoever runs the gateway: the database, failed deliveries, old conversations."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli.settings import migrate_now, open_parts, read_settings
+from gateway.errors import GatewayError
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the tables of this version. Safe to run at any time, and twice."""
+    settings = read_settings()
+    migrate_now(settings)
+    click.echo("the database has the tables of this version")
+
+
+@click.command()
+@click.argument("delivery", nargs=-1, required=True)
+def replay(delivery: tuple[str, ...]) -> None:
+    """Apply failed deliveries once more (`GET /api/v1/deliveries?state=failed` lists them)."""
+    parts = open_parts()
+    left = 0
+    for id in delivery:
+        try:
+            state = parts.inbox.replay(id).state
+        except GatewayError as error:
+            left += 1
+            click.echo(f"✗ {error.message}")
+            continue
+        left += state != "applied"
+        click.echo(f"✓ {id} was applied" if state == "applied" else f"✗ {id} failed again")
+    parts.database.dispose()
+    if left:
+        raise SystemExit(1)
+
+
+@click.group()
+def sync() -> None:
+    """Read a channel's past. Not in this version."""
+
+
+def _not_yet(what: str) -> None:
+    raise click.UsageError(
+        f"this version cannot {what} yet; failed deliveries are replayed with `gateway replay`, "
+        "and a conversation in doubt is read by the workers by themselves"
+    )
+
+
+@sync.command()
+@click.argument("channel")
+def backfill(channel: str) -> None:
+    """Not in this version: import a channel's old conversations."""
+    _not_yet(f"import old conversations of {channel}")
+
+
+@sync.command()
+@click.argument("channel")
+def reconcile(channel: str) -> None:
+    """Not in this version: find and repair what a channel's notifications missed."""
+    _not_yet(f"reconcile {channel}")

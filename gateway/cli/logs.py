@@ -1,0 +1,32 @@
+"""What the long-running commands write to standard error: a line per happening."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+
+def write_logs() -> None:
+    """Send our own and the libraries' logs to standard error, with the time in UTC."""
+    import structlog
+
+    moment = "%Y-%m-%dT%H:%M:%SZ"
+    lines = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter("%(asctime)s [%(levelname)-8s] %(message)s", moment)
+    formatter.converter = time.gmtime
+    lines.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
+    # RQ tells of every job, which is every wake-up.
+    logging.getLogger("rq").setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(moment, utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

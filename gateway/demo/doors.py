@@ -1,0 +1,162 @@
+"""The doors that the demo goes through: the stand-in's to act as people, the API's to look."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import requests
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+_PATIENCE_S = 10
+_LOOK_EVERY_S = 0.1
+
+
+class NotHappened(Exception):
+    """Something that was waited for did not come, or something came that should not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One line of a conversation as the helpdesk shows it."""
+
+    id: str
+    # comment, note, assignment, …; the customer's first words: source
+    kind: str
+    author: str
+    by_bot: bool
+    text: str
+    assigned_to: str | None
+
+
+class HelpDesk:
+    """The people in the stand-in: customers and teammates, and what they see on its inbox page."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = _session()
+
+    def customer_starts(self, name: str, email: str, text: str) -> str:
+        """Start a conversation; return its id."""
+        began = self._act("customer/start", name=name, email=email, text=text)
+        return str(began["conversation_id"])
+
+    def customer_writes(self, conversation: str, text: str) -> None:
+        """Write as its customer."""
+        self._act("customer/reply", conversation_id=conversation, text=text)
+
+    def assign(self, conversation: str, to: str, *, by: str) -> None:
+        """Change the assignee: `admin:ID`, `team:ID`, `bot` or `nobody`."""
+        self._act("assign", conversation_id=conversation, to=to, by=by)
+
+    def reply(self, conversation: str, text: str, *, by: str) -> None:
+        """Write to the customer as a teammate."""
+        self._act("admin/reply", conversation_id=conversation, by=by, text=text)
+
+    def parts(self, conversation: str) -> list[Part]:
+        """Return everything in a conversation, oldest first."""
+        return [
+            Part(
+                id=one["id"],
+                kind=one["part_type"],
+                author=one["author"]["name"] or "",
+                by_bot=bool(one["author"].get("is_bot_seat")),
+                text=one["text"],
+                assigned_to=one["assigned_to"],
+            )
+            for one in self._conversation(conversation)["parts"]
+        ]
+
+    def bot_words(self, conversation: str) -> list[Part]:
+        """Return what the customer got from the AI's seat."""
+        return [one for one in self.parts(conversation) if one.by_bot and one.kind == "comment"]
+
+    def assignee(self, conversation: str) -> str:
+        """Return the assignee, `admin:ID`, `team:ID` or `nobody`."""
+        return str(self._conversation(conversation)["assignee"])
+
+    def answers(self) -> bool:
+        """Tell whether it serves."""
+        return self._http.get(f"{self.url}/_standin/state", timeout=_PATIENCE_S).ok
+
+    def _conversation(self, conversation: str) -> Json:
+        answer = self._http.get(f"{self.url}/_standin/state", timeout=_PATIENCE_S)
+        answer.raise_for_status()
+        for one in answer.json()["conversations"]:
+            if one["id"] == conversation:
+                found: Json = one
+                return found
+        raise NotHappened(f"the helpdesk has no conversation {conversation}")
+
+    def _act(self, door: str, **what: str) -> Json:
+        answer = self._http.post(f"{self.url}/_standin/{door}", json=what, timeout=_PATIENCE_S)
+        if not answer.ok:
+            raise NotHappened(f"the helpdesk refused {door}: {answer.text.strip()}")
+        told: Json = answer.json()
+        return told
+
+
+class Observer:
+    """The gateway's REST API, read as its operator."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._http = _session()
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def is_ready(self) -> bool:
+        """Tell whether the gateway can serve: database, Redis, workers."""
+        return self._http.get(f"{self.url}/readyz", timeout=_PATIENCE_S).ok
+
+    def session_of(self, conversation: str) -> Json | None:
+        """Return the newest session of a channel's conversation."""
+        items = self._read("/sessions", conversation=conversation)["items"]
+        newest: Json | None = items[0] if items else None
+        return newest
+
+    def messages(self, session_id: str) -> Sequence[Json]:
+        """Return a session's history, oldest first."""
+        items: list[Json] = self._read(f"/sessions/{session_id}/messages", limit="500")["items"]
+        return items
+
+    def _read(self, door: str, **parameters: str) -> Json:
+        answer = self._http.get(f"{self.url}/api/v1{door}", params=parameters, timeout=_PATIENCE_S)
+        answer.raise_for_status()
+        told: Json = answer.json()
+        return told
+
+
+class Patience:
+    """Waits for conditions, never longer than it says, and not at all when all is over."""
+
+    def __init__(self, within_s: float, over: threading.Event) -> None:
+        self.within_s = within_s
+        self._over = over
+
+    def wait(self, what: str, condition: Callable[[], T | None], within_s: float = 0) -> T:
+        """Return the condition's first true value; raise NotHappened naming `what`."""
+        limit = within_s or self.within_s
+        until = time.monotonic() + limit
+        trouble = ""
+        while True:
+            try:
+                value = condition()
+            except requests.RequestException as error:  # a server that starts, or restarts
+                value, trouble = None, f" ({error})"
+            if value:
+                return value
+            if time.monotonic() > until:
+                raise NotHappened(f"waited {limit:g} s in vain for {what}{trouble}")
+            if self._over.wait(_LOOK_EVERY_S):
+                raise NotHappened(f"stopped while waiting for {what}")
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # a proxy cannot know what listens on this machine
+    return session

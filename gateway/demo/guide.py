@@ -1,0 +1,49 @@
+"""What `gateway demo` prints once everything runs: where to look, and what to do there."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.demo.stage import OPERATOR, OPERATOR_NAME, Stage
+
+_GUIDE = """
+{title}                                              Ctrl-C stops everything
+
+{inbox}  {inbox_url}
+  A stand-in for Intercom, with one conversation already running.
+  1. Write as the customer: the AI (“Sage”) answers. Ask for an order (FL-1077), shipping, returns.
+  2. Assign the conversation to Aoife Byrne: from now on the AI keeps silent.
+  3. Write as the customer again, then reply as Aoife.
+  4. Assign it back to Sage: the AI resumes, and knows what Aoife said.
+  5. As the customer: “I want a refund of 640 EUR.” The AI hands over by itself.
+
+{api}  {gateway_url}/api/v1   (its description: /api/v1/openapi.json)
+  login   {operator} ({name}, admin)
+  token   {token}
+  Look at the sessions, then hand the running one over:
+    curl -H 'Authorization: Bearer {token}' \\
+      {gateway_url}/api/v1/sessions
+    curl -X POST -H 'Authorization: Bearer {token}' \\
+      -H 'Content-Type: application/json' -d '{{"reason": "I will take this one"}}' \\
+      {gateway_url}/api/v1/sessions/{session}/handover
+
+{files}  {folder}
+  gateway.toml are the settings, demo.log is what the processes say.
+"""
+
+
+def guide(stage: Stage, session: str) -> str:
+    """Return the text; `session` is the conversation that is running already."""
+    return _GUIDE.format(
+        title=click.style("The channel gateway is running.", bold=True),
+        inbox=click.style("The support team's inbox", bold=True),
+        api=click.style("The gateway's API", bold=True),
+        files=click.style("Files", bold=True),
+        inbox_url=stage.inbox_url,
+        gateway_url=stage.gateway_url,
+        operator=OPERATOR,
+        name=OPERATOR_NAME,
+        token=stage.token,
+        session=session,
+        folder=stage.folder,
+    )

@@ -1,0 +1,116 @@
+"""Runs the demo: its processes in the foreground, and beside them what happens in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from gateway.demo.doors import HelpDesk, NotHappened, Observer, Patience
+from gateway.demo.guide import guide
+from gateway.demo.stage import TIME_ZONE, Stage, stage
+from gateway.demo.story import Story
+from gateway.demo.transcript import Transcript
+from gateway.supervisor import Supervisor
+
+_WITHIN_S = 20.0
+_START_WITHIN_S = 40.0
+# The gateway, a tree of its own, takes 8 s to stop at most, and a little to say so.
+_GRACE_S = 9.0
+_LOG_LINES = 20
+
+# What happens in the demo; returns whether it went well.
+Happening = Callable[[Stage, HelpDesk, Observer, Patience], bool]
+
+
+def run_demo(port: int | None, inbox_port: int | None) -> int:
+    """Run until a signal asks for the end; return the exit status."""
+    return _run(port, inbox_port, _opening, ends=False)
+
+
+def play_story(port: int | None, inbox_port: int | None) -> int:
+    """Play the story and stop; return 0 if every step happened."""
+    # Nobody looks at the addresses: any free ports, so that a demo may run beside it.
+    return _run(port or 0, inbox_port or 0, _story, ends=True)
+
+
+def _run(port: int | None, inbox_port: int | None, happening: Happening, *, ends: bool) -> int:
+    with stage(os.environ, port, inbox_port) as where:
+        over = threading.Event()
+        went_well = False
+
+        def beside() -> None:
+            nonlocal went_well
+            try:
+                went_well = _happen(where, happening, over)
+            except Exception:
+                click.echo(traceback.format_exc(), err=True)
+            if ends or not went_well:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        # The processes are started by the main thread, which holds their leash.
+        thread = threading.Thread(target=beside, name="demo", daemon=True)
+        thread.start()
+        try:
+            Supervisor(where.children(), grace_s=_GRACE_S).run()
+        finally:
+            stopped_by_hand = not over.is_set() and thread.is_alive()
+            over.set()
+            thread.join(_WITHIN_S)
+        if not went_well and not (stopped_by_hand and not ends):
+            click.echo(f"\nthe last lines of {where.log}:\n{_tail(where.log)}", err=True)
+            return 1
+        return 0
+
+
+def _happen(where: Stage, happening: Happening, over: threading.Event) -> bool:
+    desk = HelpDesk(where.inbox_url)
+    gateway = Observer(where.gateway_url, where.token)
+    patience = Patience(_WITHIN_S, over)
+    try:
+        patience.wait("the stand-in for Intercom", desk.answers, _START_WITHIN_S)
+        patience.wait("the gateway", gateway.is_ready, _START_WITHIN_S)
+    except NotHappened as trouble:
+        if not over.is_set():
+            click.echo(f"✗ {trouble}", err=True)
+        return False
+    return happening(where, desk, gateway, patience)
+
+
+def _story(where: Stage, desk: HelpDesk, gateway: Observer, patience: Patience) -> bool:
+    click.echo("The story of one conversation, told by the gateway's API.")
+    click.echo(f"Helpdesk (a stand-in for Intercom): {desk.url}   gateway: {gateway.url}")
+    began = time.monotonic()
+    well = Story(desk, gateway, patience, Transcript(TIME_ZONE)).play()
+    click.echo()
+    took = time.monotonic() - began
+    click.echo(f"{'every step happened' if well else 'the story broke off'} ({took:.0f} s)")
+    return well
+
+
+def _opening(where: Stage, desk: HelpDesk, gateway: Observer, patience: Patience) -> bool:
+    """Begin a conversation, so that nobody looks at an empty inbox; then say where to look."""
+    conversation = desk.customer_starts(
+        "Liam Murphy", "liam@murphy.example", "Hello! Where is my order FL-1042?"
+    )
+    try:
+        patience.wait("the AI's first answer", lambda: desk.bot_words(conversation))
+        session = patience.wait("its session", lambda: gateway.session_of(conversation))
+    except NotHappened as trouble:
+        click.echo(f"✗ {trouble}", err=True)
+        return False
+    click.echo(guide(where, str(session["id"])))
+    return True
+
+
+def _tail(log: Path) -> str:
+    if not log.exists():
+        return "(nothing)"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-_LOG_LINES:])

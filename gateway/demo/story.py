@@ -1,0 +1,234 @@
+"""The whole story, played through public doors only: who acts is at the helpdesk, we only look.
+
+Each step waits for what must become true and raises NotHappened if it does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from gateway.demo.doors import HelpDesk, NotHappened, Observer, Part, Patience
+from gateway.demo.stage import TEAM, TEAMMATE_ADMIN
+from gateway.demo.transcript import Transcript
+
+Json = dict[str, Any]
+
+# Silence is watched for at least so long, and so many times as long as an answer took.
+SILENCE_S = 3.0
+SILENCE_TIMES = 3
+QUESTION = "Hello! Where is my order FL-1077?"
+UNDER_A_PERSON = "Can I still change the engraving to “Nora”?"
+TEAMMATES_WORDS = "I have changed the engraving to “Nora”. The lights leave us on Thursday."
+AFTERWARDS = "Lovely, thank you Aoife. What does shipping to Spain cost?"
+REFUND = "I see that I was charged twice. I want a refund of 640 EUR."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the story: its heading, and what plays it and says what it showed."""
+
+    title: str
+    play: Callable[[], str]
+
+
+class Story:
+    """A customer, an AI and a teammate in one conversation, and a bystander in another."""
+
+    def __init__(
+        self, desk: HelpDesk, gateway: Observer, patience: Patience, transcript: Transcript
+    ) -> None:
+        self._desk, self._gateway = desk, gateway
+        self._patience, self._transcript = patience, transcript
+        self._conversation = ""
+        self._answer_took_s = 0.0
+
+    def play(self) -> bool:
+        """Play the steps until one fails; tell whether all happened."""
+        steps = self._steps()
+        for number, step in enumerate(steps, start=1):
+            self._transcript.heading(number, step.title)
+            try:
+                proved = step.play()
+                self._tell()
+            except (NotHappened, requests.RequestException) as error:
+                self._tell_if_possible()
+                self._transcript.failed(str(error))
+                for late in steps[number:]:
+                    self._transcript.failed(f"not reached: {late.title}")
+                return False
+            self._transcript.proved(proved)
+        return True
+
+    def _steps(self) -> Sequence[Step]:
+        return (
+            Step("A customer writes, and the AI answers", self._the_ai_answers),
+            Step("Aoife assigns the conversation to herself", self._a_teammate_takes_over),
+            Step("The customer writes again, and the AI keeps silent", self._the_ai_is_silent),
+            Step("Aoife answers", self._the_teammate_answers),
+            Step("Aoife assigns the conversation back to the AI", self._the_ai_resumes),
+            Step("The customer wants more than the AI may give", self._the_ai_hands_over),
+        )
+
+    # -- the steps -------------------------------------------------------------------------------
+
+    def _the_ai_answers(self) -> str:
+        asked = time.monotonic()
+        self._conversation = self._desk.customer_starts(
+            "Nora Kelly", "nora@kelly.example", QUESTION
+        )
+        said = self._bot_says("FL-1077")
+        self._answer_took_s = time.monotonic() - asked
+        self._patience.wait("mode ai at the gateway's API", lambda: self._mode() == "ai")
+        return f"the customer has the AI's answer after {self._answer_took_s:.1f} s: {_shown(said)}"
+
+    def _a_teammate_takes_over(self) -> str:
+        self._desk.assign(self._conversation, f"admin:{TEAMMATE_ADMIN}", by=TEAMMATE_ADMIN)
+        self._patience.wait("mode human at the gateway's API", lambda: self._mode() == "human")
+        session = self._session()
+        self._expect(
+            session["responsible"].get("name") == "Aoife Byrne",
+            f"responsible is {session['responsible']}, not Aoife Byrne",
+        )
+        markers = [one["text"] for one in self._messages() if one["kind"] == "marker"]
+        self._expect(
+            any(text.startswith("Transfer to human agent at ") for text in markers),
+            f"no marker tells of the transfer: {markers}",
+        )
+        self._expect(
+            any("Aoife Byrne was assigned by Aoife Byrne at " in text for text in markers),
+            f"no marker tells of the assignment: {markers}",
+        )
+        return "mode human, responsible Aoife Byrne, and the history has both markers"
+
+    def _the_ai_is_silent(self) -> str:
+        """Silence is not slowness: the same AI answers somebody else meanwhile."""
+        before = len(self._desk.bot_words(self._conversation))
+        began = time.monotonic()
+        self._desk.customer_writes(self._conversation, UNDER_A_PERSON)
+        other = self._desk.customer_starts(
+            "Tom Walsh", "tom@walsh.example", "Hi, when are you open?"
+        )
+        long_enough = max(SILENCE_S, SILENCE_TIMES * self._answer_took_s)
+        answered_after: float | None = None
+
+        def watched() -> bool:
+            nonlocal answered_after
+            if len(self._desk.bot_words(self._conversation)) > before:
+                raise NotHappened("the AI spoke although Aoife is in charge")
+            passed = time.monotonic() - began
+            if answered_after is None and self._desk.bot_words(other):
+                answered_after = passed
+            return answered_after is not None and passed >= max(long_enough, 2 * answered_after)
+
+        self._patience.wait("an answer to another customer, and silence here", watched)
+        self._expect(self._mode() == "human", f"the mode is {self._mode()}")
+        queued = [
+            one["text"]
+            for one in self._messages()
+            if one["author"]["kind"] == "ai" and one["state"] == "owed"
+        ]
+        self._expect(not queued, f"words of the AI are waiting to be sent: {queued}")
+        passed = time.monotonic() - began
+        return (
+            f"no word from the AI in {passed:.1f} s, nothing waiting to be sent; "
+            f"another customer, writing at the same time, was answered after "
+            f"{answered_after:.1f} s"
+        )
+
+    def _the_teammate_answers(self) -> str:
+        self._desk.reply(self._conversation, TEAMMATES_WORDS, by=TEAMMATE_ADMIN)
+        self._patience.wait(
+            "Aoife's words in the gateway's history",
+            lambda: any(
+                one["author"]["kind"] == "operator" and TEAMMATES_WORDS in one["text"]
+                for one in self._messages()
+            ),
+        )
+        return "what Aoife wrote in the inbox is in the gateway's history"
+
+    def _the_ai_resumes(self) -> str:
+        self._desk.customer_writes(self._conversation, AFTERWARDS)
+        self._patience.wait(
+            "the customer's words in the gateway's history",
+            lambda: any(AFTERWARDS in one["text"] for one in self._messages()),
+        )
+        self._desk.assign(self._conversation, "bot", by=TEAMMATE_ADMIN)
+        self._patience.wait("mode ai at the gateway's API", lambda: self._mode() == "ai")
+        quoted = self._bot_says(TEAMMATES_WORDS)
+        answer = self._bot_says("Shipping is")
+        self._expect(
+            int(quoted.id) <= int(answer.id), "the AI answered first and quoted Aoife afterwards"
+        )
+        return "mode ai; the AI quotes what Aoife said and answers what was still open"
+
+    def _the_ai_hands_over(self) -> str:
+        self._desk.customer_writes(self._conversation, REFUND)
+        self._patience.wait("mode human at the gateway's API", lambda: self._mode() == "human")
+        last_words = self._bot_says("640 EUR is more than I may decide")
+        note = self._patience.wait("a note for the team in the inbox", self._note)
+        self._patience.wait(
+            "the assignment to the team in the inbox",
+            lambda: self._desk.assignee(self._conversation) == f"team:{TEAM}",
+        )
+        notice = self._bot_says("handing you over")
+        handover = self._session()["last_handover"]
+        self._expect(handover["trigger"] == "automatic", f"the trigger is {handover['trigger']}")
+        self._expect("640" in handover["reason"], f"the reason is {handover['reason']!r}")
+        self._expect(
+            int(last_words.id) < int(note.id) < int(notice.id),
+            "the last words, the note and the promise of a person are not in this order",
+        )
+        return (
+            f"mode human by the AI's own decision (“{handover['reason']}”); in the inbox: its last "
+            "words, a note for the team, the assignment to Support, and only then the promise "
+            "of a person"
+        )
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def _bot_says(self, words: str) -> Part:
+        def said() -> Part | None:
+            found = [one for one in self._desk.bot_words(self._conversation) if words in one.text]
+            return found[0] if found else None
+
+        return self._patience.wait(f"the AI's words “{words}” in the inbox", said)
+
+    def _note(self) -> Part | None:
+        notes = [one for one in self._desk.parts(self._conversation) if one.kind == "note"]
+        return next((one for one in notes if one.by_bot and "640" in one.text), None)
+
+    def _session(self) -> Json:
+        session = self._gateway.session_of(self._conversation)
+        if session is None:
+            raise NotHappened("the gateway has no session of this conversation")
+        return session
+
+    def _mode(self) -> str | None:
+        session = self._gateway.session_of(self._conversation)
+        return None if session is None else str(session["mode"])
+
+    def _messages(self) -> Sequence[Json]:
+        return self._gateway.messages(self._session()["id"])
+
+    def _expect(self, true: bool, otherwise: str) -> None:
+        if not true:
+            raise NotHappened(otherwise)
+
+    def _tell(self) -> None:
+        self._transcript.tell(self._messages())
+
+    def _tell_if_possible(self) -> None:
+        try:
+            self._tell()
+        except (NotHappened, requests.RequestException):
+            pass
+
+
+def _shown(part: Part) -> str:
+    line = " ".join(part.text.split())
+    return f"“{line if len(line) < 80 else line[:79] + '…'}”"

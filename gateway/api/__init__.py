@@ -1,0 +1,41 @@
+"""The REST API, version 1: what programs read and ask for; described at /api/v1/openapi.json."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from gateway import __version__
+from gateway.api.acts import add_act_doors
+from gateway.api.callers import require_token
+from gateway.api.deliveries import add_delivery_doors
+from gateway.api.parsing import bound_body
+from gateway.api.rooms import House, Room
+from gateway.api.sessions import add_session_doors
+from gateway.api.turns import add_turn_doors
+from gateway.wiring import Parts
+
+PREFIX = "/api/v1"
+
+
+def add_api(app: Flask, parts: Parts) -> None:
+    """Add every door under /api/v1, and the document that describes them."""
+    app.config.update(
+        API_TITLE="Channel gateway",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX=PREFIX,
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = House(app)
+    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    people = Room("api", __name__, url_prefix=PREFIX, description="For operators' programs")
+    people.before_request(bound_body)
+    people.before_request(require_token(parts.database))
+    add_session_doors(people, parts)
+    add_act_doors(people, parts)
+    add_delivery_doors(people, parts)
+    agents = Room("turns", __name__, url_prefix=PREFIX, description="For AI agents")
+    agents.before_request(bound_body)
+    add_turn_doors(agents, parts)
+    api.register_blueprint(people)
+    api.register_blueprint(agents)

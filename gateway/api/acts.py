@@ -1,0 +1,178 @@
+"""Doors to act on a session: hand over, hand back, copilot, finish, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.api.answers import Json
+from gateway.api.callers import caller_in, operator, refusal
+from gateway.api.idempotency import Acted, act_once
+from gateway.api.parsing import checked_id
+from gateway.api.rooms import Room
+from gateway.api.schemas import (
+    ActSchema,
+    Arguments,
+    CopilotBody,
+    HandoverSchema,
+    MessageSchema,
+    NothingBody,
+    ReasonBody,
+    TextBody,
+)
+from gateway.clock import to_micros
+from gateway.conversations import doors
+from gateway.conversations.doors import Caller, Done
+from gateway.errors import Conflict, NotFound, Ours
+from gateway.policy import Terms
+from gateway.reading.messages import find_message
+from gateway.reading.sessions import find_session
+from gateway.store.models import ChatSession
+from gateway.wiring import Parts
+
+Work = Callable[[Session, Terms, Caller, int], Done]
+Telling = Callable[[Session, Done], Json]
+
+
+class Acts:
+    """Runs an act on a session for the caller, once, and tells what it came to."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def link(self, session_id: str) -> str:
+        """The address at which people find a session."""
+        return f"{self._parts.settings.public_url}/console/sessions/{session_id}"
+
+    def run(
+        self, session_id: str, body: Arguments, work: Work, telling: Telling, status: int = 200
+    ) -> Response:
+        """Raises NotFound, Forbidden, Conflict; wakes what is owed once it is committed."""
+        now = to_micros(self._parts.clock.now())
+
+        def act(db: Session) -> Acted:
+            terms = self._terms(db, session_id)
+            done = work(db, terms, caller_in(terms.channel.name), now)
+            return Acted(body=telling(db, done), status=status, owed=done.owed)
+
+        return act_once(self._parts.database, operator().id, body, now, self._parts.waker.wake, act)
+
+    def with_session(self, sentence: str) -> Telling:
+        """Tell a sentence, and the session as it is now."""
+
+        def tell(db: Session, done: Done) -> Json:
+            session = find_session(db, done.session_id, refusal=refusal)
+            return {"message": sentence, "session": session}
+
+        return tell
+
+    def with_message(self, db: Session, done: Done) -> Json:
+        """Tell the message that was written."""
+        if done.message_id is None:
+            raise Ours("words were written that left no message")
+        return find_message(db, done.message_id, zone=self._parts.settings.workspace.zone)
+
+    def _terms(self, db: Session, session_id: str) -> Terms:
+        channel = db.scalar(select(ChatSession.channel).where(ChatSession.id == session_id))
+        if channel is None:
+            raise NotFound("there is no such session")
+        terms = self._parts.terms.get(channel)
+        if terms is None:
+            raise Conflict(f"the channel {channel} is not configured any more")
+        return terms
+
+
+def add_act_doors(room: Room, parts: Parts) -> None:
+    """Add the doors through which operators and admins act."""
+    acts = Acts(parts)
+
+    @room.door(
+        "POST",
+        "/sessions/<session_id>/handover",
+        takes=ReasonBody,
+        required=False,
+        gives=HandoverSchema,
+    )
+    def hand_over(body: Arguments, session_id: str) -> Response:
+        """Hand the session over to people; the AI falls silent at once"""
+        session_id = checked_id("ses", session_id)
+
+        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+            return doors.hand_over(
+                db, terms, session_id, caller,
+                reason=body["reason"], link=acts.link(session_id), now=now,
+            )  # fmt: skip
+
+        def tell(db: Session, done: Done) -> Json:
+            told = acts.with_session("Session set to operator")(db, done)
+            return {**told, "in_flight": done.in_flight}
+
+        return acts.run(session_id, body, work, tell)
+
+    @room.door(
+        "POST",
+        "/sessions/<session_id>/hand_back",
+        takes=NothingBody,
+        required=False,
+        gives=ActSchema,
+    )
+    def hand_back(body: Arguments, session_id: str) -> Response:
+        """Put the AI back in charge"""
+        session_id = checked_id("ses", session_id)
+
+        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+            return doors.hand_back(db, terms, session_id, caller, now=now)
+
+        return acts.run(
+            session_id, body, work, acts.with_session("Session returned to the AI agent")
+        )
+
+    @room.door(
+        "POST", "/sessions/<session_id>/finish", takes=ReasonBody, required=False, gives=ActSchema
+    )
+    def finish(body: Arguments, session_id: str) -> Response:
+        """Finish the session; the customer's next message starts a new one"""
+        session_id = checked_id("ses", session_id)
+
+        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+            return doors.finish(db, terms, session_id, caller, reason=body["reason"], now=now)
+
+        return acts.run(session_id, body, work, acts.with_session("Session finished"))
+
+    @room.door("POST", "/sessions/<session_id>/copilot", takes=CopilotBody, gives=ActSchema)
+    def copilot(body: Arguments, session_id: str) -> Response:
+        """Let the AI draft for the caller, or go on without it"""
+        session_id = checked_id("ses", session_id)
+
+        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+            return doors.set_copilot(db, terms, session_id, caller, on=body["on"], now=now)
+
+        sentence = "Copilot is on" if body["on"] else "Copilot is off"
+        return acts.run(session_id, body, work, acts.with_session(sentence))
+
+    @room.door(
+        "POST", "/sessions/<session_id>/messages", takes=TextBody, gives=MessageSchema, status=201
+    )
+    def write_message(body: Arguments, session_id: str) -> Response:
+        """Say something to the customer; this takes the session over from the AI"""
+        session_id = checked_id("ses", session_id)
+
+        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+            return doors.write_message(db, terms, session_id, caller, text=body["text"], now=now)
+
+        return acts.run(session_id, body, work, acts.with_message, 201)
+
+    @room.door(
+        "POST", "/sessions/<session_id>/notes", takes=TextBody, gives=MessageSchema, status=201
+    )
+    def write_note(body: Arguments, session_id: str) -> Response:
+        """Leave a note for the people inside; the customer never sees it"""
+        session_id = checked_id("ses", session_id)
+
+        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+            return doors.write_note(db, terms, session_id, caller, text=body["text"], now=now)
+
+        return acts.run(session_id, body, work, acts.with_message, 201)

@@ -1,0 +1,47 @@
+"""Doors to what channels reported: look at it, and apply a failed one again."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from gateway.api.answers import json_answer
+from gateway.api.callers import needs
+from gateway.api.parsing import checked_id
+from gateway.api.rooms import Room
+from gateway.api.schemas import (
+    Arguments,
+    DeliveriesQuery,
+    DeliveryPageSchema,
+    DeliverySchema,
+    NothingBody,
+)
+from gateway.reading.deliveries import find_deliveries, find_delivery
+from gateway.wiring import Parts
+
+
+def add_delivery_doors(room: Room, parts: Parts) -> None:
+    """Add the doors; operators look, administrators replay."""
+    database = parts.database
+
+    @room.door("GET", "/deliveries", takes=DeliveriesQuery, gives=DeliveryPageSchema)
+    def list_deliveries(query: Arguments) -> Response:
+        """List deliveries, the newest first"""
+        needs("admin", "operator")
+        with database.read() as db:
+            return json_answer(find_deliveries(db, **query).to_json())
+
+    @room.door(
+        "POST",
+        "/deliveries/<delivery_id>/replay",
+        takes=NothingBody,
+        required=False,
+        gives=DeliverySchema,
+    )
+    def replay(body: Arguments, delivery_id: str) -> Response:
+        """Apply a failed delivery once more"""
+        needs("admin")
+        delivery_id = checked_id("dlv", delivery_id)
+        # Of itself it happens once: only failed ones are replayed.
+        parts.inbox.replay(delivery_id)
+        with database.read() as db:
+            return json_answer(find_delivery(db, delivery_id))

@@ -1,0 +1,53 @@
+"""Doors to read sessions and their history."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from gateway.api.answers import json_answer
+from gateway.api.callers import refusal
+from gateway.api.parsing import checked_id
+from gateway.api.rooms import Room
+from gateway.api.schemas import (
+    Arguments,
+    MessagePageSchema,
+    PageQuery,
+    SessionPageSchema,
+    SessionSchema,
+    SessionsQuery,
+)
+from gateway.reading.messages import find_messages
+from gateway.reading.sessions import SessionFilter, find_session, find_sessions
+from gateway.wiring import Parts
+
+
+def add_session_doors(room: Room, parts: Parts) -> None:
+    """Add the doors that every role may use."""
+    database = parts.database
+    zone = parts.settings.workspace.zone
+
+    @room.door("GET", "/sessions", takes=SessionsQuery, gives=SessionPageSchema)
+    def list_sessions(query: Arguments) -> Response:
+        """List sessions, the newest first"""
+        limit, cursor = query.pop("limit"), query.pop("cursor", None)
+        wanted = SessionFilter(**query)
+        with database.read() as db:
+            page = find_sessions(db, wanted, refusal=refusal, limit=limit, cursor=cursor)
+        return json_answer(page.to_json())
+
+    @room.door("GET", "/sessions/<session_id>", gives=SessionSchema)
+    def get_session(session_id: str) -> Response:
+        """Get one session"""
+        session_id = checked_id("ses", session_id)
+        with database.read() as db:
+            return json_answer(find_session(db, session_id, refusal=refusal))
+
+    @room.door("GET", "/sessions/<session_id>/messages", takes=PageQuery, gives=MessagePageSchema)
+    def list_messages(query: Arguments, session_id: str) -> Response:
+        """List a session's history, the oldest line first"""
+        session_id = checked_id("ses", session_id)
+        with database.read() as db:
+            page = find_messages(
+                db, session_id, zone=zone, limit=query["limit"], cursor=query.get("cursor")
+            )
+        return json_answer(page.to_json())

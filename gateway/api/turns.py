@@ -1,0 +1,51 @@
+"""The door for late answers: an AI agent that said 202 posts what it has to say here."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.api.answers import json_answer
+from gateway.api.parsing import checked_id
+from gateway.api.rooms import Room
+from gateway.api.schemas import VerdictSchema
+from gateway.clock import to_micros
+from gateway.conversations.asking import Recorded, record_answer
+from gateway.errors import NotAuthentic, NotFound
+from gateway.store.models import ChatSession, TurnRow
+from gateway.wiring import Parts
+
+
+def add_turn_doors(room: Room, parts: Parts) -> None:
+    """Add the door; the agent's signature opens it, not a token."""
+
+    @room.door("POST", "/turns/<turn_id>/reply", gives=VerdictSchema)
+    def reply(turn_id: str) -> Response:
+        """Answer a turn late, signed with the agent's secret as Standard Webhooks has it"""
+        turn_id = checked_id("trn", turn_id)
+        with parts.database.read() as db:
+            row = db.execute(
+                select(ChatSession.id, ChatSession.channel)
+                .join(TurnRow, TurnRow.session_id == ChatSession.id)
+                .where(TurnRow.id == turn_id)
+            ).one_or_none()
+        if row is None or row.channel not in parts.terms:
+            raise NotFound("there is no such turn")
+        terms = parts.terms[row.channel]
+        answer = parts.agents[terms.agent.name].asks.read_reply(
+            dict(request.headers), request.get_data()
+        )
+        if request.headers.get("webhook-id") != turn_id:
+            # The signature covers this id: without it, an answer could be posted to other turns.
+            raise NotAuthentic("the webhook-id of an answer is the id of its turn")
+        link = f"{parts.settings.public_url}/console/sessions/{row.id}"
+        now = to_micros(parts.clock.now())
+
+        def record(db: Session) -> Recorded:
+            return record_answer(db, terms, turn_id, answer, now=now, link=link)
+
+        recorded = parts.database.write(record)
+        for kind in sorted(recorded.owed):
+            parts.waker.wake(kind)
+        return json_answer({"status": recorded.verdict})

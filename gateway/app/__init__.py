@@ -1,0 +1,46 @@
+"""The web application: every door, one JSON error shape, health and metrics."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from gateway import wiring
+from gateway.api import add_api
+from gateway.app.errors import add_error_answers
+from gateway.app.headers import add_headers
+from gateway.app.health import add_health
+from gateway.app.logs import set_up_logging
+from gateway.app.metrics import Metrics, add_metrics
+from gateway.channels.webhook import webhook_routes
+from gateway.config import load_settings
+from gateway.store import migrate
+from gateway.wiring import Parts
+
+
+def create_app(parts: Parts) -> Flask:
+    """Every door, over these parts. Opens no connection."""
+    app = Flask("gateway", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    metrics = Metrics(parts.database)
+    add_error_answers(app)
+    add_headers(app)
+    app.register_blueprint(webhook_routes(parts.channels, metrics.counting(parts.inbox.receive)))
+    add_api(app, parts)
+    add_health(app, parts)
+    add_metrics(app, metrics)
+    return app
+
+
+def create_from_environment() -> Flask:
+    """Settings → wiring → app, for any WSGI server. An embedded database is migrated first.
+
+    Raises ConfigError.
+    """
+    set_up_logging()
+    settings = load_settings(os.environ)
+    parts = wiring.build(settings)
+    if parts.database.is_sqlite:
+        migrate(settings.database_url)
+    return create_app(parts)

@@ -1,0 +1,53 @@
+"""Errors at every door: one JSON shape, nothing of bodies or secrets."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, request
+from sqlalchemy.exc import StatementError
+from werkzeug.exceptions import HTTPException
+
+from gateway.api.answers import error_answer, error_body, json_answer
+from gateway.errors import GatewayError, Ours
+
+log = structlog.get_logger(__name__)
+
+
+def add_error_answers(app: Flask) -> None:
+    """Answer for whatever is raised behind any door."""
+    app.register_error_handler(GatewayError, _ours)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _ours(error: GatewayError) -> Response:
+    if error.status >= 500:
+        log.warning(
+            "door_failed", door=_door(), code=error.code, error=error.message,
+            exc_info=isinstance(error, Ours),
+        )  # fmt: skip
+    return error_answer(error)
+
+
+def _http(error: HTTPException) -> Response:
+    """What Flask itself refuses: no such door, wrong method; its headers stay (Allow)."""
+    status = error.code or 500
+    code = error.name.lower().replace(" ", "_")
+    answer = json_answer(error_body(code, error.description or error.name), status)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, StatementError):
+        error.hide_parameters = True  # they are people's words
+    log.error("door_broke", door=_door(), error=type(error).__name__, exc_info=error)
+    return json_answer(error_body("internal", "something went wrong here; it has been logged"), 500)
+
+
+def _door() -> str:
+    """The route, not the address: that may hold what should not be logged."""
+    rule = request.url_rule
+    return f"{request.method} {rule.rule if rule else '(no such door)'}"

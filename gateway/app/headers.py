@@ -1,0 +1,24 @@
+"""What every answer tells browsers: guess nothing, embed nothing, send nothing on."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cache-Control", "no-store"),
+)
+
+
+def add_headers(app: Flask) -> None:
+    """Set the headers that a door has not set itself: pages and the widget know better."""
+
+    @app.after_request
+    def set_headers(response: Response) -> Response:
+        headers = response.headers
+        for name, value in _HEADERS:
+            if name not in headers:
+                headers[name] = value
+        return response

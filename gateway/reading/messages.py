@@ -1,0 +1,131 @@
+"""The history of a session: messages, markers, notes and drafts, the oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Any
+
+from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy.orm import Session
+
+from gateway.errors import NotFound
+from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
+from gateway.reading.markers import marker_text
+from gateway.reading.names import Names, Person, find_names
+from gateway.reading.sessions import Json, Page
+from gateway.store.models import ChatSession, Conversation, Message, Push
+
+_POSITION = (Message.at, Message.number, Message.step, Message.id)
+_WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
+
+
+def find_messages(
+    db: Session,
+    session_id: str,
+    *,
+    zone: tzinfo,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page:
+    """A page of a session's history. Raises NotFound, and Unreadable for a foreign cursor."""
+    installation = db.scalar(
+        select(Conversation.installation_id)
+        .join(ChatSession, ChatSession.conversation_id == Conversation.id)
+        .where(ChatSession.id == session_id)
+    )
+    if installation is None:
+        raise NotFound("there is no such session")
+    query = _query().where(Message.session_id == session_id)
+    if cursor is not None:
+        last = from_cursor(cursor, (int, int, int, str))
+        query = query.where(tuple_(*_POSITION) > tuple_(*last))
+    rows = db.execute(query.order_by(*_POSITION).limit(limit + 1)).all()
+    page = rows[:limit]
+    following = None
+    if len(rows) > limit:
+        end = page[-1]
+        following = to_cursor((end.at, end.number, end.step, end.id))
+    return Page(items=_to_json(db, installation, page, zone), next_cursor=following)
+
+
+def find_message(db: Session, message_id: str, *, zone: tzinfo) -> Json:
+    """One line of the history; raise NotFound."""
+    rows = db.execute(_query().where(Message.id == message_id)).all()
+    if not rows:
+        raise NotFound("there is no such message")
+    installation = db.scalar(
+        select(Conversation.installation_id)
+        .join(Message, Message.conversation_id == Conversation.id)
+        .where(Message.id == message_id)
+    )
+    return _to_json(db, installation or "", rows, zone)[0]
+
+
+def _query() -> Select[*tuple[Any, ...]]:
+    return select(
+        Message.id, Message.kind, Message.author_kind, Message.author_id, Message.author_name,
+        Message.text, Message.html, Message.attachments, Message.data, Message.state, Message.why,
+        Message.at, Message.number, Message.step, Message.external_id,
+        Push.id.label("push_id"), Push.state.label("push_state"), Push.error.label("push_error"),
+        Push.tries.label("push_tries"), Push.overlapped.label("push_overlapped"),
+    ).outerjoin(Push, Push.message_id == Message.id)  # fmt: skip
+
+
+def _to_json(
+    db: Session, installation: str, rows: Sequence[Row[*tuple[Any, ...]]], zone: tzinfo
+) -> list[Json]:
+    people = [person for row in rows for person in _people(installation, row)]
+    names = find_names(db, people)
+    return [_message(row, installation, names, zone) for row in rows]
+
+
+def _people(installation: str, row: Row[*tuple[Any, ...]]) -> list[Person]:
+    people = [Person(installation, row.author_kind, row.author_id)]
+    if row.data:
+        by, whom = row.data["by"], _WHOM.get(row.data["kind"])
+        people.append(Person(installation, by["kind"], by["id"]))
+        if whom:
+            people.append(Person(installation, whom, row.data["whom"]))
+    return people
+
+
+def _message(row: Row[*tuple[Any, ...]], installation: str, names: Names, zone: tzinfo) -> Json:
+    text, external_id, happened_at = row.text, row.external_id, row.at
+    if row.data:
+
+        def name_of(kind: str, id: str | None, stored: str | None) -> str:
+            return names.name(Person(installation, kind, id), stored)
+
+        text = marker_text(row.data, name_of, zone)
+        external_id = None  # a name of our own making, not the channel's
+        happened_at = row.data["moment"] or row.at
+    author = Person(installation, row.author_kind, row.author_id)
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "author": {
+            "kind": row.author_kind,
+            "id": row.author_id,
+            "name": names.name(author, row.author_name),
+        },
+        "text": text,
+        "html": row.html,
+        "attachments": row.attachments,
+        "state": row.state,
+        "why": row.why,
+        "occurred_at": to_time(happened_at),
+        "external_id": external_id,
+        "delivery": _delivery(row),
+    }
+
+
+def _delivery(row: Row[*tuple[Any, ...]]) -> Json | None:
+    if row.push_id is None:
+        return None
+    return {
+        "state": row.push_state,
+        "error": row.push_error,
+        "attempts": row.push_tries,
+        "overlapped": row.push_overlapped,
+    }

@@ -1,0 +1,94 @@
+"""What people are called: joined when it is read, so that a new name shows in old lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.store.models import Contact, ContactIdentity, Operator, Staff
+
+OPERATOR_PREFIX = "opr_"
+_FALLBACKS = {"operator": "Teammate", "team": "Team", "bot": "Bot"}
+_NAMELESS = {
+    "ai": "AI",
+    "customer": "Customer",
+    "system": "System",
+    "operator": "Somebody",
+    "bot": "Another bot",
+    "team": "A team",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who needs a name: a kind and an id within an installation."""
+
+    installation: str
+    kind: str
+    id: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Names:
+    """Names by installation, kind and id, and those of our own operators by id."""
+
+    known: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    operators: Mapping[str, str] = field(default_factory=dict)
+
+    def known_name(self, person: Person, stored: str | None = None) -> str | None:
+        """The name of today, else the one stored with the line, else None."""
+        if person.id is None:
+            return stored
+        if person.id.startswith(OPERATOR_PREFIX):
+            return self.operators.get(person.id) or stored
+        return self.known.get((person.installation, person.kind, person.id)) or stored
+
+    def name(self, person: Person, stored: str | None = None) -> str:
+        """A name to show, whatever is known: "Teammate 123" in the end."""
+        found = self.known_name(person, stored)
+        if found:
+            return found
+        if person.id is not None and person.kind in _FALLBACKS:
+            return f"{_FALLBACKS[person.kind]} {person.id}"
+        return _NAMELESS.get(person.kind, "Somebody")
+
+
+def find_names(db: Session, people: Iterable[Person]) -> Names:
+    """Look up everybody in at most three statements."""
+    wanted = {person for person in people if person.id is not None}
+    ours = sorted({p.id for p in wanted if p.id and p.id.startswith(OPERATOR_PREFIX)})
+    customers = {p for p in wanted if p.kind == "customer"}
+    staff = {p for p in wanted - customers if p.id and not p.id.startswith(OPERATOR_PREFIX)}
+    known: dict[tuple[str, str, str], str] = {}
+    if staff:
+        installations, ids = _sides(staff)
+        rows = db.execute(
+            select(Staff.installation_id, Staff.kind, Staff.external_id, Staff.name).where(
+                Staff.installation_id.in_(installations), Staff.external_id.in_(ids)
+            )
+        )
+        known.update({(row[0], row[1], row[2]): row[3] for row in rows if row[3]})
+    if customers:
+        installations, ids = _sides(customers)
+        rows = db.execute(
+            select(ContactIdentity.installation_id, ContactIdentity.external_id, Contact.name)
+            .join(Contact, Contact.id == ContactIdentity.contact_id)
+            .where(
+                ContactIdentity.installation_id.in_(installations),
+                ContactIdentity.external_id.in_(ids),
+            )
+        )
+        known.update({(row[0], "customer", row[1]): row[2] for row in rows if row[2]})
+    operators: dict[str, str] = {}
+    if ours:
+        found = db.execute(select(Operator.id, Operator.name).where(Operator.id.in_(ours)))
+        operators = {row[0]: row[1] for row in found}
+    return Names(known=known, operators=operators)
+
+
+def _sides(people: Iterable[Person]) -> tuple[list[str], list[str]]:
+    listed = list(people)
+    return sorted({p.installation for p in listed}), sorted({p.id for p in listed if p.id})

@@ -1,0 +1,236 @@
+"""Sessions as people see them: the list with its filters, and one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from gateway.errors import NotFound
+from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
+from gateway.reading.names import Names, Person, find_names
+from gateway.store.models import ChatSession, Contact, Conversation, Message, Operator, Staff
+
+Json = dict[str, Any]
+Refusal = Callable[[str, str], str | None]
+"""Status and mode of a session → why the reader may not hand it over; None if they may."""
+
+RESPONSIBLE_KINDS = ("ai", "operator", "bot", "unassigned")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Which sessions. `responsible` is a kind, an id or part of a name; `q` is searched for in
+    what was said and in the contact's name and e-mail."""
+
+    status: Literal["active", "finished"] | None = None
+    mode: Literal["ai", "human", "copilot"] | None = None
+    channel: str | None = None
+    conversation: str | None = None
+    responsible: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some items of a list, and where the next ones begin."""
+
+    items: Sequence[Json]
+    next_cursor: str | None = None
+
+    def to_json(self) -> Json:
+        """The list as every door gives it."""
+        return {"items": list(self.items), "next_cursor": self.next_cursor}
+
+
+def find_sessions(
+    db: Session,
+    wanted: SessionFilter,
+    *,
+    refusal: Refusal,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page:
+    """A page of sessions, the newest first. Raises Unreadable for a foreign cursor.
+
+    The cursor names the last row seen, so sessions that open meanwhile move nothing.
+    """
+    query = _query().where(*_conditions(wanted))
+    if cursor is not None:
+        last = from_cursor(cursor, (int, str))
+        query = query.where(tuple_(ChatSession.opened_at, ChatSession.id) < tuple_(*last))
+    order = (ChatSession.opened_at.desc(), ChatSession.id.desc())
+    rows = db.execute(query.order_by(*order).limit(limit + 1)).all()
+    page = rows[:limit]
+    following = to_cursor((page[-1].opened_at, page[-1].id)) if len(rows) > limit else None
+    return Page(items=_to_json(db, page, refusal), next_cursor=following)
+
+
+def find_session(db: Session, session_id: str, *, refusal: Refusal) -> Json:
+    """One session; raise NotFound."""
+    rows = db.execute(_query().where(ChatSession.id == session_id)).all()
+    if not rows:
+        raise NotFound("there is no such session")
+    return _to_json(db, rows, refusal)[0]
+
+
+def _query() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            ChatSession.id, ChatSession.status, ChatSession.mode, ChatSession.channel,
+            ChatSession.agent, ChatSession.responsible_kind, ChatSession.responsible_id,
+            ChatSession.responsible_name, ChatSession.responsible_team, ChatSession.parameters,
+            ChatSession.results, ChatSession.epoch, ChatSession.waiting_since,
+            ChatSession.opened_at, ChatSession.finished_at, ChatSession.last_message_at,
+            ChatSession.message_count, ChatSession.handover,
+            Conversation.external_id.label("conversation"),
+            Conversation.installation_id.label("installation"),
+            Contact.id.label("contact_id"), Contact.name.label("contact_name"),
+            Contact.email.label("contact_email"), Contact.verified.label("contact_verified"),
+        )
+        .join(Conversation, Conversation.id == ChatSession.conversation_id)
+        .outerjoin(Contact, Contact.id == Conversation.contact_id)
+    )  # fmt: skip
+
+
+def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.status is not None:
+        conditions.append(ChatSession.status == wanted.status)
+    if wanted.mode is not None:
+        conditions.append(ChatSession.mode == wanted.mode)
+    if wanted.channel is not None:
+        conditions.append(ChatSession.channel == wanted.channel)
+    if wanted.conversation is not None:
+        conditions.append(Conversation.external_id == wanted.conversation)
+    if wanted.responsible is not None and wanted.responsible.strip():
+        conditions.append(_responsible(wanted.responsible.strip()))
+    if wanted.q is not None and wanted.q.strip():
+        conditions.append(_mentions(wanted.q.strip()))
+    return conditions
+
+
+def _responsible(who: str) -> ColumnElement[bool]:
+    if who in RESPONSIBLE_KINDS:
+        return ChatSession.responsible_kind == who
+    among_staff = exists().where(
+        Staff.installation_id == Conversation.installation_id,
+        Staff.kind == ChatSession.responsible_kind,
+        Staff.external_id == ChatSession.responsible_id,
+        Staff.name.icontains(who, autoescape=True),
+    )
+    among_operators = exists().where(
+        Operator.id == ChatSession.responsible_id, Operator.name.icontains(who, autoescape=True)
+    )
+    return and_(
+        ChatSession.responsible_id.is_not(None),
+        or_(
+            ChatSession.responsible_id == who,
+            ChatSession.responsible_name.icontains(who, autoescape=True),
+            among_staff,
+            among_operators,
+        ),
+    )
+
+
+def _mentions(words: str) -> ColumnElement[bool]:
+    return or_(
+        Contact.name.icontains(words, autoescape=True),
+        Contact.email.icontains(words, autoescape=True),
+        exists().where(
+            Message.session_id == ChatSession.id,
+            Message.kind != "marker",
+            Message.text.icontains(words, autoescape=True),
+        ),
+    )
+
+
+# -- as JSON -------------------------------------------------------------------------------------
+
+
+def _to_json(db: Session, rows: Sequence[Row[*tuple[Any, ...]]], refusal: Refusal) -> list[Json]:
+    people = [person for row in rows for person in _people(row)]
+    names = find_names(db, people)
+    return [_session(row, names, refusal) for row in rows]
+
+
+def _people(row: Row[*tuple[Any, ...]]) -> list[Person]:
+    people = [
+        Person(row.installation, row.responsible_kind, row.responsible_id),
+        Person(row.installation, "team", row.responsible_team),
+    ]
+    if row.handover:
+        by = row.handover["by"]
+        people.append(Person(row.installation, by["kind"], by["id"]))
+    return people
+
+
+def _session(row: Row[*tuple[Any, ...]], names: Names, refusal: Refusal) -> Json:
+    reason = refusal(row.status, row.mode)
+    return {
+        "id": row.id,
+        "status": row.status,
+        "mode": row.mode,
+        "channel": row.channel,
+        "conversation": row.conversation,
+        "contact": _contact(row),
+        "agent": row.agent,
+        "responsible": _responsible_json(row, names),
+        "parameters": row.parameters,
+        "results": row.results,
+        "epoch": row.epoch,
+        "waiting_since": to_time(row.waiting_since),
+        "started_at": to_time(row.opened_at),
+        "finished_at": to_time(row.finished_at),
+        "last_message_at": to_time(row.last_message_at),
+        "message_count": row.message_count,
+        "last_handover": _handover(row, names),
+        "handover": {"allowed": reason is None, "reason": reason},
+    }
+
+
+def _contact(row: Row[*tuple[Any, ...]]) -> Json | None:
+    if row.contact_id is None:
+        return None
+    return {
+        "id": row.contact_id,
+        "name": row.contact_name,
+        "email": row.contact_email,
+        "verified": row.contact_verified,
+    }
+
+
+def _responsible_json(row: Row[*tuple[Any, ...]], names: Names) -> Json:
+    kind, team = row.responsible_kind, row.responsible_team
+    if kind == "ai":
+        name = "AI"
+    elif kind == "unassigned":
+        name = "Unassigned"
+    else:
+        name = names.name(Person(row.installation, kind, row.responsible_id), row.responsible_name)
+    return {
+        "kind": kind,
+        "id": row.responsible_id,
+        "name": name,
+        "team": team,
+        "team_name": names.name(Person(row.installation, "team", team)) if team else None,
+    }
+
+
+def _handover(row: Row[*tuple[Any, ...]], names: Names) -> Json | None:
+    if not row.handover:
+        return None
+    by = row.handover["by"]
+    return {
+        "trigger": row.handover["trigger"],
+        "reason": row.handover["reason"],
+        "by": {
+            "kind": by["kind"],
+            "id": by["id"],
+            "name": names.name(Person(row.installation, by["kind"], by["id"]), by["name"]),
+        },
+        "at": to_time(row.handover["at"]),
+    }

@@ -10,7 +10,7 @@ from gateway.events import Assignee
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMessage:
-    """Say `text` (Markdown) to the customer, as the AI (`as_operator` None) or as that channel person."""
+    """Say `text` (Markdown) to the customer, as the AI or as the channel person that is named."""
 
     conversation: str
     text: str

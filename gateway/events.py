@@ -1,8 +1,8 @@
 """What happened: the one vocabulary in which every channel reports and the core records.
 
-A channel translates what it receives into these; nothing above `channels/` knows a channel's own words.
-Every `Happened` lies in one conversation, at one `Position`, under an id that the channel gave it,
-so the same report seen twice is the same fact.
+A channel translates what it receives into these; nothing above `channels/` knows its own words.
+Every `Happened` lies in one conversation, at one `Position`, under an id that the channel gave it:
+conversation, kind and id together say which fact it is, however often it is reported.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STEP_REOPENED, STEP_ASSIGNED, STEP_SAID, STEP_CLOSED, STEP_SEEN = 1, 2, 3, 4, 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did it. `ai` is the bot's own seat, `bot` somebody else's bot, `operator` a person inside."""
+    """Who did it. `ai` is the bot's own seat, `bot` another bot, `operator` a person inside."""
 
     kind: AuthorKind
     id: str | None = None
@@ -74,7 +74,7 @@ class Attachment:
 class Happened:
     """Something that a channel, a person at our doors, or the gateway itself brought about.
 
-    `moment` is when it truly happened (µs) where that is finer than its place in the channel's order.
+    `moment` is when it truly happened (µs), where its place in the channel's order is coarser.
     """
 
     conversation: str
@@ -161,7 +161,7 @@ class ConversationDeleted(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedOver(Happened):
-    """The gateway gave the session to people: a supervisor, the AI agent or a fault asked for it."""
+    """The gateway gave the session to people: a supervisor, the AI agent or a fault asked."""
 
     trigger: Trigger
     by: Actor
@@ -270,7 +270,7 @@ class Delivery:
     events: Sequence[Event]
 
 
-# -- the conversation between the gateway and an AI agent --------------------------------------------
+# -- the conversation between the gateway and an AI agent ------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

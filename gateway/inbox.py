@@ -134,7 +134,7 @@ class Inbox:
         held.held_since = None
         return outcome
 
-    # -- one transaction -------------------------------------------------------------------------
+    # -- one transaction ---------------------------------------------------------------------------
 
     def _keep(
         self,
@@ -331,7 +331,7 @@ class Inbox:
             if isinstance(event, MessageRedacted):
                 history.redact(db, held, event.message)
         if held.thread.assumed and not assumed:
-            # A snapshot said that somebody else holds it. Silence came at once; certainty comes from
+            # A snapshot said that somebody else holds it. Silence came at once; certainty comes by
             # reading the conversation, a moment later so that the assignment itself may arrive.
             db.execute(
                 update(Conversation)

@@ -60,7 +60,7 @@ class Waker:
     def wake(self, kind: str) -> bool:
         """Enqueue one drain of `kind`, unless one is on its way; False if Redis did not answer.
 
-        The key makes it one; a drain deletes it before it looks, so work owed meanwhile wakes again.
+        The key makes it one; a drain deletes it before it looks, so work owed meanwhile wakes anew.
         """
         if self._redis is None:
             return False

@@ -12,8 +12,8 @@ from gateway.policy import AgentTerms
 class AIAgent(Protocol):
     """Answers turns. Safe to share between threads.
 
-    Errors: `Again` for what may pass (408, 425, 429, 5xx, timeouts, unreadable answers), `Never` for
-    what will not (other 4xx).
+    Errors: `Again` for what may pass (408, 425, 429, 5xx, timeouts, unreadable answers), `Never`
+    for what will not (other 4xx).
     """
 
     def ask(self, turn: Turn) -> Answer | Later:
@@ -21,7 +21,7 @@ class AIAgent(Protocol):
         ...
 
     def read_reply(self, headers: dict[str, str], body: bytes) -> Answer:
-        """Check and read an answer that came to a reply address; raise NotAuthentic or Unreadable."""
+        """Check and read an answer that came to a reply address; NotAuthentic or Unreadable."""
         ...
 
 

@@ -1,7 +1,8 @@
 """What a channel is: a contract in three parts, all of it required.
 
 `receiver` reads what the outside sends, the terms say how the channel's grey areas are decided and
-what it can do, and `open_sender` gives workers something that acts in it. Abilities are declared, never probed.
+what it can do, and `open_sender` gives workers something that acts in it. Abilities are declared,
+never probed.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ class Finding:
 class Channel(ChannelTerms):
     """One configured channel.
 
-    `private` channels belong to one installation only, the first that is heard of (or `installation`,
-    where the settings name it); a report of another one is foreign. `open_sender` imports what it
-    needs only when called, since workers alone need it.
+    `private` channels belong to one installation only, the first that is heard of (or
+    `installation`, where the settings name it); a report of another one is foreign. `open_sender`
+    imports what it needs only when called, since workers alone need it.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""The one receiver: raw bytes, verify, read, keep, answer. Every channel's notifications come here."""
+"""The one receiver of every channel's notifications: raw bytes, verify, read, keep, answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Receive = Callable[[Channel, Envelope, bytes], object]
 def webhook_routes(channels: Mapping[str, Channel], receive: Receive) -> Blueprint:
     """The routes of `/webhooks/<channel>`; `receive` keeps what is authentic.
 
-    Never 410, which would end Intercom's subscription, and never 429, which would delay it for hours.
+    Never 410, which would end Intercom's subscription, and never 429, which delays it for hours.
     """
     routes = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 

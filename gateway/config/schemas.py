@@ -108,11 +108,15 @@ class RuleTable(Table):
     """One `[[script]]`"""
 
     pattern = Pattern(**needed("a regular expression; .* matches everything"))
+    after = OneOrMore(Choice("message", "returned", "draft"))
+    above = fields.Dict(keys=fields.String(), values=fields.Float())
     reply = OneOrMore(Text())
+    one_of = OneOrMore(Text())
     parameters = fields.Dict(keys=fields.String())
     results = fields.Dict(keys=fields.String())
     handover = fields.Nested(HandoverTable)
     finish = Flag()
+    goes_on = Flag()
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> settings.ScriptRule:

@@ -97,8 +97,14 @@ class ScriptRule:
 
     # A regular expression, searched for in the customer's words without regard to case.
     pattern: str
-    # What is said, a message each.
+    # The turn's causes that it answers (`message`, `returned`, `draft`); empty: all.
+    after: tuple[str, ...] = ()
+    # A named group of the pattern must be a number above this.
+    above: Mapping[str, float] = field(default_factory=dict)
+    # What is said, a message each; `{order}` stands for a group of the pattern or a known value.
     reply: tuple[str, ...] = ()
+    # One more message, another one each time.
+    one_of: tuple[str, ...] = ()
     # What is recorded about the session as parameters.
     parameters: Mapping[str, Any] = field(default_factory=dict)
     # ... and as results.
@@ -107,6 +113,8 @@ class ScriptRule:
     handover: ScriptedHandover | None = None
     # Finishes the session after the reply.
     finish: bool = False
+    # The rules after this one may add to the answer.
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

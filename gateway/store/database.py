@@ -1,8 +1,8 @@
 """One database, two kinds: transactions that read, transactions that write, and when to try again.
 
-SQLite allows one writer at a time. A read-then-write in a deferred transaction fails there at once in
-spite of any timeout, so writers begin IMMEDIATE; and since SQLite's own waiting sleeps up to 0.1 s at
-a time, they queue on a lock of ours first.
+SQLite allows one writer at a time. A read-then-write in a deferred transaction fails there at once
+in spite of any timeout, so writers begin IMMEDIATE; and since SQLite's own waiting sleeps up to
+0.1 s at a time, they queue on a lock of ours first.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writing = self.engine.execution_options(gateway_begin="BEGIN IMMEDIATE")
 
-    # -- transactions --------------------------------------------------------------------------------
+    # -- transactions ------------------------------------------------------------------------------
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -82,8 +82,8 @@ class Database:
     def write(self, work: Callable[[Session], T]) -> T:
         """Run `work(db)` in one transaction, commit, and return its result.
 
-        `work` may run up to three times (deadlock, serialisation failure, a connection that had died
-        in the pool), each time from the start, so it must have no effect outside the database.
+        `work` may run up to three times (deadlock, serialisation failure, a connection that died in
+        the pool), each time from the start, so it must have no effect outside the database.
         Raises Unavailable when nothing could be kept.
         """
         for attempt in range(1, _ATTEMPTS + 1):
@@ -107,7 +107,7 @@ class Database:
         ):
             return work(db)
 
-    # -- time ----------------------------------------------------------------------------------------
+    # -- time --------------------------------------------------------------------------------------
 
     def now(self, db: Session) -> int:
         """The database's time in microseconds: what leases of several machines are measured by.

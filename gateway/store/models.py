@@ -1,4 +1,4 @@
-"""The tables. Every rule that must hold is a constraint here; times are microseconds since 1970, UTC.
+"""The tables. Every rule that must hold is a constraint; times are microseconds since 1970, UTC.
 
 Ids from outside are never keys by themselves: a conversation's is unique within its installation,
 a fact's within its conversation.
@@ -67,7 +67,7 @@ class Installation(Base):
 
 
 class InboxDelivery(Base):
-    """One authentic notification, as it came. `dedup` is the channel's delivery id or the body's hash."""
+    """One authentic notification as it came. `dedup`: the channel's id of it, or the body's hash."""
 
     __tablename__ = "inbox"
     id: Mapped[str] = mapped_column(primary_key=True)

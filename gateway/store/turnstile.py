@@ -45,7 +45,7 @@ class Turnstile:
             self._inside.release()
 
     def _descriptor(self) -> int:
-        # A descriptor inherited through fork would share its parent's lock instead of waiting for it.
+        # A descriptor inherited through fork would share the parent's lock, not wait for it.
         if self._pid != os.getpid():
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._pid = os.getpid()

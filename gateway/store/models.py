@@ -67,7 +67,7 @@ class Installation(Base):
 
 
 class InboxDelivery(Base):
-    """One authentic notification as it came. `dedup`: the channel's id of it, or the body's hash."""
+    """An authentic notification as it came. `dedup`: the channel's id of it, or the body's hash."""
 
     __tablename__ = "inbox"
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -388,9 +388,10 @@ def test_calls_under_way_count_before_their_answers_come() -> None:
     assert len(server.asked) == 6
 
 
-def test_429_closes_the_window_for_every_thread() -> None:
+@pytest.mark.parametrize("told", [{"x_ratelimit_remaining": 0}, {}])
+def test_429_closes_the_window_for_every_thread(told: dict[str, Any]) -> None:
     reset = int(time.time()) + 8
-    refusal = refuses(429, "rate_limit_exceeded", x_ratelimit_remaining=0, x_ratelimit_reset=reset)
+    refusal = refuses(429, "rate_limit_exceeded", x_ratelimit_reset=reset, **told)
     with against(refusal) as (port, server):
         with pytest.raises(Again) as first:
             reply(port)
@@ -400,6 +401,15 @@ def test_429_closes_the_window_for_every_thread() -> None:
         assert caught.value.after_s is not None
         assert 6 < caught.value.after_s <= 8
     assert len(server.asked) == 1
+
+
+def test_429_with_room_in_the_window_is_about_that_call_only() -> None:
+    told = {"x_ratelimit_remaining": 5, "x_ratelimit_reset": int(time.time()) + 8}
+    refusal = refuses(429, "too_many_requests", **told)  # type: ignore[arg-type]
+    with against(refusal, says(200, CONVERSATION)) as (port, _):
+        with pytest.raises(Again):
+            reply(port)
+        assert read(port) == CONVERSATION
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_newest_part_with_the_same_words_is_it() -> None:
     behaviour = conversation_with(
         part("30", "<p>Hello</p>"),
         part("100", "<p>Hello</p>"),
-        part("99", "<p>hello there</p>"),
+        part("105", "<p>hello there</p>"),
         part("101", "<p>Hello</p>", author={"type": "admin", "id": AOIFE}),
         part("102", "<p>Hello</p>", part_type="note"),
         part("103", "<p>Hello</p>", author={"type": "contact", "id": "c"}),

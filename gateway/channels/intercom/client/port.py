@@ -78,7 +78,7 @@ class IntercomPort:
         self._window = RateWindow()
         self._skew_s: float | None = None
         self._transport = DeadlineTransport(address, connections=connections)
-        self._shut = weakref.finalize(self, self._transport.close)
+        weakref.finalize(self, self._transport.close)
         sdk = Intercom(
             token=access_token,
             base_url=spelled,
@@ -208,7 +208,7 @@ class IntercomPort:
 
     def shut(self) -> None:
         """Close the connections that are kept open; done by itself when the port goes."""
-        self._shut()
+        self._transport.close()
 
     def _write(
         self, what: str, conversation: str, deadline: float, ask: Callable[[], object]

@@ -170,7 +170,7 @@ class Thread:
     `settled` is the last act confirmed. `assumed`: the assignee is known from a snapshot only.
     """
 
-    newest: Position = ORIGIN
+    newest: tuple[Position, str] = (ORIGIN, "")
     assignee: Assignee | None = None
     assignee_at: Position = ORIGIN
     assumed: bool = False
@@ -206,9 +206,9 @@ class Story:
 
 
 def fold(facts: Iterable[Fact], policy: Policy) -> Story:
-    """Fold a conversation's facts, already in the order of their positions."""
+    """Fold all of a conversation's facts."""
     story = Story()
-    for fact in facts:
+    for fact in sorted(facts, key=place):
         step = apply(story.thread, fact, policy)
         story.thread = step.thread
         run = step.thread.run
@@ -220,7 +220,7 @@ def fold(facts: Iterable[Fact], policy: Policy) -> Story:
 
 def apply(thread: Thread, fact: Fact, policy: Policy) -> Step:
     """Apply one fact that is not older than any before it."""
-    thread = replace(thread, newest=max(thread.newest, fact.at))
+    thread = replace(thread, newest=max(thread.newest, place(fact)))
     match fact:
         case MessageReceived():
             return _said(thread, fact, policy)
@@ -247,6 +247,11 @@ def apply(thread: Thread, fact: Fact, policy: Policy) -> Step:
             return Step(thread=thread)
         case _:
             assert_never(fact)
+
+
+def place(fact: Fact) -> tuple[Position, str]:
+    """What facts are sorted by: the position, and the id where two share one."""
+    return fact.at, fact.id
 
 
 def is_neutral(fact: Fact) -> bool:
@@ -332,9 +337,17 @@ def _assigned(thread: Thread, fact: Assigned, policy: Policy) -> Step:
         # A snapshot may have told it already; now we also know who did it.
         told = (_whom(fact, fact.to, fact.by),) if assumed and thread.state == "human" else ()
         return Step(thread=thread, markers=told)
-    if fact.to.kind == "ai" and thread.fence is not None:
+    if fact.to.kind == "ai" and (thread.fence is not None or _by_itself(thread, fact)):
         return Step(thread=thread)
     return _move_to(replace(thread, fence=None, returning=None), fact, fact.to, fact.by, policy)
+
+
+def _by_itself(thread: Thread, fact: Assigned) -> bool:
+    """The bot's seat assigned itself: a channel does so when the seat writes where nobody holds.
+
+    Only people put the AI back in charge, so in their session it changes nothing.
+    """
+    return fact.by.kind == "ai" and thread.state in ("human", "copilot")
 
 
 def _confirmed(thread: Thread, fact: Assigned) -> Step:

@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, jsonify
+import requests
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from gateway.agents.base import Agent
-from gateway.channels.webhook import webhook_routes
+from gateway.app import create_app
 from gateway.clock import MovableClock, to_micros
 from gateway.config import HttpAgentSettings, IntercomSettings, Settings
 from gateway.conversations import doors
 from gateway.conversations.doors import Caller
-from gateway.errors import GatewayError
 from gateway.events import Answer, Later, Turn
+from gateway.people import operators
 from gateway.store.models import ChatSession, Conversation, Message, Push, TurnRow
 from gateway.sync.jobs import Bench
 from gateway.wiring import Parts, build
@@ -137,7 +137,7 @@ class Rig:
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    # -- doors ---------------------------------------------------------------------------------------
+    # -- doors -------------------------------------------------------------------------------------
 
     def hand_over(self, session_id: str, reason: str = "", caller: Caller = SUPERVISOR) -> Any:
         return self.act(doors.hand_over, session_id, caller, reason=reason, link="http://link")
@@ -149,7 +149,27 @@ class Rig:
             lambda db: door(db, terms, session_id, *args, now=now, **more)
         )
 
-    # -- looking -------------------------------------------------------------------------------------
+    def token(self, role: str = "admin", name: str = "Sam Supervisor", link: str = "") -> str:
+        """Make an operator and return a token of theirs."""
+        now = to_micros(self.clock.now())
+
+        def add(db: Any) -> str:
+            email = f"{name.replace(' ', '.')}.{role}@acme.example"
+            operator = operators.add(db, email=email, name=name, role=role, now=now)
+            if link:
+                operators.link(db, operator.id, CHANNEL, link)
+            return operators.new_token(db, operator.id, now)
+
+        return self.parts.database.write(add)
+
+    def api(self, method: str, path: str, token: str, **json: Any) -> Any:
+        """Call the REST API as a stranger would; returns the response."""
+        return requests.request(
+            method, f"{self.url}/api/v1{path}", json=json or None, timeout=10,
+            headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+
+    # -- looking -----------------------------------------------------------------------------------
 
     def sessions(self, conversation: str | None = None) -> list[Any]:
         query = select(ChatSession.__table__).order_by(
@@ -200,16 +220,10 @@ class Rig:
             if str(part.author.id) == BOT and part.part_type != "note" and part.body
         ]  # fmt: skip
 
-    # -- the web -------------------------------------------------------------------------------------
+    # -- the web -----------------------------------------------------------------------------------
 
     def _serve(self) -> str:
-        app = Flask("rig")
-        app.register_blueprint(webhook_routes(self.parts.channels, self.parts.inbox.receive))
-
-        @app.errorhandler(GatewayError)
-        def refuse(error: GatewayError) -> Any:
-            return jsonify(error={"code": error.code, "message": error.message}), error.status
-
+        app = create_app(self.parts)
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{self._server.server_port}"

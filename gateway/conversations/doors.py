@@ -104,7 +104,7 @@ def give_to_people(
     results: dict[str, Any] | None = None,
     last_words: list[str] | None = None,
 ) -> Done:
-    """Change the mode, then owe the channel last words, note, assignment, notice, in this order."""
+    """Change the mode, then owe the channel last words, note, notice and assignment, in order."""
     to = terms.channel.hand_over_to
     act = HandedOver(**_act(held, now), trigger=trigger, by=by, reason=reason, to=to)
     outcome = record.apply(db, terms, held, [act], now=now, source="act")
@@ -113,9 +113,10 @@ def give_to_people(
         owing.words("last_words", text, Actor(kind="ai", name=terms.agent.name))
     note = _note(by, reason, summary, results or {}, link)
     owing.owe(f"{act.id}:note", "note", AddNote(conversation=held.external_id, text=note))
-    owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
     if terms.agent.handover_message:
+        # Before the assignment: where nobody holds a conversation, writing in it takes it back.
         owing.words("notice", terms.agent.handover_message, Actor(kind="system"))
+    owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
     in_flight = db.scalar(
         select(func.count()).where(
             Push.session_id == session_id,

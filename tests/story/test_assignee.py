@@ -1,4 +1,4 @@
-"""The Assignee is the switch: DESIGN.md 3.1, one row after another, through signed notifications."""
+"""The Assignee is the switch: DESIGN.md 3.1, row after row, through signed notifications."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ def write_logs() -> None:
     formatter.converter = time.gmtime
     lines.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[lines])
-    # RQ tells of every job, which is every wake-up.
-    logging.getLogger("rq").setLevel(logging.WARNING)
+    # They tell of every job, which is every wake-up, of every request, of every plugin.
+    for chatty in ("rq", "httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -74,11 +74,23 @@ class HelpDesk:
 
     def bot_words(self, conversation: str) -> list[Part]:
         """Return what the customer got from the AI's seat."""
-        return [one for one in self.parts(conversation) if one.by_bot and one.kind == "comment"]
+        # A reply to an unassigned conversation assigns it as well: a part of kind assignment, with
+        # words in it.
+        return [
+            one
+            for one in self.parts(conversation)
+            if one.by_bot and one.text and one.kind != "note"
+        ]
 
     def assignee(self, conversation: str) -> str:
         """Return the assignee, `admin:ID`, `team:ID` or `nobody`."""
         return str(self._conversation(conversation)["assignee"])
+
+    def is_telling(self) -> bool:
+        """Tell whether notifications to the gateway are still to be delivered."""
+        answer = self._http.get(f"{self.url}/_standin/notifications", timeout=_PATIENCE_S)
+        answer.raise_for_status()
+        return bool(answer.json()["pending"])
 
     def answers(self) -> bool:
         """Tell whether it serves."""
@@ -110,8 +122,9 @@ class Observer:
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def is_ready(self) -> bool:
-        """Tell whether the gateway can serve: database, Redis, workers."""
-        return self._http.get(f"{self.url}/readyz", timeout=_PATIENCE_S).ok
+        """Tell whether everything is there: database, Redis, workers."""
+        answer = self._http.get(f"{self.url}/readyz", timeout=_PATIENCE_S)
+        return answer.ok and answer.json()["status"] == "ready"
 
     def session_of(self, conversation: str) -> Json | None:
         """Return the newest session of a channel's conversation."""

@@ -21,6 +21,8 @@ Json = dict[str, Any]
 # Silence is watched for at least so long, and so many times as long as an answer took.
 SILENCE_S = 3.0
 SILENCE_TIMES = 3
+# All is over once nothing has been on its way for so long.
+CALM_S = 1.0
 QUESTION = "Hello! Where is my order FL-1077?"
 UNDER_A_PERSON = "Can I still change the engraving to “Nora”?"
 TEAMMATES_WORDS = "I have changed the engraving to “Nora”. The lights leave us on Thursday."
@@ -170,24 +172,42 @@ class Story:
         self._desk.customer_writes(self._conversation, REFUND)
         self._patience.wait("mode human at the gateway's API", lambda: self._mode() == "human")
         last_words = self._bot_says("640 EUR is more than I may decide")
+        promise = self._bot_says("handing you over")
         note = self._patience.wait("a note for the team in the inbox", self._note)
-        self._patience.wait(
-            "the assignment to the team in the inbox",
-            lambda: self._desk.assignee(self._conversation) == f"team:{TEAM}",
+        self._expect(
+            int(last_words.id) < int(note.id) and int(last_words.id) < int(promise.id),
+            "the AI's last words came after the note or after the promise of a person",
         )
-        notice = self._bot_says("handing you over")
+        self._patience.wait("Support as the assignee in the inbox", self._is_with_support)
+        self._stays_with_people()
         handover = self._session()["last_handover"]
         self._expect(handover["trigger"] == "automatic", f"the trigger is {handover['trigger']}")
         self._expect("640" in handover["reason"], f"the reason is {handover['reason']!r}")
-        self._expect(
-            int(last_words.id) < int(note.id) < int(notice.id),
-            "the last words, the note and the promise of a person are not in this order",
-        )
         return (
-            f"mode human by the AI's own decision (“{handover['reason']}”); in the inbox: its last "
-            "words, a note for the team, the assignment to Support, and only then the promise "
-            "of a person"
+            f"mode human by the AI's own decision (“{handover['reason']}”); the inbox has its last "
+            "words, a note for the team, the promise of a person, and Support as the assignee"
         )
+
+    def _stays_with_people(self) -> None:
+        """Our own doings come back as notifications: they must not undo the handover."""
+        calm_since = time.monotonic()
+
+        def calm() -> bool:
+            nonlocal calm_since
+            owed = any(one["state"] == "owed" for one in self._messages())
+            if owed or self._desk.is_telling():
+                calm_since = time.monotonic()
+            return time.monotonic() - calm_since >= CALM_S
+
+        self._patience.wait("everything to be sent and told", calm)
+        self._expect(self._mode() == "human", f"the mode is {self._mode()} again")
+        self._expect(
+            self._is_with_support(),
+            f"the assignee is {self._desk.assignee(self._conversation)}, no longer Support",
+        )
+
+    def _is_with_support(self) -> bool:
+        return self._desk.assignee(self._conversation) == f"team:{TEAM}"
 
     # -- looking ---------------------------------------------------------------------------------
 

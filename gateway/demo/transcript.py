@@ -50,7 +50,7 @@ class Transcript:
     def _line(self, message: Json) -> None:
         moment = datetime.fromisoformat(message["occurred_at"]).astimezone(self._zone)
         clock = click.style(f"{moment:%H:%M:%S}", fg="bright_black")
-        text = message["text"]
+        text = message["text"].replace("**", "")  # Markdown's bold
         if message["kind"] == "marker":
             click.echo(f"{_INDENT}{clock}  " + click.style(f"── {text} ──", fg="bright_black"))
             return

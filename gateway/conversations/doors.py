@@ -111,8 +111,7 @@ def give_to_people(
     owing = Owing(db, terms, held, session_id, outcome, now)
     for text in last_words or ():
         owing.words("last_words", text, Actor(kind="ai", name=terms.agent.name))
-    note = _note(by, reason, summary, results or {}, link)
-    owing.owe(f"{act.id}:note", "note", AddNote(conversation=held.external_id, text=note))
+    owing.words("note", _note(by, reason, summary, results or {}, link), by)
     if terms.agent.handover_message:
         # Before the assignment: where nobody holds a conversation, writing in it takes it back.
         owing.words("notice", terms.agent.handover_message, Actor(kind="system"))

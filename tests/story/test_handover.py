@@ -55,6 +55,8 @@ def test_manual_handover_from_button_to_intercom(on_both: Rig) -> None:
     parts = it.world.conversations[cid].parts
     note = next(part for part in parts if part.part_type == "note")
     assert "angry customer" in note.body
+    (noted,) = [text for kind, text in lines(it, sid, token) if kind == "note"]
+    assert "angry customer" in noted
     assert it.world.conversations[cid].holding.admin_id is None
     assert it.session(cid).mode == "human"
 

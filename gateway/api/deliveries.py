@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import json_answer
-from gateway.api.callers import needs
+from gateway.api.answers import Json, json_answer
+from gateway.api.callers import needs, operator
+from gateway.api.idempotency import act_then_keep
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas import (
@@ -15,6 +16,7 @@ from gateway.api.schemas import (
     DeliverySchema,
     NothingBody,
 )
+from gateway.clock import to_micros
 from gateway.reading.deliveries import find_deliveries, find_delivery
 from gateway.wiring import Parts
 
@@ -41,7 +43,12 @@ def add_delivery_doors(room: Room, parts: Parts) -> None:
         """Apply a failed delivery once more"""
         needs("admin")
         delivery_id = checked_id("dlv", delivery_id)
-        # Of itself it happens once: only failed ones are replayed.
-        parts.inbox.replay(delivery_id)
-        with database.read() as db:
-            return json_answer(find_delivery(db, delivery_id))
+
+        def work() -> Json:
+            # Of itself it happens once: only failed ones are replayed.
+            parts.inbox.replay(delivery_id)
+            with database.read() as db:
+                return find_delivery(db, delivery_id)
+
+        now = to_micros(parts.clock.now())
+        return act_then_keep(database, operator().id, body, now, work)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway.api.answers import Json, body_of, error_answer, json_answer
 from gateway.api.parsing import Invalid
-from gateway.errors import Conflict, Theirs
+from gateway.errors import Again, Conflict, Theirs
 from gateway.store import Database
 from gateway.store.models import IdempotentAnswer
 from gateway.store.sql import insert_into
@@ -67,14 +67,34 @@ def act_once(
     except KeyReused:
         raise
     except Theirs as error:
-        if error.status == 401:
-            raise
         refused = Acted(body=body_of(error), status=error.status)
         answer, _ = database.write(lambda db: once.run(db, lambda _: refused))
         return answer if answer.headers.get(REPLAYED) else error_answer(error)
     if acted_now is not None:
         _wake_all(acted_now, wake)
     return answer
+
+
+def act_then_keep(
+    database: Database, operator_id: str, arguments: Json, now: int, work: Callable[[], Json]
+) -> Response:
+    """The same for work with transactions of its own, which must do no harm when it runs twice.
+
+    Its answer is kept afterwards: a crash between the two lets the work run again.
+    """
+    key = _key()
+    if key is None:
+        return json_answer(work())
+    once = _Once(operator_id, key, _digest(arguments), now)
+    with database.read() as db:
+        kept = once.kept(db)
+    if kept is not None:
+        return kept
+    try:
+        acted = Acted(body=work())
+    except Theirs as error:
+        acted = Acted(body=body_of(error), status=error.status)
+    return database.write(lambda db: once.run(db, lambda _: acted))[0]
 
 
 class _Once:
@@ -99,7 +119,10 @@ class _Once:
             .returning(IdempotentAnswer.key)
         )
         if taken is None:
-            return self._kept(db), None
+            kept = self.kept(db)
+            if kept is None:
+                raise Again("another call with this Idempotency-Key has just ended; try again")
+            return kept, None
         acted = work(db)
         body = msgspec.json.encode(acted.body).decode()
         db.execute(
@@ -107,12 +130,15 @@ class _Once:
         )
         return json_answer(body, acted.status), acted
 
-    def _kept(self, db: Session) -> Response:
+    def kept(self, db: Session) -> Response | None:
+        """The answer given before; raises KeyReused if that was to another call."""
         kept = db.execute(
             select(IdempotentAnswer.request, IdempotentAnswer.status, IdempotentAnswer.body).where(
                 *self._mine
             )
-        ).one()
+        ).one_or_none()
+        if kept is None:
+            return None
         if kept.request != self._digest:
             raise KeyReused("this Idempotency-Key was used for another call before; take a new one")
         answer = json_answer(kept.body, kept.status)

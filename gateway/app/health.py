@@ -79,7 +79,7 @@ class Look:
         return "ok"
 
     def _look_at_workers(self) -> tuple[str | None, dict[str, int]]:
-        counts: dict[str, int] = {name: 0 for name in sorted(set(QUEUES.values()))}
+        counts: dict[str, int] = dict.fromkeys(sorted(set(QUEUES.values())), 0)
         if self._redis is None:
             return "not configured (GATEWAY_REDIS_URL)", counts
         try:

@@ -54,6 +54,9 @@ class Metrics:
             "gateway_request_seconds", "Time to answer a request", ("door",),
             buckets=_BUCKETS, registry=self._own,
         )  # fmt: skip
+        self._requests = Counter(
+            "gateway_requests", "Requests answered", ("door", "status"), registry=self._own
+        )
         self._timers = {door: self._seconds.labels(door) for door in (*_DOORS, _OTHER)}
 
     def counting(self, receive: Receive) -> Receive:
@@ -72,17 +75,26 @@ class Metrics:
 
     def timing(self, application: WSGIApplication) -> WSGIApplication:
         """`application`, timed until it begins to answer; a stream's length is nobody's delay."""
-        timers, clock = self._timers, time.perf_counter
+        timers, clock, count = self._timers, time.perf_counter, self._count
 
         def timed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            first = environ.get("PATH_INFO", "")[1:].partition("/")[0]
+            door = first if first in _DOORS else _OTHER
+
+            def start(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
+                count(door, status[:3])
+                return start_response(status, headers, exc_info)
+
             began = clock()
             try:
-                return application(environ, start_response)
+                return application(environ, start)
             finally:
-                first = environ.get("PATH_INFO", "")[1:].partition("/")[0]
-                timers[first if first in _DOORS else _OTHER].observe(clock() - began)
+                timers[door].observe(clock() - began)
 
         return timed
+
+    def _count(self, door: str, status: str) -> None:
+        self._requests.labels(door, status).inc()
 
     def text(self) -> bytes:
         """Everything, in Prometheus's text format."""

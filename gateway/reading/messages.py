@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
@@ -63,13 +63,16 @@ def find_message(db: Session, message_id: str, *, zone: tzinfo) -> Json:
 
 
 def _query() -> Select[*tuple[Any, ...]]:
-    return select(
+    columns = (
         Message.id, Message.kind, Message.author_kind, Message.author_id, Message.author_name,
         Message.text, Message.html, Message.attachments, Message.data, Message.state, Message.why,
         Message.at, Message.number, Message.step, Message.external_id,
         Push.id.label("push_id"), Push.state.label("push_state"), Push.error.label("push_error"),
         Push.tries.label("push_tries"), Push.overlapped.label("push_overlapped"),
-    ).outerjoin(Push, Push.message_id == Message.id)  # fmt: skip
+    )  # fmt: skip
+    # Words are owed under their own id as the cause; there is an index on this pair.
+    owed = and_(Push.conversation_id == Message.conversation_id, Push.cause == Message.id)
+    return select(*columns).outerjoin(Push, owed)
 
 
 def _to_json(

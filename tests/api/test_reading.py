@@ -1,0 +1,270 @@
+"""Reading through the API: filters, cursors, times, and how few statements it takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import marshmallow as ma
+import pytest
+from sqlalchemy import event
+
+from gateway.api.schemas import DeliverySchema, MessageSchema, SessionSchema
+from gateway.conversations.thread import open_conversation
+from gateway.events import Actor, ContactSeen
+from tests.api.house import BOT, CHANNEL, House
+
+
+@contextmanager
+def counted(house: House) -> Iterator[list[str]]:
+    said: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        said.append(statement)
+
+    event.listen(house.database.engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(house.database.engine, "before_cursor_execute", note)
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json["items"]]
+
+
+def test_answers_are_what_the_document_says(house: House) -> None:
+    session = house.session()
+    house.post(f"/sessions/{session}/messages", {"text": "Hi"})
+    found = house.get("/sessions").json["items"]
+    lines = house.get(f"/sessions/{session}/messages").json["items"]
+    assert SessionSchema(unknown=ma.RAISE).validate(found, many=True) == {}
+    assert MessageSchema(unknown=ma.RAISE).validate(lines, many=True) == {}
+    assert set(found[0]) == set(SessionSchema().fields)
+    assert all(set(line) == set(MessageSchema().fields) for line in lines)
+
+
+def test_a_session_as_it_is_told(house: House) -> None:
+    session = house.session()
+    assert house.get(f"/sessions/{session}").json == {
+        "id": session,
+        "status": "active",
+        "mode": "ai",
+        "channel": CHANNEL,
+        "conversation": "1001",
+        "contact": house.get("/sessions").json["items"][0]["contact"],
+        "agent": "support",
+        "responsible": {
+            "kind": "ai", "id": None, "name": "AI", "team": None, "team_name": None,
+        },
+        "parameters": {},
+        "results": {},
+        "epoch": 0,
+        "waiting_since": None,
+        "started_at": "2026-11-22T16:00:02Z",
+        "finished_at": None,
+        "last_message_at": "2026-11-22T16:00:02Z",
+        "message_count": 1,
+        "last_handover": None,
+        "handover": {"allowed": True, "reason": None},
+    }  # fmt: skip
+    contact = house.get(f"/sessions/{session}").json["contact"]
+    assert contact["id"].startswith("con_")
+    assert {**contact, "id": "x"} == {
+        "id": "x", "name": "Carol", "email": "carol@example.test", "verified": False,
+    }  # fmt: skip
+
+
+def test_filters_find_what_they_name(house: House) -> None:
+    house.staff("operator", "500", "Bob Builder")
+    one = house.session("1001", "where is my order")
+    two = house.session("1002", "100% off_now?")
+    three = house.session("1003", "Hello")
+    house.happen("1002", house.assigned("1002", "operator", "500"))
+    house.happen("1003", house.closed("1003"))
+    everything = [three, two, one]
+    expected = {
+        "": everything,
+        "status=active": [two, one],
+        "status=finished": [three],
+        "mode=human": [two],
+        "mode=ai": [three, one],
+        "mode=copilot": [],
+        f"channel={CHANNEL}": everything,
+        "channel=another": [],
+        "conversation=1002": [two],
+        "conversation=100": [],
+        "responsible=ai": [three, one],
+        "responsible=operator": [two],
+        "responsible=unassigned": [],
+        "responsible=bot": [],
+        "responsible=500": [two],
+        "responsible=builder": [two],
+        "responsible=nobody-of-that-name": [],
+        "q=ORDER": [one],
+        "q=carol@example": everything,
+        "q=CAROL": everything,
+        "q=%25": [two],  # a per cent sign means itself
+        "q=f_n": [two],
+        "q=o_n": [],
+        "q=%5C": [],
+        "q=": everything,
+        "q=hello&status=finished": [three],
+        "mode=human&status=finished": [],
+    }
+    assert {query: ids(house.get(f"/sessions?{query}")) for query in expected} == expected
+
+
+def test_our_own_operators_are_found_by_name(house: House) -> None:
+    session = house.session()
+    house.session("1002")
+    house.post(f"/sessions/{session}/copilot", {"on": True})
+    assert ids(house.get("/sessions?responsible=operator%20ann")) == [session]
+    assert ids(house.get(f"/sessions?responsible={house.ids['operator']}")) == [session]
+
+
+def test_pages_of_sessions_stay_put_while_others_open(house: House) -> None:
+    made = [house.session(str(1000 + number)) for number in range(7)]
+    first = house.get("/sessions?limit=3").json
+    assert [item["id"] for item in first["items"]] == made[:3:-1]
+    house.session("2000")
+    second = house.get(f"/sessions?limit=3&cursor={first['next_cursor']}").json
+    assert [item["id"] for item in second["items"]] == made[3:0:-1]
+    last = house.get(f"/sessions?limit=3&cursor={second['next_cursor']}").json
+    assert [item["id"] for item in last["items"]] == made[:1]
+    assert last["next_cursor"] is None
+
+
+def test_sessions_opened_in_the_same_moment_are_all_listed(house: House) -> None:
+    house.session("1000")
+    for number in range(1, 6):
+        fact = house.said(str(1000 + number), "Hello")
+        house.clock.advance(-1)
+        house.happen(str(1000 + number), fact)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = house.get(f"/sessions?limit=1{cursor}").json
+        seen += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert len(seen) == len(set(seen)) == 6
+
+
+def test_history_is_told_from_the_beginning_in_pages(house: House) -> None:
+    session = house.session("1001", "first")
+    bob = Actor(kind="operator", id="500", name="Bob")
+    house.happen("1001", house.assigned("1001", "operator", "500"))
+    house.happen("1001", house.noted("1001", "a note", bob))
+    house.happen("1001", house.said("1001", "second", bob))
+    whole = house.get(f"/sessions/{session}/messages").json
+    assert whole["next_cursor"] is None
+    assert [(line["kind"], line["author"]["kind"]) for line in whole["items"]] == [
+        ("message", "customer"), ("marker", "system"), ("marker", "system"),
+        ("note", "operator"), ("message", "operator"),
+    ]  # fmt: skip
+    assert [line["external_id"] is None for line in whole["items"]] == [
+        False, True, True, False, False,
+    ]  # fmt: skip
+    paged: list[Any] = []
+    cursor = ""
+    while True:
+        page = house.get(f"/sessions/{session}/messages?limit=2{cursor}").json
+        paged += page["items"]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+        house.happen("1001", house.said("1001", "meanwhile")) if len(paged) == 2 else None
+    assert paged[:5] == whole["items"]
+    assert [line["text"] for line in paged[5:]] == ["meanwhile"]
+
+
+def test_a_list_of_500_takes_a_handful_of_statements(sqlite_house: House) -> None:
+    house = sqlite_house
+
+    def fill(db: Any) -> None:
+        from gateway.conversations import record
+
+        terms = house.parts.terms[CHANNEL]
+        for number in range(510):
+            conversation = f"c{number}"
+            held = open_conversation(
+                db, installation_id=house.installation(db), channel=CHANNEL,
+                external_id=conversation, now=house.now,
+            )  # fmt: skip
+            facts = [
+                house.assigned(conversation, "ai", BOT),
+                house.said(conversation, "Hello"),
+                house.assigned(conversation, "operator", str(number)),
+            ]
+            record.apply(db, terms, held, facts, now=house.now, source="delivery")
+
+    house.database.write(fill)
+    with counted(house) as said:
+        page = house.get("/sessions?limit=500").json
+    assert len(page["items"]) == 500
+    assert len(said) <= 6, said
+
+
+def test_a_long_history_takes_a_handful_of_statements(sqlite_house: House) -> None:
+    house = sqlite_house
+    session = house.session()
+    facts = []
+    for number in range(150):
+        bob = Actor(kind="operator", id=str(500 + number), name=None)
+        facts += [house.said("1001", "Hello"), house.said("1001", "Hi", bob)]
+        facts.append(house.assigned("1001", "operator", str(700 + number), by=bob))
+    house.happen("1001", *facts, contact=ContactSeen(id="c1"))
+    with counted(house) as said:
+        page = house.get(f"/sessions/{session}/messages?limit=500").json
+    assert len(page["items"]) > 400
+    assert len(said) <= 8, said
+    assert page["items"][2]["author"]["name"] == "Teammate 500"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=9999999999999999999999", "limit"),
+        ("status=open", "status"),
+        ("mode=AI", "mode"),
+        ("colour=red", "colour"),
+        ("cursor=abc", "cursor"),
+        ("cursor=W10", "cursor"),
+        ("cursor=" + "A" * 1001, "cursor"),
+        ("q=%00", "q"),
+        ("q=" + "x" * 201, "q"),
+        ("conversation=%00", "conversation"),
+    ],
+)
+def test_a_wrong_parameter_is_named(house: House, query: str, field: str) -> None:
+    answer = house.get(f"/sessions?{query}")
+    assert answer.status_code in (400, 422)
+    assert field in answer.json["error"]["message"]
+    assert list(answer.json["error"]["details"]["fields"]) == [field]
+
+
+def test_a_cursor_of_another_list_is_refused(house: House) -> None:
+    session = house.session()
+    house.session("1002")
+    cursor = house.get("/sessions?limit=1").json["next_cursor"]
+    answer = house.get(f"/sessions/{session}/messages?cursor={cursor}")
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "id", ["ses_1", "x", "ses_" + "0" * 26, "%00", "ses_%F0%9F%A6%8A", "dlv_1"]
+)
+def test_unknown_sessions_are_not_found(house: House, id: str) -> None:
+    for path in (f"/sessions/{id}", f"/sessions/{id}/messages"):
+        answer = house.get(path)
+        assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+
+def test_deliveries_schema_matches(house: House) -> None:
+    assert house.get("/deliveries").json == {"items": [], "next_cursor": None}
+    assert set(DeliverySchema().fields) >= {"id", "state", "error"}

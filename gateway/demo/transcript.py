@@ -35,7 +35,8 @@ class Transcript:
     def tell(self, messages: Iterable[Json]) -> None:
         """Print the messages that were not printed before."""
         for message in messages:
-            if message["id"] not in self._told:
+            # A note of ours gets its words in the history when the channel reports it.
+            if message["id"] not in self._told and message["text"]:
                 self._told.add(message["id"])
                 self._line(message)
 
@@ -59,15 +60,18 @@ class Transcript:
         label = f"{name}{_KINDS.get(message['kind'], '')}"
         hanging = " " * (len(_INDENT) + 10 + _NAME_WIDTH + 1)
         lines = [
-            line
-            for paragraph in text.splitlines()
-            for line in textwrap.wrap(paragraph, self._width - len(hanging))
+            line for paragraph in text.splitlines() for line in self._wrapped(paragraph, hanging)
         ] or [""]
         shown = click.style(f"{label:<{_NAME_WIDTH}}", fg=_COLOURS.get(kind), bold=True)
         state = "" if message["state"] in ("received", "sent") else f"  [{message['state']}]"
         click.echo(f"{_INDENT}{clock}  {shown} {lines[0]}" + (state if len(lines) == 1 else ""))
         for index, line in enumerate(lines[1:], start=2):
             click.echo(hanging + line + (state if index == len(lines) else ""))
+
+    def _wrapped(self, paragraph: str, hanging: str) -> list[str]:
+        # Addresses stay whole: people copy them.
+        width = self._width - len(hanging)
+        return textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False)
 
     def _verdict(self, mark: str, colour: str, what: str) -> None:
         lines = textwrap.wrap(what, self._width - 5)

@@ -134,6 +134,20 @@ class Inbox:
         held.held_since = None
         return outcome
 
+    def meet(self, channel: str, people: Sequence[Event]) -> None:
+        """Record who works in a private channel; nothing if it was never heard of."""
+
+        def see(db: Session) -> None:
+            installation_id = db.scalar(
+                select(Installation.id).where(
+                    Installation.channel == channel, Installation.slot == ""
+                )
+            )
+            if installation_id is not None:
+                self._apply_people(db, installation_id, people, to_micros(self._clock.now()))
+
+        self._database.write(see)
+
     # -- one transaction ---------------------------------------------------------------------------
 
     def _keep(

@@ -16,7 +16,7 @@ from rq import Queue
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["turns", "deliver", "sync", "upkeep"]
+Kind = Literal["turns", "deliver", "sync", "directory", "upkeep"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 JOB = "gateway.sync.jobs.drain"
@@ -27,6 +27,7 @@ QUEUES: dict[str, Kind] = {
     "deliver": "deliver",
     "upkeep": "deliver",
     "sync": "sync",
+    "directory": "sync",
 }
 """The queue of each kind of work. Workers serve one queue each; upkeep goes with deliver."""
 

@@ -81,6 +81,10 @@ class Sender(Protocol):
         """Look at the set-up from here, for `gateway doctor`."""
         ...
 
+    def installation(self) -> str:
+        """The channel's own name of the workspace that our credentials open."""
+        ...
+
     def directory(self) -> Sequence[Event]:
         """The people, teams and bots that work in the channel, as StaffSeen."""
         ...

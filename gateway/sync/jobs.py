@@ -8,6 +8,7 @@ import structlog
 
 from gateway.errors import Ours, Unavailable
 from gateway.sync.deliver import Deliver
+from gateway.sync.directory import Directories
 from gateway.sync.drain import Drain, Work
 from gateway.sync.reading import Reader, Reads
 from gateway.sync.turns import Turns
@@ -28,6 +29,7 @@ class Bench:
             Turns(parts),
             Deliver(parts, reader),
             Reads(parts, reader),
+            Directories(parts, reader),
             Upkeep(parts),
         ]
         self.works = {work.kind: work for work in works}

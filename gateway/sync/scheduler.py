@@ -35,8 +35,9 @@ def run_scheduler(parts: Parts) -> int:
             if parts.clock.monotonic() >= upkeep_at:
                 upkeep_at = parts.clock.monotonic() + UPKEEP_PERIOD_S
                 upkeep.forget()
-                if upkeep.due(1):
-                    parts.waker.wake("upkeep")
+                for kind in ("upkeep", "directory"):
+                    if bench.works[kind].due(1):
+                        parts.waker.wake(kind)
         except Unavailable as trouble:
             log.warning("scheduler_waits", error=trouble.message)
         stopping.wait(PERIOD_S)

@@ -95,6 +95,11 @@ class IntercomSender:
             app_id=self._app_id,
         )
 
+    def installation(self) -> str:
+        """The workspace that the access token is of: the `app_id` of its notifications."""
+        app = self._port.me().get("app")
+        return name_or_none(app.get("id_code")) or "" if isinstance(app, dict) else ""
+
     def directory(self) -> Sequence[Event]:
         """The people and teams of the workspace, as StaffSeen; the bot's seat is `ai`."""
         admins, teams = self._port.admins(), self._port.teams()

@@ -1,0 +1,87 @@
+"""Sync: who works in each channel, by name, before the names are needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import select
+
+from gateway.conversations import claims
+from gateway.errors import Again, Never
+from gateway.store.models import Claim, Installation
+from gateway.sync.reading import Reader
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+CLAIM = "directory"
+PERIOD_S = 3600.0
+_AFTER_TROUBLE_S = 60.0
+
+
+class Directories:
+    """Reads each channel's people and teams once an hour, and whose workspace its token opens.
+
+    The claim is the timer: it is taken for an hour and never given back, so however many workers
+    there are, and however often they start, a channel is asked once.
+    """
+
+    kind = "directory"
+    threads = 1
+
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._reader = reader
+        self._asking = threading.Lock()
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Channels that have been heard of and were not asked within the hour."""
+        with self._database.read() as db:
+            now = self._database.now(db)
+            known = set(db.scalars(select(Installation.channel).where(Installation.slot == "")))
+            fresh = set(db.scalars(select(Claim.key).where(Claim.kind == CLAIM, Claim.until > now)))
+        return [name for name in sorted(known - fresh) if name in self._parts.channels][:limit]
+
+    def due_within(self, seconds: float) -> bool:
+        """Names are not urgent: the scheduler comes again."""
+        return False
+
+    def do(self, channel: str) -> None:
+        """Ask one channel; after trouble again in a minute."""
+        token = self._database.write(
+            lambda db: claims.take(db, self._database, CLAIM, channel, PERIOD_S)
+        )
+        if token is None:
+            return
+        try:
+            sender = self._reader.sender(channel)
+            self._compare(channel, sender.installation())
+            people = sender.directory()
+        except (Again, Never) as trouble:
+            log.warning("directory_not_read", channel=channel, error=trouble.message)
+            self._database.write(
+                lambda db: claims.extend(
+                    db, self._database, CLAIM, channel, token, _AFTER_TROUBLE_S
+                )
+            )
+            return
+        self._parts.inbox.meet(channel, people)
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """What was not read is read in an hour."""
+
+    def _compare(self, channel: str, installation: str) -> None:
+        with self._database.read() as db:
+            pinned = db.scalar(
+                select(Installation.external_id).where(
+                    Installation.channel == channel, Installation.slot == ""
+                )
+            )
+        if installation and pinned != installation:
+            log.error(
+                "installation_differs", channel=channel, pinned=pinned, token_of=installation,
+                do="the access token is of another workspace than the notifications; see doctor",
+            )  # fmt: skip

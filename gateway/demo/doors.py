@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import requests
 
@@ -34,12 +34,29 @@ class Part:
     assigned_to: str | None
 
 
-class HelpDesk:
-    """The people in the stand-in: customers and teammates, and what they see on its inbox page."""
+class Doors:
+    """Doors at one address; a context manager, which closes the connections kept open to it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = _session()
+        self._http = requests.Session()
+        self._http.trust_env = False  # a proxy cannot know what listens on this machine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def _get(self, path: str, **parameters: str) -> Json:
+        answer = self._http.get(f"{self.url}{path}", params=parameters, timeout=_PATIENCE_S)
+        answer.raise_for_status()
+        told: Json = answer.json()
+        return told
+
+
+class HelpDesk(Doors):
+    """The people in the stand-in: customers and teammates, and what they see on its inbox page."""
 
     def customer_starts(self, name: str, email: str, text: str) -> str:
         """Start a conversation; return its id."""
@@ -88,18 +105,14 @@ class HelpDesk:
 
     def is_telling(self) -> bool:
         """Tell whether notifications to the gateway are still to be delivered."""
-        answer = self._http.get(f"{self.url}/_standin/notifications", timeout=_PATIENCE_S)
-        answer.raise_for_status()
-        return bool(answer.json()["pending"])
+        return bool(self._get("/_standin/notifications")["pending"])
 
     def answers(self) -> bool:
         """Tell whether it serves."""
-        return self._http.get(f"{self.url}/_standin/state", timeout=_PATIENCE_S).ok
+        return bool(self._get("/_standin/state"))
 
     def _conversation(self, conversation: str) -> Json:
-        answer = self._http.get(f"{self.url}/_standin/state", timeout=_PATIENCE_S)
-        answer.raise_for_status()
-        for one in answer.json()["conversations"]:
+        for one in self._get("/_standin/state")["conversations"]:
             if one["id"] == conversation:
                 found: Json = one
                 return found
@@ -113,35 +126,29 @@ class HelpDesk:
         return told
 
 
-class Observer:
+class Observer(Doors):
     """The gateway's REST API, read as its operator."""
 
     def __init__(self, url: str, token: str) -> None:
-        self.url = url
-        self._http = _session()
+        super().__init__(url)
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def is_ready(self) -> bool:
         """Tell whether everything is there: database, Redis, workers."""
-        answer = self._http.get(f"{self.url}/readyz", timeout=_PATIENCE_S)
-        return answer.ok and answer.json()["status"] == "ready"
+        return bool(self._get("/readyz")["status"] == "ready")
 
     def session_of(self, conversation: str) -> Json | None:
         """Return the newest session of a channel's conversation."""
-        items = self._read("/sessions", conversation=conversation)["items"]
+        items = self._get("/api/v1/sessions", conversation=conversation)["items"]
         newest: Json | None = items[0] if items else None
         return newest
 
     def messages(self, session_id: str) -> Sequence[Json]:
         """Return a session's history, oldest first."""
-        items: list[Json] = self._read(f"/sessions/{session_id}/messages", limit="500")["items"]
+        items: list[Json] = self._get(f"/api/v1/sessions/{session_id}/messages", limit="500")[
+            "items"
+        ]
         return items
-
-    def _read(self, door: str, **parameters: str) -> Json:
-        answer = self._http.get(f"{self.url}/api/v1{door}", params=parameters, timeout=_PATIENCE_S)
-        answer.raise_for_status()
-        told: Json = answer.json()
-        return told
 
 
 class Patience:
@@ -167,9 +174,3 @@ class Patience:
                 raise NotHappened(f"waited {limit:g} s in vain for {what}{trouble}")
             if self._over.wait(_LOOK_EVERY_S):
                 raise NotHappened(f"stopped while waiting for {what}")
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # a proxy cannot know what listens on this machine
-    return session

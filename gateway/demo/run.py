@@ -43,15 +43,13 @@ def play_story(port: int | None, inbox_port: int | None) -> int:
 def _run(port: int | None, inbox_port: int | None, happening: Happening, *, ends: bool) -> int:
     with stage(os.environ, port, inbox_port) as where:
         over = threading.Event()
-        went_well = False
+        # None: it had not ended when a signal came.
+        well: bool | None = None
 
         def beside() -> None:
-            nonlocal went_well
-            try:
-                went_well = _happen(where, happening, over)
-            except Exception:
-                click.echo(traceback.format_exc(), err=True)
-            if ends or not went_well:
+            nonlocal well
+            well = _happen(where, happening, over)
+            if (ends or not well) and not over.is_set():
                 os.kill(os.getpid(), signal.SIGTERM)
 
         # The processes are started by the main thread, which holds their leash.
@@ -60,27 +58,32 @@ def _run(port: int | None, inbox_port: int | None, happening: Happening, *, ends
         try:
             Supervisor(where.children(), grace_s=_GRACE_S).run()
         finally:
-            stopped_by_hand = not over.is_set() and thread.is_alive()
+            outcome = well
             over.set()
             thread.join(_WITHIN_S)
-        if not went_well and not (stopped_by_hand and not ends):
+        if outcome is None:
+            return 1 if ends else 0
+        if not outcome:
             click.echo(f"\nthe last lines of {where.log}:\n{_tail(where.log)}", err=True)
-            return 1
-        return 0
+        return 0 if outcome else 1
 
 
 def _happen(where: Stage, happening: Happening, over: threading.Event) -> bool:
-    desk = HelpDesk(where.inbox_url)
-    gateway = Observer(where.gateway_url, where.token)
     patience = Patience(_WITHIN_S, over)
-    try:
-        patience.wait("the stand-in for Intercom", desk.answers, _START_WITHIN_S)
-        patience.wait("the gateway", gateway.is_ready, _START_WITHIN_S)
-    except NotHappened as trouble:
-        if not over.is_set():
-            click.echo(f"✗ {trouble}", err=True)
-        return False
-    return happening(where, desk, gateway, patience)
+    with (
+        HelpDesk(where.inbox_url) as desk,
+        Observer(where.gateway_url, where.token) as gateway,
+    ):
+        try:
+            patience.wait("the stand-in for Intercom", desk.answers, _START_WITHIN_S)
+            patience.wait("the gateway", gateway.is_ready, _START_WITHIN_S)
+            return happening(where, desk, gateway, patience)
+        except NotHappened as trouble:
+            if not over.is_set():
+                click.echo(f"✗ {trouble}", err=True)
+        except Exception:
+            click.echo(traceback.format_exc(), err=True)
+    return False
 
 
 def _story(where: Stage, desk: HelpDesk, gateway: Observer, patience: Patience) -> bool:
@@ -99,12 +102,8 @@ def _opening(where: Stage, desk: HelpDesk, gateway: Observer, patience: Patience
     conversation = desk.customer_starts(
         "Liam Murphy", "liam@murphy.example", "Hello! Where is my order FL-1042?"
     )
-    try:
-        patience.wait("the AI's first answer", lambda: desk.bot_words(conversation))
-        session = patience.wait("its session", lambda: gateway.session_of(conversation))
-    except NotHappened as trouble:
-        click.echo(f"✗ {trouble}", err=True)
-        return False
+    patience.wait("the AI's first answer", lambda: desk.bot_words(conversation))
+    session = patience.wait("its session", lambda: gateway.session_of(conversation))
     click.echo(guide(where, str(session["id"])))
     return True
 

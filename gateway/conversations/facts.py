@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gateway import events
 from gateway.events import Fact, MessageReceived, NoteAdded
 from gateway.store.models import FactRow
-from gateway.store.sql import insert_into
+from gateway.store.sql import Prepared, table_of
 
 _KINDS: dict[str, type[Fact]] = {
     "message": events.MessageReceived,
@@ -29,6 +29,17 @@ _KINDS: dict[str, type[Fact]] = {
     "finished": events.Finished,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_FACTS = table_of(FactRow)
+_KEEP = Prepared(
+    lambda sql: (
+        sql.insert(_FACTS).on_conflict_do_nothing().returning(_FACTS.c.external_id, _FACTS.c.kind)
+    )
+)
+_KNOWN = Prepared(
+    lambda _: select(_FACTS.c.external_id, _FACTS.c.kind).where(
+        _FACTS.c.conversation_id == bindparam("conversation")
+    )
+)
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in _KINDS.items()}
 
 
@@ -41,7 +52,7 @@ def keep(db: Session, conversation_id: str, facts: Sequence[Fact]) -> list[Fact]
     """Keep what is not known yet; return just that."""
     if not facts:
         return []
-    rows = [
+    parameters = [
         {
             "conversation_id": conversation_id,
             "external_id": fact.id,
@@ -53,13 +64,7 @@ def keep(db: Session, conversation_id: str, facts: Sequence[Fact]) -> list[Fact]
         }
         for fact in facts
     ]
-    statement = (
-        insert_into(db, FactRow)
-        .values(rows)
-        .on_conflict_do_nothing()
-        .returning(FactRow.external_id, FactRow.kind)
-    )
-    fresh = {(row.external_id, row.kind) for row in db.execute(statement)}
+    fresh = {(row.external_id, row.kind) for row in db.execute(_KEEP.on(db), parameters)}
     return [fact for fact in facts if (fact.id, name_of(fact)) in fresh]
 
 
@@ -84,10 +89,8 @@ def load(db: Session, conversation_id: str) -> list[Fact]:
 
 def unknown(db: Session, conversation_id: str, facts: Iterable[Fact]) -> list[Fact]:
     """Those of `facts` that are not kept yet."""
-    query = select(FactRow.external_id, FactRow.kind).where(
-        FactRow.conversation_id == conversation_id
-    )
-    known: Collection[tuple[str, str]] = {(row.external_id, row.kind) for row in db.execute(query)}
+    rows = db.execute(_KNOWN.on(db), {"conversation": conversation_id})
+    known = {(row.external_id, row.kind) for row in rows}
     return [fact for fact in facts if (fact.id, name_of(fact)) not in known]
 
 

@@ -14,9 +14,22 @@ from gateway.events import Actor, Fact, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
 from gateway.store import new_id
 from gateway.store.models import ChatSession, Message
-from gateway.store.sql import insert_into
+from gateway.store.sql import Prepared, table_of
 
 _MARKER = "marker:"
+_MESSAGES = table_of(Message)
+_WRITE = Prepared(lambda sql: sql.insert(_MESSAGES).on_conflict_do_nothing())
+# Rows of one shape share one prepared statement.
+_BLANK: dict[str, Any] = {
+    "external_id": None,
+    "text": "",
+    "html": "",
+    "attachments": [],
+    "data": None,
+    "why": None,
+    "asked_in": None,
+    "redacted": False,
+}
 _POSITION = (Message.at, Message.number, Message.step)
 _RANKS = 10
 _TURNING = ("handover", "returned")
@@ -47,7 +60,7 @@ def write_words(
         for fact, session_id in facts
     ]
     if rows:
-        db.execute(insert_into(db, Message).values(rows).on_conflict_do_nothing())
+        db.execute(_WRITE.on(db), [{**_BLANK, **row} for row in rows])
 
 
 def write_markers(
@@ -75,7 +88,7 @@ def write_markers(
         for marker, session_id in markers
     ]
     if rows:
-        db.execute(insert_into(db, Message).values(rows).on_conflict_do_nothing())
+        db.execute(_WRITE.on(db), [{**_BLANK, **row} for row in rows])
 
 
 def write_own(
@@ -96,24 +109,22 @@ def write_own(
     message_id = new_id("msg")
     # They stand after all that is known until the channel says where they really stand.
     at = max(now, held.thread.newest[0].at + 1)
-    db.execute(
-        insert_into(db, Message).values(
-            id=message_id,
-            conversation_id=held.id,
-            session_id=session_id,
-            kind=kind,
-            **_author(author),
-            text=text,
-            html=html,
-            attachments=[],
-            state=state,
-            why=why,
-            at=at,
-            number=index,
-            step=0,
-            created_at=now,
-        )
-    )
+    row = {
+        "id": message_id,
+        "conversation_id": held.id,
+        "session_id": session_id,
+        "kind": kind,
+        **_author(author),
+        "text": text,
+        "html": html,
+        "state": state,
+        "why": why,
+        "at": at,
+        "number": index,
+        "step": 0,
+        "created_at": now,
+    }
+    db.execute(_WRITE.on(db), {**_BLANK, **row})
     return message_id
 
 

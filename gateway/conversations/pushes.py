@@ -109,9 +109,10 @@ def cancel(
 
 def end(db: Session, push: Row[*tuple[Any, ...]], state: str, error: str | None, now: int) -> None:
     """End a push's life without the channel's receipt; its words share its fate."""
-    db.execute(
-        update(Push).where(Push.id == push.id).values(state=state, error=error, ended_at=now)
-    )
+    values: dict[str, Any] = {"state": state, "error": error, "ended_at": now}
+    if state == "cancelled":
+        values["overlapped"] = False  # it had been on the wire, and it is known not to have landed
+    db.execute(update(Push).where(Push.id == push.id).values(values))
     if push.message_id is not None:
         words = {"sent": "sent", "failed": "failed"}.get(state, "discarded")
         history.set_state(db, [push.message_id], words, error)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gateway.conversations.thread import Held
@@ -16,7 +16,28 @@ from gateway.handover import Run
 from gateway.policy import Terms
 from gateway.store import new_id
 from gateway.store.models import ChatSession
-from gateway.store.sql import insert_into, locked
+from gateway.store.sql import Prepared, table_of
+
+_SESSIONS = table_of(ChatSession)
+_COLUMNS = (
+    _SESSIONS.c.id,
+    _SESSIONS.c.opened_by,
+    _SESSIONS.c.opened_at,
+    _SESSIONS.c.opened_number,
+    _SESSIONS.c.opened_step,
+    _SESSIONS.c.status,
+    _SESSIONS.c.mode,
+    _SESSIONS.c.epoch,
+)
+_OF_CONVERSATION = _SESSIONS.c.conversation_id == bindparam("conversation")
+_ALL = Prepared(lambda sql: sql.locked(select(*_COLUMNS).where(_OF_CONVERSATION)))
+_ONE = Prepared(
+    lambda sql: sql.locked(
+        select(*_COLUMNS).where(_OF_CONVERSATION, _SESSIONS.c.opened_by == bindparam("opener"))
+    )
+)
+_INSERT = Prepared(lambda sql: sql.insert(_SESSIONS))
+_SAVE = Prepared(lambda _: update(_SESSIONS).where(_SESSIONS.c.id == bindparam("key")))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,19 +54,11 @@ class SessionRef:
 
 def load(db: Session, held: Held, opened_by: str | None = None) -> list[SessionRef]:
     """The conversation's sessions (or the one that `opened_by` opened), locked, in order."""
-    query = select(
-        ChatSession.id,
-        ChatSession.opened_by,
-        ChatSession.opened_at,
-        ChatSession.opened_number,
-        ChatSession.opened_step,
-        ChatSession.status,
-        ChatSession.mode,
-        ChatSession.epoch,
-    ).where(ChatSession.conversation_id == held.id)
-    if opened_by is not None:
-        query = query.where(ChatSession.opened_by == opened_by)
-    refs = [_ref(row) for row in db.execute(locked(db, query))]
+    if opened_by is None:
+        rows = db.execute(_ALL.on(db), {"conversation": held.id})
+    else:
+        rows = db.execute(_ONE.on(db), {"conversation": held.id, "opener": opened_by})
+    refs = [_ref(row) for row in rows]
     return sorted(refs, key=lambda ref: ref.opened)
 
 
@@ -59,27 +72,23 @@ def insert(db: Session, held: Held, terms: Terms, run: Run) -> SessionRef:
         epoch=0,
         new=True,
     )
-    db.execute(
-        insert_into(db, ChatSession).values(
-            id=ref.id,
-            conversation_id=held.id,
-            channel=held.channel,
-            agent=terms.agent.name,
-            parameters={},
-            results={},
-            **_columns(run),
-        )
-    )
+    row = {
+        "id": ref.id,
+        "conversation_id": held.id,
+        "channel": held.channel,
+        "agent": terms.agent.name,
+        "epoch": 0,
+        "message_count": 0,
+        "parameters": {},
+        "results": {},
+    }
+    db.execute(_INSERT.on(db), {**row, **_columns(run)})
     return ref
 
 
 def save(db: Session, ref: SessionRef, run: Run, **more: Any) -> None:
     """Write a run over its row."""
-    db.execute(
-        update(ChatSession)
-        .where(ChatSession.id == ref.id)
-        .values(**_columns(run), epoch=ref.epoch, **more)
-    )
+    db.execute(_SAVE.on(db), {"key": ref.id, "epoch": ref.epoch, **_columns(run), **more})
 
 
 def match(refs: Sequence[SessionRef], runs: Sequence[Run]) -> list[SessionRef | None]:
@@ -105,7 +114,7 @@ def match(refs: Sequence[SessionRef], runs: Sequence[Run]) -> list[SessionRef | 
     return matched
 
 
-def _ref(row: Row[str, str, int, int, int, str, str, int]) -> SessionRef:
+def _ref(row: Row[*tuple[Any, ...]]) -> SessionRef:
     return SessionRef(
         id=row.id,
         opened_by=row.opened_by,

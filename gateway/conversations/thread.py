@@ -6,26 +6,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
 from gateway.handover import Thread
 from gateway.store import new_id
 from gateway.store.models import ChatSession, Conversation
-from gateway.store.sql import insert_into, locked
+from gateway.store.sql import Prepared, locked, table_of
 
 _decoder = msgspec.json.Decoder(Thread)
 
+_CONVERSATIONS = table_of(Conversation)
 _COLUMNS = (
-    Conversation.id,
-    Conversation.installation_id,
-    Conversation.channel,
-    Conversation.external_id,
-    Conversation.contact_id,
-    Conversation.thread,
-    Conversation.held_since,
+    _CONVERSATIONS.c.id,
+    _CONVERSATIONS.c.installation_id,
+    _CONVERSATIONS.c.channel,
+    _CONVERSATIONS.c.external_id,
+    _CONVERSATIONS.c.contact_id,
+    _CONVERSATIONS.c.thread,
+    _CONVERSATIONS.c.held_since,
 )
+_BY_EXTERNAL_ID = Prepared(
+    lambda sql: sql.locked(
+        select(*_COLUMNS).where(
+            _CONVERSATIONS.c.installation_id == bindparam("installation"),
+            _CONVERSATIONS.c.external_id == bindparam("external"),
+        )
+    )
+)
+_BY_ID = Prepared(
+    lambda sql: sql.locked(select(*_COLUMNS).where(_CONVERSATIONS.c.id == bindparam("key")))
+)
+_OPEN = Prepared(lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing())
+_WRITE = Prepared(lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key")))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,30 +59,26 @@ def open_conversation(
     db: Session, *, installation_id: str, channel: str, external_id: str, now: int
 ) -> Held:
     """Lock the conversation that a channel calls `external_id`, making it on its first mention."""
-    query = select(*_COLUMNS).where(
-        Conversation.installation_id == installation_id, Conversation.external_id == external_id
-    )
-    row = db.execute(locked(db, query)).one_or_none()
+    named = {"installation": installation_id, "external": external_id}
+    row = db.execute(_BY_EXTERNAL_ID.on(db), named).one_or_none()
     if row is None:
-        db.execute(
-            insert_into(db, Conversation)
-            .values(
-                id=new_id("cnv"),
-                installation_id=installation_id,
-                channel=channel,
-                external_id=external_id,
-                created_at=now,
-            )
-            .on_conflict_do_nothing()
-        )
-        row = db.execute(locked(db, query)).one()
+        first = {
+            "id": new_id("cnv"),
+            "installation_id": installation_id,
+            "channel": channel,
+            "external_id": external_id,
+            "thread": "{}",
+            "read_attempts": 0,
+            "created_at": now,
+        }
+        db.execute(_OPEN.on(db), first)
+        row = db.execute(_BY_EXTERNAL_ID.on(db), named).one()
     return _held(row)
 
 
 def lock_conversation(db: Session, conversation_id: str) -> Held:
     """Lock a conversation by our own id; raise NotFound."""
-    query = select(*_COLUMNS).where(Conversation.id == conversation_id)
-    row = db.execute(locked(db, query)).one_or_none()
+    row = db.execute(_BY_ID.on(db), {"key": conversation_id}).one_or_none()
     if row is None:
         raise NotFound("there is no such conversation")
     return _held(row)
@@ -89,14 +99,14 @@ def lock_session(db: Session, session_id: str) -> tuple[Held, Row[*tuple[Any, ..
 
 def write_thread(db: Session, held: Held, thread: Thread, *, contact_id: str | None = None) -> None:
     """Write the fold's state back; remember whose conversation it is, once that is known."""
-    values: dict[str, object] = {"thread": msgspec.json.encode(thread).decode()}
+    values: dict[str, object] = {"key": held.id, "thread": msgspec.json.encode(thread).decode()}
     if contact_id and contact_id != held.contact_id:
         values["contact_id"] = contact_id
-    db.execute(update(Conversation).where(Conversation.id == held.id).values(values))
+    db.execute(_WRITE.on(db), values)
     held.thread = thread
 
 
-def _held(row: Row[str, str, str, str, str | None, str, int | None]) -> Held:
+def _held(row: Row[*tuple[Any, ...]]) -> Held:
     return Held(
         id=row[0],
         installation_id=row[1],

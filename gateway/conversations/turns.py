@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text, update
+from typing import cast
+
+from sqlalchemy import BigInteger, Executable, bindparam, text, update
 from sqlalchemy.orm import Session
 
 from gateway.conversations.runs import SessionRef
@@ -10,9 +12,33 @@ from gateway.conversations.thread import Held
 from gateway.policy import AgentTerms
 from gateway.store import new_id
 from gateway.store.models import TurnRow
-from gateway.store.sql import insert_into
+from gateway.store.sql import Dialect, Prepared, table_of
 
 OPEN = ("due", "asking", "waiting")
+
+_TURNS = table_of(TurnRow)
+
+
+def _owing(sql: Dialect) -> Executable:
+    statement = sql.insert(_TURNS)
+    burst = _TURNS.c.owed_at + bindparam("longest", type_=BigInteger)
+    return cast(
+        Executable,
+        statement.on_conflict_do_update(
+            index_elements=[_TURNS.c.session_id],
+            index_where=text("state IN ('due', 'asking', 'waiting')"),
+            set_={"due_at": sql.least(statement.excluded.due_at, burst)},
+            where=_TURNS.c.state == "due",
+        ),
+    )
+
+
+_OWE = Prepared(_owing)
+_DISCARD = Prepared(
+    lambda _: update(_TURNS).where(
+        _TURNS.c.session_id == bindparam("session"), _TURNS.c.state.in_(OPEN)
+    )
+)
 
 
 def owe(db: Session, held: Held, ref: SessionRef, cause: str, agent: AgentTerms, now: int) -> None:
@@ -21,39 +47,25 @@ def owe(db: Session, held: Held, ref: SessionRef, cause: str, agent: AgentTerms,
     While one is being asked nothing is owed: recording its answer looks for words it did not know.
     """
     wait = int(agent.debounce_s * 1e6) if cause != "returned" else 0
-    longest = int(agent.debounce_max_s * 1e6)
-    statement = insert_into(db, TurnRow).values(
-        id=new_id("trn"),
-        conversation_id=held.id,
-        session_id=ref.id,
-        epoch=ref.epoch,
-        cause=cause,
-        state="due",
-        owed_at=now,
-        due_at=now + wait,
-    )
-    later = statement.excluded.due_at
-    bound = TurnRow.owed_at + longest
-    db.execute(
-        statement.on_conflict_do_update(
-            index_elements=[TurnRow.session_id],
-            index_where=text("state IN ('due', 'asking', 'waiting')"),
-            set_={"due_at": _least(db, later, bound)},
-            where=TurnRow.state == "due",
-        )
-    )
+    owed = {
+        "id": new_id("trn"),
+        "conversation_id": held.id,
+        "session_id": ref.id,
+        "epoch": ref.epoch,
+        "cause": cause,
+        "state": "due",
+        "owed_at": now,
+        "due_at": now + wait,
+        "tries": 0,
+        "timeouts": 0,
+        "upto_at": 0,
+        "upto_number": 0,
+        "longest": int(agent.debounce_max_s * 1e6),
+    }
+    db.execute(_OWE.on(db), owed)
 
 
 def discard_open(db: Session, ref: SessionRef, why: str, now: int) -> None:
     """Close whatever turn is open; an answer that still comes is recorded as discarded."""
-    db.execute(
-        update(TurnRow)
-        .where(TurnRow.session_id == ref.id, TurnRow.state.in_(OPEN))
-        .values(state="discarded", why=why, ended_at=now)
-    )
-
-
-def _least(db: Session, one: object, other: object) -> object:
-    from sqlalchemy import func
-
-    return (func.min if db.get_bind().dialect.name == "sqlite" else func.least)(one, other)
+    ended = {"session": ref.id, "state": "discarded", "why": why, "ended_at": now}
+    db.execute(_DISCARD.on(db), ended)

@@ -1,0 +1,1 @@
+"""Measured comparisons, each a command that prints figures (docs/benchmarks.md)."""

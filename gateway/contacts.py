@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway.events import ContactSeen
 from gateway.store import new_id
 from gateway.store.models import Contact, ContactIdentity, Conversation
-from gateway.store.sql import insert_into, locked
+from gateway.store.sql import Prepared, insert_into, locked, table_of
 
 _DETAILS = ("name", "email", "phone", "external_id")
+
+_CONTACTS, _IDENTITIES = table_of(Contact), table_of(ContactIdentity)
+_KNOWN = Prepared(
+    lambda _: (
+        select(
+            _CONTACTS.c.id,
+            *(_CONTACTS.c[detail] for detail in _DETAILS),
+            _CONTACTS.c.deleted,
+            _CONTACTS.c.as_of,
+        )
+        .join(_IDENTITIES, _IDENTITIES.c.contact_id == _CONTACTS.c.id)
+        .where(
+            _IDENTITIES.c.installation_id == bindparam("installation"),
+            _IDENTITIES.c.external_id == bindparam("external"),
+        )
+    )
+)
 
 
 def see(db: Session, installation_id: str, seen: ContactSeen, now: int) -> str:
@@ -21,23 +38,17 @@ def see(db: Session, installation_id: str, seen: ContactSeen, now: int) -> str:
     Details never get lost to silence: only a value that the channel states replaces another, and
     only if it is not older than what is known.
     """
-    contact_id = _known(db, installation_id, seen.id)
-    if contact_id is None:
+    known = db.execute(
+        _KNOWN.on(db), {"installation": installation_id, "external": seen.id}
+    ).one_or_none()
+    if known is None:
         contact_id = _introduce(db, installation_id, seen, now)
     else:
-        _update(db, contact_id, seen)
+        contact_id = known.id
+        _update(db, known, seen)
     for alias in seen.merged:
         _join(db, installation_id, alias, contact_id)
     return contact_id
-
-
-def _known(db: Session, installation_id: str, external_id: str) -> str | None:
-    return db.scalar(
-        select(ContactIdentity.contact_id).where(
-            ContactIdentity.installation_id == installation_id,
-            ContactIdentity.external_id == external_id,
-        )
-    )
 
 
 def _introduce(db: Session, installation_id: str, seen: ContactSeen, now: int) -> str:
@@ -60,18 +71,15 @@ def _introduce(db: Session, installation_id: str, seen: ContactSeen, now: int) -
     ).one_or_none()
     if written is None:  # another delivery introduced the same person a moment ago
         db.execute(delete(Contact).where(Contact.id == contact_id))
-        contact_id = _known(db, installation_id, seen.id) or contact_id
-        _update(db, contact_id, seen)
+        known = db.execute(
+            _KNOWN.on(db), {"installation": installation_id, "external": seen.id}
+        ).one()
+        contact_id = known.id
+        _update(db, known, seen)
     return contact_id
 
 
-def _update(db: Session, contact_id: str, seen: ContactSeen) -> None:
-    known = db.execute(
-        select(
-            Contact.name, Contact.email, Contact.phone, Contact.external_id, Contact.deleted,
-            Contact.as_of,
-        ).where(Contact.id == contact_id)
-    ).one()  # fmt: skip
+def _update(db: Session, known: Row[*tuple[Any, ...]], seen: ContactSeen) -> None:
     stated: dict[str, Any] = {
         detail: value for detail in _DETAILS if (value := getattr(seen, detail))
     }
@@ -82,7 +90,7 @@ def _update(db: Session, contact_id: str, seen: ContactSeen) -> None:
         changes["deleted"] = True
     if changes:
         changes["as_of"] = max(seen.as_of, known.as_of)
-        db.execute(update(Contact).where(Contact.id == contact_id).values(changes))
+        db.execute(update(Contact).where(Contact.id == known.id).values(changes))
 
 
 def _join(db: Session, installation_id: str, alias: str, contact_id: str) -> None:

@@ -28,11 +28,14 @@ from gateway.people import staff
 from gateway.policy import Terms
 from gateway.store import Database, new_id
 from gateway.store.models import Conversation, InboxDelivery, Installation
-from gateway.store.sql import insert_into
+from gateway.store.sql import Prepared, insert_into, table_of
 
 log = structlog.get_logger(__name__)
 
 _CONFIRM_AFTER_US = 2_000_000
+
+_INBOX = table_of(InboxDelivery)
+_KEEP = Prepared(lambda sql: sql.insert(_INBOX).on_conflict_do_nothing().returning(_INBOX.c.id))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -239,28 +242,21 @@ class Inbox:
         error: str | None = None,
     ) -> str | None:
         """Write the inbox row; None if this delivery had come before."""
-        return cast(
-            "str | None",
-            db.scalar(
-                insert_into(db, InboxDelivery)
-                .values(
-                    id=new_id("dlv"),
-                    channel=channel.name,
-                    installation=envelope.installation,
-                    dedup=envelope.id or "sha256:" + hashlib.sha256(body).hexdigest(),
-                    topic=envelope.topic,
-                    conversation=envelope.conversation,
-                    state=state,
-                    error=error,
-                    body=body,
-                    received_at=now,
-                    applied_at=now if state == "applied" else None,
-                    attempts=1,
-                )
-                .on_conflict_do_nothing()
-                .returning(InboxDelivery.id)
-            ),
-        )
+        row = {
+            "id": new_id("dlv"),
+            "channel": channel.name,
+            "installation": envelope.installation,
+            "dedup": envelope.id or "sha256:" + hashlib.sha256(body).hexdigest(),
+            "topic": envelope.topic,
+            "conversation": envelope.conversation,
+            "state": state,
+            "error": error,
+            "body": body,
+            "received_at": now,
+            "applied_at": now if state == "applied" else None,
+            "attempts": 1,
+        }
+        return cast("str | None", db.execute(_KEEP.on(db), row).scalar())
 
     def _installation(
         self, db: Session, channel: Channel, external_id: str, now: int

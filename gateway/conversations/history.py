@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from gateway.conversations.thread import Held
-from gateway.events import Actor, Fact, MessageReceived, NoteAdded, Position
+from gateway.events import Actor, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
 from gateway.store import new_id
 from gateway.store.models import ChatSession, Message
@@ -224,18 +224,27 @@ def session_at(db: Session, held: Held, at: Position) -> str | None:
 
 
 def count(db: Session, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
-    """Per session: how many public messages, and when the last one was said."""
+    """Per session: how many messages were said in public, and when the last one was."""
     rows = db.execute(
         select(Message.session_id, func.count(), func.max(Message.at))
-        .where(Message.session_id.in_(session_ids), Message.kind == "message")
+        .where(
+            Message.session_id.in_(session_ids),
+            Message.kind == "message",
+            Message.state.in_(("received", "sent")),
+        )
         .group_by(Message.session_id)
     )
     return {str(row[0]): (row[1], row[2]) for row in rows}
 
 
-def is_word(fact: Fact) -> bool:
-    """True for what is written down as somebody's words."""
-    return isinstance(fact, MessageReceived | NoteAdded)
+def count_again(db: Session, session_id: str) -> None:
+    """Count a session's public words anew."""
+    number, newest = count(db, [session_id]).get(session_id, (0, None))
+    db.execute(
+        update(ChatSession)
+        .where(ChatSession.id == session_id)
+        .values(message_count=number, last_message_at=newest)
+    )
 
 
 def _author(author: Actor) -> dict[str, Any]:

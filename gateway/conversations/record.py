@@ -98,10 +98,7 @@ def _apply_newest(
                 for earlier in seen.values():  # close the old one before the new one may be active
                     if rows[earlier.opened_by].new is False:
                         runs.save(db, rows[earlier.opened_by], earlier)
-                first = not rows
                 rows[run.opened_by] = runs.insert(db, held, terms, run)
-                if first:
-                    history.adopt_early(db, held, rows[run.opened_by].id)
             seen[run.opened_by] = run
             session_id = rows[run.opened_by].id
             if isinstance(fact, MessageReceived) and fact.author.kind == "customer":
@@ -109,10 +106,18 @@ def _apply_newest(
         markers += ((marker, session_id) for marker in done.markers)
         if isinstance(fact, MessageReceived | NoteAdded):
             words.append((fact, session_id))
+    first = rows[next(iter(seen))].id if seen and before.run is None else None
+    if first is not None:  # what was said before the first session opened belongs to it
+        history.adopt_early(db, held, first)
+        words = [(fact, session_id or first) for fact, session_id in words]
+        markers = [(marker, session_id or first) for marker, session_id in markers]
     history.write_words(db, held, words, now)
     history.write_markers(db, held, markers, now)
     write_thread(db, held, thread, contact_id=contact_id)
-    counts = history.count(db, [rows[key].id for key in seen]) if words else {}
+    said: dict[str | None, list[int]] = {}
+    for fact, session_id in words:
+        if isinstance(fact, MessageReceived):
+            said.setdefault(session_id, []).append(fact.at.at)
     for key, run in seen.items():
         change = Change(
             ref=rows[key],
@@ -122,7 +127,14 @@ def _apply_newest(
             latest=run is thread.run,
         )
         follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
-        _save(db, rows[key], run, counts)
+        if times := said.pop(rows[key].id, None):
+            runs.save_said(db, rows[key], run, len(times), max(times))
+        elif change.before != run:
+            runs.save(db, rows[key], run)
+    # Words that came late into an earlier session, or had come before the first one opened.
+    for session_id in {*said, first} - {None}:
+        if session_id is not None:
+            history.count_again(db, session_id)
     if thread.run is not None:
         outcome.session, outcome.run = rows.get(thread.run.opened_by), thread.run
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import BigInteger, Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from gateway.conversations.thread import Held
@@ -37,6 +37,18 @@ _ONE = Prepared(
     )
 )
 _INSERT = Prepared(lambda sql: sql.insert(_SESSIONS))
+_SAVE_SAID = Prepared(
+    lambda sql: (
+        update(_SESSIONS)
+        .where(_SESSIONS.c.id == bindparam("key"))
+        .values(
+            message_count=_SESSIONS.c.message_count + bindparam("said", type_=BigInteger),
+            last_message_at=sql.greatest(
+                func.coalesce(_SESSIONS.c.last_message_at, 0), bindparam("last", type_=BigInteger)
+            ),
+        )
+    )
+)
 _SAVE = Prepared(lambda _: update(_SESSIONS).where(_SESSIONS.c.id == bindparam("key")))
 
 
@@ -84,6 +96,14 @@ def insert(db: Session, held: Held, terms: Terms, run: Run) -> SessionRef:
     }
     db.execute(_INSERT.on(db), {**row, **_columns(run)})
     return ref
+
+
+def save_said(db: Session, ref: SessionRef, run: Run, said: int, last: int) -> None:
+    """Write a run over its row, with `said` more public messages, the last of them at `last`."""
+    db.execute(
+        _SAVE_SAID.on(db),
+        {"key": ref.id, "epoch": ref.epoch, **_columns(run), "said": said, "last": last},
+    )
 
 
 def save(db: Session, ref: SessionRef, run: Run, **more: Any) -> None:

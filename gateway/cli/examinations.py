@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from gateway.channels.base import Channel, Finding
 from gateway.cli.settings import first_line, is_embedded, is_pending
 from gateway.config import IntercomSettings, Settings
-from gateway.errors import GatewayError, Unavailable
+from gateway.errors import ConfigError, GatewayError, Unavailable
 from gateway.instance import find_running
 from gateway.store import Database
 from gateway.store.models import Claim
@@ -141,8 +141,11 @@ def of_channel(settings: Settings, channel: Channel) -> Iterator[Finding]:
     yield from _where_it_reports(settings, channel)
     try:
         yield from channel.open_sender().check()
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Finding(ok=False, what=problem, do=f"correct [channels.{channel.name}]")
     except GatewayError as error:
-        yield Finding(ok=False, what=error.message, do="see the settings of this channel")
+        yield Finding(ok=False, what=error.message, do=f"see [channels.{channel.name}]")
 
 
 def _where_it_reports(settings: Settings, channel: Channel) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What the long-running commands write to standard error: a line per happening."""
+"""What commands write to standard error while they work: a line per happening."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def write_logs() -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # Looked up at each line: whoever runs a command in a process of theirs may change it.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

@@ -12,6 +12,13 @@ from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 from gateway.api.parsing import StrictParser
 from gateway.api.schemas import ErrorSchema
 
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "the same call again with the same key gets the same answer, changing nothing",
+    "schema": {"type": "string", "maxLength": 255},
+}
+
 View = TypeVar("View", bound=Callable[..., Response])
 
 
@@ -29,15 +36,18 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         status: int = 200,
         takes: type[ma.Schema] | None = None,
         required: bool = True,
-        document: dict[str, Any] | None = None,
+        by_token: bool = True,
     ) -> Callable[[View], View]:
         """Open a door; what it takes is the query of a GET and the JSON body of a POST.
 
-        Views answer with finished responses: `gives` is for the OpenAPI document.
+        Views answer with finished responses: `gives` is for the OpenAPI document, as is `by_token`.
         """
+        document: dict[str, Any] = {"security": [{"token": []}] if by_token else []}
+        if by_token and method == "POST":
+            document["parameters"] = [IDEMPOTENCY_KEY]
 
         def open_door(view: View) -> View:
-            opened = self.doc(operationId=view.__name__, **(document or {}))(view)
+            opened = self.doc(operationId=view.__name__, **document)(view)
             opened = self.response(status, gives)(opened)
             if takes is not None:
                 location = "query" if method == "GET" else "json"

@@ -20,7 +20,7 @@ from gateway.wiring import Parts
 def add_turn_doors(room: Room, parts: Parts) -> None:
     """Add the door; the agent's signature opens it, not a token."""
 
-    @room.door("POST", "/turns/<turn_id>/reply", gives=VerdictSchema)
+    @room.door("POST", "/turns/<turn_id>/reply", gives=VerdictSchema, by_token=False)
     def reply(turn_id: str) -> Response:
         """Answer a turn late, signed with the agent's secret as Standard Webhooks has it"""
         turn_id = checked_id("trn", turn_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, request
-from sqlalchemy.exc import StatementError
 from werkzeug.exceptions import HTTPException
 
 from gateway.api.answers import error_answer, error_body, json_answer
@@ -41,8 +40,6 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    if isinstance(error, StatementError):
-        error.hide_parameters = True  # they are people's words
     log.error("door_broke", door=_door(), error=type(error).__name__, exc_info=error)
     return json_answer(error_body("internal", "something went wrong here; it has been logged"), 500)
 

@@ -14,7 +14,7 @@ NameOf = Callable[[str, str | None, str | None], str]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # `{whom}` is the one it happened to; `{by}` becomes " by NAME" where somebody is known.
-_WORDS = {
+WORDS = {
     "handover": "Transfer to human agent at {at}",
     "assigned": "{whom} was assigned{by} at {at}",
     "assigned_team": "Team {whom} was assigned{by} at {at}",
@@ -40,7 +40,7 @@ def marker_text(data: Mapping[str, Any], name_of: NameOf, zone: tzinfo) -> str:
     kind = str(data["kind"])
     by = data.get("by") or {}
     whom = data.get("whom")
-    words = _WORDS.get(kind, kind.replace("_", " ").capitalize() + "{by} at {at}")
+    words = WORDS.get(kind, kind.replace("_", " ").capitalize() + "{by} at {at}")
     return words.format(
         at=moment_text(int(data.get("moment") or 0), zone),
         whom=_whom(kind, whom, by, name_of),

@@ -186,8 +186,13 @@ def _stuck() -> list[Connection]:
 
 @contextmanager
 def _connected(address: tuple[str, int], count: int) -> Iterator[list[Connection]]:
-    connections = [Connection(address) for _ in range(count)]
+    connections: list[Connection] = []
     try:
+        for _ in range(count):
+            # One by one: of a burst, gevent's accept loop takes all that it finds, so that one of
+            # several web processes would do all the work.
+            connections.append(Connection(address))
+            time.sleep(0.005)
         yield connections
     finally:
         for connection in connections:

@@ -137,6 +137,11 @@ def cpu_of_tree(pid: int) -> dict[int, float]:
     return used
 
 
+def cpu_since(before: Mapping[int, float], now: Mapping[int, float]) -> dict[int, float]:
+    """Return what each process used between two looks; of those that have gone nothing is known."""
+    return {pid: used - before.get(pid, 0.0) for pid, used in now.items()}
+
+
 class Ground:
     """What the servers stand on: one database, one Valkey, a folder."""
 
@@ -165,9 +170,9 @@ class Ground:
             **{floor.DATABASE: self.database_url},
         )
 
-    def database_cpu(self) -> float:
-        """Return the seconds of CPU that a database server used (SQLite has none)."""
-        return sum(cpu_of_tree(self.database_pid).values()) if self.database_pid else 0.0
+    def database_cpu(self) -> dict[int, float]:
+        """Return the seconds of CPU that a database server's processes used (SQLite has none)."""
+        return cpu_of_tree(self.database_pid) if self.database_pid else {}
 
     def tidy(self) -> None:
         """Write the log back into the database, so that nobody pays for another's changes."""
@@ -216,15 +221,25 @@ def serving(ground: Ground, name: str, application: str | None = None) -> Iterat
     """Give a web server, once all its processes are there."""
     web = Web(name, ground.processes, ground.environment(), application)
     try:
-        until = time.monotonic() + _STARTS_WITHIN_S
-        while len(psutil.Process(web.pid).children(recursive=True)) < ground.processes:
-            web.check()
-            if time.monotonic() > until:
-                raise RuntimeError(f"{name} did not start within {_STARTS_WITHIN_S:g} s")
-            time.sleep(0.05)
+        _wait_until_settled(web, ground.processes + 1)
         yield web
     finally:
         web.stop()
+
+
+def _wait_until_settled(web: Web, processes: int) -> None:
+    """Wait until all processes are there and have nothing more to do: each imports by itself."""
+    until = time.monotonic() + _STARTS_WITHIN_S
+    used: dict[int, float] = {}
+    while True:
+        web.check()
+        before, used = used, web.cpu()
+        new = sum(used.values()) - sum(before.values())
+        if len(used) >= processes and used.keys() == before.keys() and new < 0.02:
+            return
+        if time.monotonic() > until:
+            raise RuntimeError(f"{web.name} did not start within {_STARTS_WITHIN_S:g} s")
+        time.sleep(0.4)
 
 
 def python(*arguments: str) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import machine, receiver
 from bench.figures import Spread, goal, quantile, table
 from bench.load import Run, closed_loop, open_loop
-from bench.servers import KINDS, Ground, Web, ground, serving
+from bench.servers import KINDS, Ground, Web, cpu_since, ground, serving
 from bench.traffic import Posted, Traffic, conversations
 
 LEAST_RATIO = 0.4
@@ -29,7 +29,7 @@ _FLOORS = {"wsgi": "bench.floor:application()", "flask": "bench.floor:in_flask()
 _NOTHING = "bench.floor:nothing"
 _WARM_UP_S = 1.0
 # Notifications made for a round, as a multiple of what the last one took.
-_SPARE = 1.5
+_SPARE = 2.0
 
 
 @dataclass(slots=True)
@@ -74,32 +74,28 @@ class Comparison:
             gateway = Side(stack.enter_context(serving(self._ground, "gateway")))
             floor = Side(stack.enter_context(serving(self._ground, "floor", self._floor)))
             self._print_generator()
-            for side in (gateway, floor):
-                self._closed(side, self._make(side, _WARM_UP_S), _WARM_UP_S)
-                side.rates[:] = [side.rates[-1]]
-            estimates = {id(side): side.rates.pop() for side in (gateway, floor)}
-            for side in (gateway, floor):
-                for values in (side.cpu_us, side.database_us, side.full_p50, side.full_p99):
-                    values.clear()
-                side.busy.clear()
-                side.largest_share.clear()
+            estimate = self._warm_up(gateway)
+            self._warm_up(floor)
             for number in range(self._rounds):
                 order = (gateway, floor) if number % 2 == 0 else (floor, gateway)
-                posted = self._traffic.post(
-                    int(_SPARE * self._seconds * estimates[id(gateway)]) + 200
-                )
+                posted = self._traffic.post(int(_SPARE * self._seconds * estimate) + 200)
                 for side in order:
                     self._closed(side, posted, self._seconds)
-                    estimates[id(side)] = side.rates[-1]
-                slow = self._traffic.post(int(_SPARE * self._seconds * gateway.rates[-1] / 2) + 200)
+                estimate = gateway.rates[-1]
+                slow = self._traffic.post(int(_SPARE * self._seconds * estimate / 2) + 200)
                 for side in order:
                     self._half(side, slow, number)
                 self._print_round(number, gateway, floor)
         self._print_result(gateway, floor)
         return self._print_check(gateway, floor)
 
-    def _make(self, side: Side, seconds: float) -> list[Posted]:
-        return self._traffic.post(int(1500 * seconds))
+    def _warm_up(self, side: Side) -> float:
+        """Let a server compile its statements and open its connections; return its rate."""
+        unmeasured = Side(side.web)
+        self._closed(unmeasured, self._traffic.post(int(2000 * _WARM_UP_S)), _WARM_UP_S)
+        side.accepted, side.refused = unmeasured.accepted, unmeasured.refused
+        side.sent = unmeasured.sent
+        return unmeasured.rates[-1]
 
     def _requests(self, side: Side, posted: Sequence[Posted]) -> Iterator[bytes]:
         """What a side is sent: all of it once; the floor keeps no record and may begin anew."""
@@ -116,9 +112,9 @@ class Comparison:
             connections=self._connections,
             seconds=seconds,
         )
-        used = {pid: s - before.get(pid, 0.0) for pid, s in side.web.cpu().items()}
+        used = cpu_since(before, side.web.cpu())
         total = sum(used.values())
-        database = self._ground.database_cpu() - database_before
+        database = sum(cpu_since(database_before, self._ground.database_cpu()).values())
         side.took(run)
         if side.web.name == "gateway":
             side.sent += posted[: run.taken]
@@ -265,7 +261,7 @@ def print_profile(kind: str, folder: Path, deliveries: int) -> None:
         warm = traffic.post(500)
         print(f"\n{kind}: one delivery after the other in one process, {deliveries} deliveries\n")
         print(receiver.phases(place, traffic.post(deliveries), warm))
-        print("\nsampled each millisecond:\n")
+        print("\nCPU time, sampled:\n")
         print(receiver.sampled(place, traffic.post(deliveries), traffic.post(50)))
         print("\ncProfile, by own time:\n")
         print(receiver.profiled(place, traffic.post(deliveries), traffic.post(50)))

@@ -47,6 +47,8 @@ class Story:
         self._desk, self._gateway = desk, gateway
         self._patience, self._transcript = patience, transcript
         self._conversation = ""
+        # How many words of the bot's seat had been there before the step began.
+        self._heard = 0
         self._answer_took_s = 0.0
 
     def play(self) -> bool:
@@ -55,6 +57,7 @@ class Story:
         for number, step in enumerate(steps, start=1):
             self._transcript.heading(number, step.title)
             try:
+                self._heard = len(self._heard_from_bot()) if self._conversation else 0
                 proved = step.play()
                 self._tell()
             except (NotHappened, requests.RequestException) as error:
@@ -109,7 +112,6 @@ class Story:
 
     def _the_ai_is_silent(self) -> str:
         """Silence is not slowness: the same AI answers somebody else meanwhile."""
-        before = len(self._desk.bot_words(self._conversation))
         began = time.monotonic()
         self._desk.customer_writes(self._conversation, UNDER_A_PERSON)
         other = self._desk.customer_starts(
@@ -120,7 +122,7 @@ class Story:
 
         def watched() -> bool:
             nonlocal answered_after
-            if len(self._desk.bot_words(self._conversation)) > before:
+            if len(self._heard_from_bot()) > self._heard:
                 raise NotHappened("the AI spoke although Aoife is in charge")
             passed = time.monotonic() - began
             if answered_after is None and self._desk.bot_words(other):
@@ -213,10 +215,13 @@ class Story:
 
     def _bot_says(self, words: str) -> Part:
         def said() -> Part | None:
-            found = [one for one in self._desk.bot_words(self._conversation) if words in one.text]
-            return found[0] if found else None
+            since = self._heard_from_bot()[self._heard :]
+            return next((one for one in since if words in one.text), None)
 
         return self._patience.wait(f"the AI's words “{words}” in the inbox", said)
+
+    def _heard_from_bot(self) -> Sequence[Part]:
+        return self._desk.bot_words(self._conversation)
 
     def _note(self) -> Part | None:
         notes = [one for one in self._desk.parts(self._conversation) if one.kind == "note"]

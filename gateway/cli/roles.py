@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 import click
 
+from gateway import __version__
 from gateway.cli.logs import write_logs
 from gateway.cli.settings import (
     is_embedded,
@@ -47,6 +49,13 @@ def up(host: str, port: int, workers: int) -> None:
     # Not read_settings(): the Redis of another running gateway is not ours to use.
     settings = load_settings(os.environ)
     build(settings).database.dispose()  # what cannot be built is told here, not by every child
+    logging.getLogger(__name__).info(
+        "channel gateway %s at %s, its files in %s, channels: %s",
+        __version__,
+        f"{host}:{port}" if port else f"a free port of {host}",
+        settings.data_dir,
+        ", ".join(settings.channels) or "none (see `gateway doctor`)",
+    )
     raise SystemExit(run_up(settings, os.environ, host=host, port=port, workers=workers))
 
 

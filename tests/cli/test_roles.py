@@ -91,6 +91,7 @@ def test_up_runs_everything_and_stops_cleanly(gateway: Gateway) -> None:
     url = f"http://127.0.0.1:{(port := free_port())}"
     with running(gateway, "up", "--port", str(port)) as up:
         wait_until(lambda: checks(url)["status"] == "ready", f"readiness; {up.output}")
+        assert f"at 127.0.0.1:{port}, its files in {gateway.folder}/data" in up.output
         family = up.family()
         # The supervisor, gunicorn and its worker, three workers, the scheduler, Valkey.
         assert len(family) == 8

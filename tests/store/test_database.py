@@ -1,0 +1,127 @@
+"""Transactions: kept whole or not at all, tried again where that helps, refused in time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.errors import Unavailable
+from gateway.store import Database, new_id
+from gateway.store.models import Claim, Operator
+from gateway.store.turnstile import Turnstile
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    it = Database(migrated_url)
+    yield it
+    it.dispose()
+
+
+def add(db: Session, key: str) -> None:
+    db.execute(insert(Claim).values(kind="test", key=key, token="x", until=0))
+
+
+def keys(database: Database) -> list[str]:
+    with database.read() as db:
+        return sorted(db.scalars(select(Claim.key)))
+
+
+def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
+    def half(db: Session) -> None:
+        add(db, "half")
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        database.write(half)
+    database.write(lambda db: add(db, "whole"))
+    assert keys(database) == ["whole"]
+
+
+def test_a_broken_rule_stays_what_it_is(database: Database) -> None:
+    row = {"email": "a@acme.example", "name": "A", "role": "king", "created_at": 0}
+    with pytest.raises(IntegrityError):
+        database.write(lambda db: db.execute(insert(Operator).values(id=new_id("opr"), **row)))
+
+
+def test_a_database_out_of_reach_is_unavailable() -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nowhere")
+    with pytest.raises(Unavailable):
+        away.write(lambda db: db.execute(select(Claim.key)))
+    with pytest.raises(Unavailable), away.read() as db:
+        db.execute(select(Claim.key))
+    away.dispose()
+
+
+def test_a_deadlock_is_tried_again(migrated_postgres_url: str) -> None:
+    database = Database(migrated_postgres_url)
+    database.write(lambda db: (add(db, "one"), add(db, "two")))
+    both = threading.Barrier(2)
+    tries: list[str] = []
+
+    def cross(first: str, second: str) -> None:
+        def work(db: Session) -> None:
+            tries.append(first)
+            db.execute(update(Claim).where(Claim.key == first).values(until=Claim.until + 1))
+            if len(tries) <= 2:
+                both.wait(5)
+            db.execute(update(Claim).where(Claim.key == second).values(until=Claim.until + 1))
+
+        database.write(work)
+
+    threads = [
+        threading.Thread(target=cross, args=pair) for pair in [("one", "two"), ("two", "one")]
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as db:
+        assert sorted(db.scalars(select(Claim.until))) == [2, 2]
+    assert len(tries) == 3
+    database.dispose()
+
+
+def test_many_threads_write_one_after_the_other(database: Database) -> None:
+    threads = [
+        threading.Thread(target=lambda n=n: database.write(lambda db: add(db, f"{n:02}")))
+        for n in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(keys(database)) == 20
+
+
+def test_a_turnstile_keeps_other_processes_out_and_gives_up_in_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    holder = subprocess.Popen(
+        [sys.executable, "-c",
+         "import fcntl, os, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT);"
+         "fcntl.flock(fd, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()", path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(Unavailable), Turnstile(path, 0.05).passing():
+        raise AssertionError("nobody may be inside")
+    holder.communicate()
+    with Turnstile(path, 5).passing():
+        pass
+
+
+def test_ids_made_later_sort_later_and_none_twice() -> None:
+    made = [new_id("ses") for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert all(len(one) == len("ses_") + 26 for one in made)
+    times = [one[4:13] for one in made]
+    assert times == sorted(times)

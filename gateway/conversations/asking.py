@@ -127,13 +127,30 @@ def record_answer(
     return recorded
 
 
+def tries(db: Session, turn_id: str) -> int:
+    """How often a turn has been asked; with `begin`, the number of the try that began."""
+    return db.scalars(select(TurnRow.tries).where(TurnRow.id == turn_id)).one()
+
+
 def record_failure(
-    db: Session, terms: Terms, turn_id: str, error: GatewayError, *, now: int, link: str
+    db: Session,
+    terms: Terms,
+    turn_id: str,
+    error: GatewayError,
+    *,
+    now: int,
+    link: str,
+    of_try: int | None = None,
 ) -> Recorded:
-    """The agent could not be asked: try again soon, or hand the session to people."""
+    """The agent could not be asked: try again soon, or hand the session to people.
+
+    `of_try` is the try that failed: when its worker was taken for dead, another is asking now.
+    """
     held, row, turn = _lock(db, turn_id)
     if turn.state != "asking":
         return Recorded(verdict="discarded", why="the turn had ended")
+    if of_try is not None and turn.tries != of_try:
+        return Recorded(verdict="discarded", why="another worker is asking it")
     timeouts = turn.timeouts + bool(error.details.get("timeout"))
     elapsed = now - (turn.asked_at or now)
     last_was_timeout = bool(error.details.get("timeout"))
@@ -170,7 +187,7 @@ def _lock(db: Session, turn_id: str) -> tuple[Held, Row[*tuple[Any, ...]], Row[*
 
 def _why_not(held: Held, row: Row[*tuple[Any, ...]], turn: Row[*tuple[Any, ...]]) -> str | None:
     """Why an answer may not be used; None if it may."""
-    if turn.state not in ("asking", "waiting"):
+    if turn.state not in turns.OPEN:
         return turn.why or "the turn had ended"
     if row.status == "finished":
         return "the session is finished"

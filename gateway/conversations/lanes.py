@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session, aliased
 from gateway.commands import Assign, Command
 from gateway.conversations import claims, doors, pushes, record
 from gateway.conversations.thread import Held
-from gateway.events import SYSTEM, Actor, Assigned, Assignee, Position
+from gateway.events import STEP_ASSIGNED, SYSTEM, Actor, Assigned, Assignee, Position
+from gateway.handover import Thread
 from gateway.policy import Terms
 from gateway.store.models import ChatSession, Claim, Conversation, Push
 from gateway.store.sql import locked
@@ -34,6 +35,10 @@ NOT_LOOKED_FIRST = ("operator", "note")
 _AI_HOLDS = ("ai", "nobody")
 
 
+Hold = tuple[int | None, int | None]
+"""Since when a conversation is held and when it is to be read: a read ends only what it knew."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The first open push of a lane, as far as a worker must know before it locks anything."""
@@ -47,7 +52,7 @@ class Head:
     due_at: int
     begun_at: int | None
     reads: int
-    held: bool
+    hold: Hold
 
     @property
     def needs_look(self) -> bool:
@@ -103,14 +108,19 @@ def head(db: Session, conversation_id: str) -> Head | None:
         select(
             Push.id, Push.conversation_id, Conversation.external_id, Conversation.channel,
             Push.state, Push.role, Push.due_at, Push.begun_at, Push.reads,
-            Conversation.held_since.is_not(None).label("held"),
+            Conversation.held_since, Conversation.read_due,
         )
         .join(Conversation, Conversation.id == Push.conversation_id)
         .where(Push.conversation_id == conversation_id, Push.state.in_(pushes.OPEN))
         .order_by(Push.id)
         .limit(1)
     ).one_or_none()  # fmt: skip
-    return Head(**row._mapping) if row else None
+    if row is None:
+        return None
+    *fields, held_since, read_due = row
+    names = ("id", "conversation_id", "external_id", "channel", "state", "role", "due_at",
+             "begun_at", "reads")  # fmt: skip
+    return Head(**dict(zip(names, fields, strict=True)), hold=(held_since, read_due))
 
 
 def begin(
@@ -120,8 +130,7 @@ def begin(
     push, session = _lock(db, push_id)
     if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
         return Begun(why="somebody else took it")
-    tried_at = push.tried_at or now
-    if _patience(push) and now - tried_at - push.unsure_for > _patience(push):
+    if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)
     if held.held_since is not None and push.role not in NOT_LOOKED_FIRST:
         return _later(db, push, now + 1_000_000, "held until the conversation has been read", now)
@@ -131,7 +140,7 @@ def begin(
         return Begun(why=forbids)
     command = pushes.command_of(push.kind, push.command)
     if seen is not None:
-        if seen.updated_at < held.thread.settled_at.at:
+        if _stale(held.thread, seen):
             return _later(db, push, now + 1_000_000, "what was read is older than our own act", now)
         if isinstance(command, Assign) and _already(command.to, seen.assignee):
             return _as_it_is(db, terms, held, push, command, now)
@@ -145,30 +154,63 @@ def begin(
         update(Push)
         .where(Push.id == push_id)
         .values(
-            state="sending", token=token, begun_at=now, tried_at=tried_at, tries=push.tries + 1,
-            due_at=now + HELD_US,
+            state="sending", token=token, begun_at=now, tried_at=push.tried_at or now,
+            tries=push.tries + 1, due_at=now + HELD_US,
         )
     )  # fmt: skip
     return Begun(command=command)
 
 
-def postpone(db: Session, push_id: int, until: int, error: str, now: int) -> None:
-    """Nothing was done: try again later. Also for a push whose call the channel refused to take."""
+def not_looked(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    push_id: int,
+    token: str,
+    until: int,
+    error: str,
+    now: int,
+) -> Begun:
+    """The look failed, so nothing was begun: try again later, for as long as patience lasts."""
+    push, session = _lock(db, push_id)
+    if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
+        return Begun(why="somebody else took it")
+    if _out_of_patience(push, now):
+        return _fail(db, terms, held, push, session, error, now)
+    return _later(db, push, until, error, now)
+
+
+def postpone(
+    db: Session, push_id: int, until: int, error: str, now: int, *, token: str | None = None
+) -> None:
+    """Nothing was done: try again later. Also for a push whose call the channel refused to take.
+
+    With the `token` of its begin, only that one: a sender that was held up for so long that another
+    has begun anew must not take the other's post for its own.
+    """
+    mine = Push.state == "sending"
+    if token is not None:
+        mine &= Push.token == token
     db.execute(
         update(Push)
-        .where(Push.id == push_id, Push.state.in_(("owed", "sending")))
+        .where(Push.id == push_id, (Push.state == "owed") | mine)
         .values(state="owed", due_at=until, error=error, tried_at=_first(Push.tried_at, now))
     )
 
 
-def unsure(db: Session, push_id: int, error: str, *, accepted: bool = False) -> None:
+def unsure(
+    db: Session, push_id: int, error: str, *, accepted: bool = False, token: str | None = None
+) -> None:
     """The request went out and its outcome is unknown: read back before anything else.
 
     `accepted`: the channel took it and only the receipt is missing, so it is never sent again.
     """
+    mine = Push.state == "sending"
+    if token is not None:
+        mine &= Push.token == token
     db.execute(
         update(Push)
-        .where(Push.id == push_id, Push.state == "sending")
+        .where(Push.id == push_id, mine)
         .values(
             state="unknown",
             due_at=Push.begun_at + READ_BACK_US[0],
@@ -211,11 +253,22 @@ def read_back(db: Session, held: Held, push_id: int, now: int) -> str:
     return str(values["state"])
 
 
-def fail(db: Session, terms: Terms, held: Held, push_id: int, error: str, now: int) -> Begun:
+def fail(
+    db: Session,
+    terms: Terms,
+    held: Held,
+    push_id: int,
+    error: str,
+    now: int,
+    *,
+    token: str | None = None,
+) -> Begun:
     """The channel refuses it for good: show it, go on with the next, leave nobody unanswered."""
     push, session = _lock(db, push_id)
     if push.state not in pushes.OPEN:
         return Begun(why="it had ended")
+    if token is not None and push.token != token:
+        return Begun(why="somebody else took it")
     return _fail(db, terms, held, push, session, error, now)
 
 
@@ -265,6 +318,15 @@ def _forbids(
     return None
 
 
+def _stale(thread: Thread, seen: Seen) -> bool:
+    """True if a read is older than what the receipt of our own assignment told.
+
+    What was found as it should be (`_as_it_is`) has a place in our order, no time of the channel's.
+    """
+    settled = thread.settled_at
+    return settled.step == STEP_ASSIGNED and seen.updated_at < settled.at
+
+
 def _already(to: Assignee, now: Assignee | None) -> bool:
     return now is not None and (to.kind, to.id) == (now.kind, now.id)
 
@@ -299,8 +361,9 @@ def _lock(db: Session, push_id: int) -> tuple[Row[*tuple[Any, ...]], Row[*tuple[
     return push, session
 
 
-def _patience(push: Row[*tuple[Any, ...]]) -> int:
-    return PATIENCE_OPERATOR_US if push.role == "operator" else PATIENCE_AI_US
+def _out_of_patience(push: Row[*tuple[Any, ...]], now: int) -> bool:
+    patience = PATIENCE_OPERATOR_US if push.role == "operator" else PATIENCE_AI_US
+    return bool(now - (push.tried_at or now) - push.unsure_for > patience)
 
 
 def _later(db: Session, push: Row[*tuple[Any, ...]], until: int, why: str, now: int) -> Begun:

@@ -36,6 +36,11 @@ SKEW_US = 5_000_000
 FROM_AI = ("answer", "last_words", "draft")
 OPEN = ("owed", "sending", "unknown")
 
+# Also what was read back twice, in vain, and not begun anew yet: it may have happened that late.
+_MAY_HAVE_HAPPENED = Push.state.in_(("sending", "unknown")) | (
+    (Push.state == "owed") & Push.begun_at.is_not(None)
+)
+
 _COMMANDS: dict[str, type[Command]] = {name: kind for kind, name in KINDS.items()}
 _NOT_WORDS = re.compile(r"[\W_]+")
 
@@ -148,7 +153,7 @@ def bind(db: Session, held: Held, facts: Sequence[Fact], now: int) -> list[Fact]
             Push.id, Push.kind, Push.folded, Push.command, Push.cause, Push.begun_at,
             Push.message_id, Push.role,
         )
-        .where(Push.conversation_id == held.id, Push.state.in_(("sending", "unknown")))
+        .where(Push.conversation_id == held.id, _MAY_HAVE_HAPPENED)
         .order_by(Push.id)
     ).all()  # fmt: skip
     bound: list[Fact] = []

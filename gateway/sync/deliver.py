@@ -15,7 +15,7 @@ from gateway.conversations.lanes import Begun, Head, Seen
 from gateway.conversations.thread import Held, lock_conversation
 from gateway.errors import Again, Never, NotFound, UnknownOutcome
 from gateway.policy import Terms
-from gateway.sync.reading import Reader
+from gateway.sync.reading import Reader, observe
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ BEGIN_TO_POST_S = 5.0
 DEADLINE_S = 10.0
 LOOK_DEADLINE_S = 10.0
 _PAUSE_US = 2_000_000
+_GONE = "the channel no longer has the conversation"
 
 
 class Deliver:
@@ -74,7 +75,7 @@ class Deliver:
             return False
         terms = self._parts.terms.get(head.channel)
         if terms is None:
-            self._postpone(head, Again("its channel is not configured", after_s=60))
+            self._postpone(head, token, Again("its channel is not configured", after_s=60))
             return False
         if not self._database.write(
             lambda db: claims.extend(
@@ -94,10 +95,10 @@ class Deliver:
             try:
                 snapshot = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
             except (Again, Never) as trouble:  # not looked: not sent
-                self._postpone(head, trouble)
-                return False
+                self._not_looked(terms, head, token, trouble)
+                return True
             except NotFound:
-                self._reader.gone(head.conversation_id)
+                self._gone(terms, head)
                 return True
         begun_about = self._parts.clock.monotonic()
         begun = self._database.write(lambda db: self._begin(db, terms, head, token, snapshot))
@@ -105,7 +106,7 @@ class Deliver:
         if begun.command is None:
             log.info("push_not_begun", push=head.id, why=begun.why)
             return True
-        return self._post(terms, head, begun.command, begun_about)
+        return self._post(terms, head, token, begun.command, begun_about)
 
     def _begin(
         self, db: Session, terms: Terms, head: Head, token: str, snapshot: Snapshot | None
@@ -114,7 +115,7 @@ class Deliver:
         owed: set[str] = set()
         seen = None
         if snapshot is not None:
-            owed |= self._parts.inbox.observe(db, held, snapshot).owed
+            owed |= observe(self._parts.inbox, db, held, snapshot, head.hold).owed
             seen = Seen(
                 assignee=snapshot.assignee,
                 closed=snapshot.closed,
@@ -124,36 +125,60 @@ class Deliver:
         begun.owed |= owed
         return begun
 
-    def _post(self, terms: Terms, head: Head, command: Command, begun_about: float) -> bool:
+    def _post(
+        self, terms: Terms, head: Head, token: str, command: Command, begun_about: float
+    ) -> bool:
         if self._parts.clock.monotonic() - begun_about > BEGIN_TO_POST_S:
             # This process was frozen since the begin: the world may have moved on.
-            self._postpone(head, Again("the sender was held up before the call"))
+            self._postpone(head, token, Again("the sender was held up before the call"))
             return True
         try:
             done = self._reader.sender(head.channel).push(command, deadline=DEADLINE_S)
         except Again as trouble:
-            self._postpone(head, trouble)
+            self._postpone(head, token, trouble)
             return False
         except Never as trouble:
-            self._refused(terms, head, trouble.message)
+            self._refused(terms, head, token, trouble.message)
             return True
         except UnknownOutcome as trouble:
-            self._unsure(head, trouble.message, accepted=bool(trouble.details.get("accepted")))
+            accepted = bool(trouble.details.get("accepted"))
+            self._unsure(head, token, trouble.message, accepted=accepted)
             return False
         except Exception as error:  # whatever broke, the request may have gone out
             log.error("sender_broke", push=head.id, exc_info=error)
-            self._unsure(head, type(error).__name__)
+            self._unsure(head, token, type(error).__name__)
             return False
         self._ended(head, lambda db, held: self._settle(db, held, terms, head, done))
         return True
 
-    def _refused(self, terms: Terms, head: Head, error: str) -> None:
-        log.warning("push_failed", push=head.id, error=error)
-        self._ended(head, lambda db, held: lanes.fail(db, terms, held, head.id, error, self._now()))
+    def _not_looked(self, terms: Terms, head: Head, token: str, trouble: Again | Never) -> None:
+        now = self._now()
+        until = now + _pause_us(trouble)
+        self._ended(
+            head,
+            lambda db, held: lanes.not_looked(
+                db, terms, held, head.id, token, until, trouble.message, now
+            ),
+        )
 
-    def _unsure(self, head: Head, error: str, *, accepted: bool = False) -> None:
+    def _refused(self, terms: Terms, head: Head, token: str, error: str) -> None:
+        log.warning("push_failed", push=head.id, error=error)
+        self._ended(
+            head,
+            lambda db, held: lanes.fail(db, terms, held, head.id, error, self._now(), token=token),
+        )
+
+    def _gone(self, terms: Terms, head: Head) -> None:
+        """Nothing can be done in a conversation that the channel no longer has."""
+        self._reader.gone(head.conversation_id)
+        log.warning("push_failed", push=head.id, error=_GONE)
+        self._ended(head, lambda db, held: lanes.fail(db, terms, held, head.id, _GONE, self._now()))
+
+    def _unsure(self, head: Head, token: str, error: str, *, accepted: bool = False) -> None:
         log.warning("push_unknown", push=head.id, error=error)
-        self._database.write(lambda db: lanes.unsure(db, head.id, error, accepted=accepted))
+        self._database.write(
+            lambda db: lanes.unsure(db, head.id, error, accepted=accepted, token=token)
+        )
 
     def _settle(self, db: Session, held: Held, terms: Terms, head: Head, done: Done) -> Begun:
         fact = pushes.settle(db, held, head.id, done, self._now())
@@ -171,11 +196,11 @@ class Deliver:
             self._look_again(head, trouble.message)
             return False
         except NotFound:
-            self._reader.gone(head.conversation_id)
+            self._gone(terms, head)
             return True
 
         def apply(db: Session, held: Held) -> Begun:
-            outcome = self._parts.inbox.observe(db, held, snapshot)
+            outcome = observe(self._parts.inbox, db, held, snapshot, head.hold)
             state = lanes.read_back(db, held, head.id, self._now())
             log.info("push_read_back", push=head.id, state=state)
             return Begun(owed=outcome.owed)
@@ -195,12 +220,11 @@ class Deliver:
         )
         self._wake(begun.owed)
 
-    def _postpone(self, head: Head, trouble: Again | Never) -> None:
-        after_us = int((getattr(trouble, "after_s", None) or 0) * 1e6) or _PAUSE_US
+    def _postpone(self, head: Head, token: str, trouble: Again | Never) -> None:
+        now = self._now()
+        until = now + _pause_us(trouble)
         self._database.write(
-            lambda db: lanes.postpone(
-                db, head.id, self._now() + after_us, trouble.message, self._now()
-            )
+            lambda db: lanes.postpone(db, head.id, until, trouble.message, now, token=token)
         )
 
     def _wake(self, owed: set[str]) -> None:
@@ -209,3 +233,7 @@ class Deliver:
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())
+
+
+def _pause_us(trouble: Again | Never) -> int:
+    return int((getattr(trouble, "after_s", None) or 0) * 1e6) or _PAUSE_US

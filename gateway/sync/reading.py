@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 from gateway.channels.base import Sender, Snapshot
 from gateway.clock import to_micros
 from gateway.conversations import claims, record
+from gateway.conversations.lanes import Hold
+from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held, lock_conversation
 from gateway.errors import Again, Never, NotFound
 from gateway.events import ConversationDeleted, Position
-from gateway.store.models import Conversation
+from gateway.inbox import Inbox
+from gateway.store.models import Claim, Conversation
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -107,10 +110,14 @@ class Reads:
     def _read(self, conversation_id: str) -> None:
         with self._database.read() as db:
             row = db.execute(
-                select(Conversation.channel, Conversation.external_id).where(
-                    Conversation.id == conversation_id
-                )
+                select(
+                    Conversation.channel,
+                    Conversation.external_id,
+                    Conversation.held_since,
+                    Conversation.read_due,
+                ).where(Conversation.id == conversation_id)
             ).one()
+        known = (row.held_since, row.read_due)
         try:
             snapshot = self._reader.read(row.channel, row.external_id, DEADLINE_S)
         except NotFound:
@@ -120,9 +127,10 @@ class Reads:
             log.warning("read_failed", conversation=conversation_id, error=str(trouble))
             self._database.write(lambda db: self._later(db, conversation_id))
             return
+        inbox = self._parts.inbox
         owed = self._database.write(
             lambda db: (
-                self._parts.inbox.observe(db, lock_conversation(db, conversation_id), snapshot).owed
+                observe(inbox, db, lock_conversation(db, conversation_id), snapshot, known).owed
             )
         )
         # What was held back may go now.
@@ -144,7 +152,11 @@ class Reads:
         with self._database.read() as db:
             rows = db.execute(
                 select(Conversation.id)
-                .where(Conversation.read_due <= until)
+                .outerjoin(Claim, (Claim.kind == CLAIM) & (Claim.key == Conversation.id))
+                .where(
+                    Conversation.read_due <= until,
+                    (Claim.until.is_(None)) | (Claim.until <= self._database.now(db)),
+                )
                 .order_by(Conversation.read_due)
                 .limit(limit)
             )
@@ -152,6 +164,25 @@ class Reads:
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())
+
+
+def observe(inbox: Inbox, db: Session, held: Held, snapshot: Snapshot, known: Hold) -> Outcome:
+    """Apply a read. It ends the hold and the due read that were `known` before, no later ones.
+
+    A takeover that could not be translated may have come while the channel's answer was on its way.
+    """
+    query = select(Conversation.held_since, Conversation.read_due).where(Conversation.id == held.id)
+    held_since, read_due = db.execute(query).one()
+    outcome = inbox.observe(db, held, snapshot)
+    if (held_since, read_due) != known and read_due is not None:
+        db.execute(
+            update(Conversation)
+            .where(Conversation.id == held.id)
+            .values(held_since=held_since, read_due=read_due)
+        )
+        held.held_since = held_since
+        outcome.owed.add("sync")
+    return outcome
 
 
 def _done(db: Session, held: Held) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from gateway.clock import to_micros
 from gateway.conversations import asking
 from gateway.conversations.turns import OPEN
-from gateway.errors import Again, GatewayError, Never, Unavailable
+from gateway.errors import Again, Conflict, GatewayError, Never, Unavailable
 from gateway.events import Answer, Later, Turn
 from gateway.policy import Terms
 from gateway.store.models import TurnRow
@@ -44,8 +44,11 @@ class Turns:
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""
         terms_of = self._parts.terms
-        turn = self._database.write(
-            lambda db: asking.begin(db, terms_of, turn_id, self._now(), self._link)
+        turn, number = self._database.write(
+            lambda db: (
+                asking.begin(db, terms_of, turn_id, self._now(), self._link),
+                asking.tries(db, turn_id),
+            )
         )
         if turn is None:
             return
@@ -56,11 +59,12 @@ class Turns:
         try:
             answer = self._parts.agents[terms.agent.name].asks.ask(turn)
         except (Again, Never) as trouble:
-            self._failed(terms, turn, trouble)
+            self._failed(terms, turn, number, trouble)
             return
         except Exception as error:  # a bug in an agent's code must not leave a customer waiting
             log.error("agent_broke", turn=turn_id, exc_info=error)
-            self._failed(terms, turn, Never(f"{type(error).__name__} while asking the agent"))
+            trouble = Never(f"{type(error).__name__} while asking the agent")
+            self._failed(terms, turn, number, trouble)
             return
         if isinstance(answer, Later):
             self._database.write(
@@ -70,7 +74,7 @@ class Turns:
         self._answered(terms, turn, answer)
 
     def abandon(self, keys: Sequence[str]) -> None:
-        """Let another worker ask at once; an answer that still comes here is fenced."""
+        """Let another worker ask at once; of two answers, the first one counts."""
         try:
             self._database.write(
                 lambda db: db.execute(
@@ -84,17 +88,23 @@ class Turns:
 
     def _answered(self, terms: Terms, turn: Turn, answer: Answer) -> None:
         link = self._link(turn.session)
-        recorded = self._database.write(
-            lambda db: asking.record_answer(db, terms, turn.id, answer, now=self._now(), link=link)
-        )
+        try:
+            recorded = self._database.write(
+                lambda db: asking.record_answer(
+                    db, terms, turn.id, answer, now=self._now(), link=link
+                )
+            )
+        except Conflict as other:  # we were taken for dead, and another worker's answer came first
+            log.warning("turn_answered_twice", turn=turn.id, error=other.message)
+            return
         log.info("turn_answered", turn=turn.id, verdict=recorded.verdict, why=recorded.why)
         self._wake(recorded.owed)
 
-    def _failed(self, terms: Terms, turn: Turn, trouble: GatewayError) -> None:
+    def _failed(self, terms: Terms, turn: Turn, number: int, trouble: GatewayError) -> None:
         link = self._link(turn.session)
         recorded = self._database.write(
             lambda db: asking.record_failure(
-                db, terms, turn.id, trouble, now=self._now(), link=link
+                db, terms, turn.id, trouble, now=self._now(), link=link, of_try=number
             )
         )
         log.warning("turn_failed", turn=turn.id, verdict=recorded.verdict, error=trouble.message)

@@ -8,10 +8,13 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 import redis
 import structlog
 from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout, StopRequested
+from rq.worker import WorkerStatus
 
 from gateway.sync import jobs
 from gateway.wake import KINDS, QUEUES, Kind, patient_redis
@@ -20,13 +23,48 @@ from gateway.wiring import Parts
 log = structlog.get_logger(__name__)
 
 _RETRY_REDIS_S = 1.0
-_IDLE_CHECK_S = 1.0
+_KNOWN_FOR_S = 30
+"""RQ's `worker_ttl`: half of it is how long a worker waits for a job at a time."""
 
 
 class Worker(SimpleWorker):
     """RQ's worker without a fork per job, which tells the running drain when to stop."""
 
     stopping: threading.Event
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Any, Any] | None:
+        """Wait for a job; give up at once when Redis is away.
+
+        RQ's own waits for up to a minute between its tries, with work to do meanwhile.
+        """
+        self.set_state(WorkerStatus.IDLE)
+        try:
+            while True:
+                self._be_known()
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+                try:
+                    found = self.queue_class.dequeue_any(
+                        self._ordered_queues, timeout, connection=self.connection,
+                        job_class=self.job_class, serializer=self.serializer,
+                        death_penalty_class=self.death_penalty_class,
+                    )  # fmt: skip
+                except DequeueTimeout:
+                    continue
+                if found is not None:
+                    found[0].redis_server_version = self.get_redis_server_version()
+                return found
+        except redis.RedisError as error:
+            raise StopRequested from error
+
+    def _be_known(self) -> None:
+        """Be heard of, also after Redis was emptied: RQ says who it is only at its start."""
+        if not self.connection.sismember(self.redis_workers_keys, self.key):
+            self.connection.delete(self.key)
+            self.register_birth()  # type: ignore[no-untyped-call]
+        self.heartbeat()  # type: ignore[no-untyped-call]
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """On SIGINT or SIGTERM: begin nothing more; the drain ends what it has begun."""
@@ -65,7 +103,8 @@ def run_worker(parts: Parts, queue: str) -> int:
 def _serve(url: str, queue: str, stopping: threading.Event) -> None:
     connection = patient_redis(url)
     try:
-        worker = Worker([Queue(queue, connection=connection)], connection=connection)
+        queues = [Queue(queue, connection=connection)]
+        worker = Worker(queues, connection=connection, worker_ttl=_KNOWN_FOR_S)
         worker.stopping = stopping
         worker.work(logging_level="WARNING")
     finally:

@@ -1,0 +1,62 @@
+"""The benches' plumbing: it runs and finds the record right. No timing is asserted."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import reply, webhook
+from bench.agent import MARK
+from bench.figures import Spread, quantile
+from bench.reply import Talk
+from bench.traffic import CLIENT_SECRET, Traffic, conversations
+from gateway.channels.intercom.signature import verify_notification
+
+
+def test_every_notification_is_signed_and_unique() -> None:
+    posted = Traffic().post(300)
+    assert len({one.request for one in posted}) == 300
+    for one in posted:
+        head, _, body = one.request.partition(b"\r\n\r\n")
+        signature = head.rpartition(b"X-Hub-Signature: ")[2].split(b"\r\n")[0].decode()
+        verify_notification({"X-Hub-Signature": signature}, body, [CLIENT_SECRET])
+    assert len(conversations(posted)) > 10
+
+
+def test_the_mix_has_what_a_workspace_sends() -> None:
+    traffic = Traffic()
+    traffic.post(2000)
+    assert set(traffic.topics) >= {
+        "conversation.user.created", "conversation.user.replied", "conversation.admin.replied",
+        "conversation.admin.assigned", "conversation.read", "contact.user.created",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_whole_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--database", "sqlite", "--seconds", "0.3", "--rounds", "1", "--floor", "flask"]
+    few = ["--connections", "2"]
+    assert webhook.main([*arguments, "--deliveries", "20", "--folder", str(tmp_path), *few]) == 0
+    said = capsys.readouterr().out
+    assert "RIGHT" in said
+    assert "ratio gateway/floor" in said
+    assert "commits per webhook: 1.00" in said
+
+
+@pytest.mark.slow
+def test_every_message_is_answered_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--database", "sqlite", "--seconds", "2", "--warm-up", "0", "--rate", "2"]
+    assert reply.main([*arguments, "--debounce", "0.1", "--folder", str(tmp_path)]) == 0
+    assert "0 unanswered, 0 answered twice" in capsys.readouterr().out
+
+
+def test_a_reply_is_counted_from_the_last_message_of_its_burst() -> None:
+    talk = Talk(meant={"q000001": 10.0, "q000002": 10.2})
+    talk.replies.append((11.3, tuple(MARK.findall("You wrote q000001 q000002."))))
+    assert talk.seconds(since=0) == [pytest.approx(1.1)]
+    assert talk.answers() == {"q000001": 1, "q000002": 1}
+
+
+def test_figures() -> None:
+    assert quantile([3, 1, 2, 4], 0.5) == 2
+    assert quantile(range(1, 101), 0.99) == 99
+    assert Spread.of([1, 3, 2]).text() == "2 (1 to 3)"

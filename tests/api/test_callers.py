@@ -1,37 +1,35 @@
 """Who gets in: tokens, roles, and nobody else."""
 
-import pytest
 from sqlalchemy import update
 
 from gateway.store.models import Operator, Token
 from tests.api.house import House
 
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        None,
-        "",
-        "Bearer",
-        "Bearer ",
-        "Basic b3BlcmF0b3I6",
-        "Bearer gwt_" + "a" * 43,
-        "Bearer gwt_" + "a" * 42,
-        "Bearer \x7f",
-        "Bearer gwt_'; DROP TABLE tokens; --",
-        "Bearer " + "x" * 5000,
-        "Bearer gwt_ünïcödé",
-    ],
+HEADERS = (
+    None,
+    "",
+    "Bearer",
+    "Bearer ",
+    "Basic b3BlcmF0b3I6",
+    "Bearer gwt_" + "a" * 43,
+    "Bearer gwt_" + "a" * 42,
+    "Bearer \x7f",
+    "Bearer gwt_'; DROP TABLE tokens; --",
+    "Bearer " + "x" * 5000,
+    "Bearer gwt_ünïcödé",
 )
-def test_without_a_token_that_holds_nobody_gets_in(house: House, header: str | None) -> None:
+
+
+def test_without_a_token_that_holds_nobody_gets_in(house: House) -> None:
     session = house.session()
-    headers = {} if header is None else {"Authorization": header}
-    for method, path in (("GET", "/sessions"), ("POST", f"/sessions/{session}/handover")):
-        answer = house.call(method, path, None, headers=headers)
-        assert answer.status_code == 401
-        assert answer.json is not None
-        assert answer.json["error"]["code"] == "not_authentic"
-        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    for header in HEADERS:
+        headers = {} if header is None else {"Authorization": header}
+        for method, path in (("GET", "/sessions"), ("POST", f"/sessions/{session}/handover")):
+            answer = house.call(method, path, None, headers=headers)
+            assert answer.status_code == 401, header
+            assert answer.json is not None
+            assert answer.json["error"]["code"] == "not_authentic"
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert house.get(f"/sessions/{session}").json["mode"] == "ai"
 
 

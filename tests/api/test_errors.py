@@ -48,20 +48,23 @@ def test_every_door_refuses_in_one_shape(
         assert answer.headers["Allow"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"{", b"[1]", b'"text"', b"1", b"null", b"\xff\xfe", b"[" * 200_000, b'{"text": NaN}',
-     b'{"text": "\\ud800"}', b'{"text": "\\u0000"}', b'{"text": 5}', b'{"text": null}',
-     b'{"text": ""}', b'{"text": "  "}', b"{}", b'{"text": "a", "more": 1}',
-     b'{"text": ["a"]}', b'{"text": {"a": 1}}', b'{"text": true}', b"text=hello"],
+BODIES_NOT_USABLE = (
+    b"{", b"[1]", b'"text"', b"1", b"null", b"\xff\xfe", b"[" * 200_000, b'{"text": NaN}',
+    b'{"text": "\\ud800"}', b'{"text": "\\u0000"}', b'{"text": 5}', b'{"text": null}',
+    b'{"text": ""}', b'{"text": "  "}', b"{}", b'{"text": "a", "more": 1}',
+    b'{"text": ["a"]}', b'{"text": {"a": 1}}', b'{"text": true}', b"text=hello",
 )  # fmt: skip
-def test_unusable_bodies_are_refused(house: House, body: bytes) -> None:
+
+
+def test_unusable_bodies_are_refused(house: House) -> None:
     session = house.session()
-    for door in ("messages", "notes"):
-        answer = house.call("POST", f"/sessions/{session}/{door}", "operator", data=body)
-        assert answer.status_code in (400, 422), answer.text
-        shape(answer)
+    for body in BODIES_NOT_USABLE:
+        for door in ("messages", "notes"):
+            answer = house.call("POST", f"/sessions/{session}/{door}", "operator", data=body)
+            assert answer.status_code in (400, 422), answer.text
+            shape(answer)
     assert house.get(f"/sessions/{session}").json["mode"] == "ai"
+    assert len(house.get(f"/sessions/{session}/messages").json["items"]) == 1
 
 
 def test_the_field_at_fault_is_named(sqlite_house: House) -> None:
@@ -158,7 +161,7 @@ QUERY = st.dictionaries(
 DOORS = ("handover", "hand_back", "finish", "copilot", "messages", "notes")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(door=st.sampled_from(DOORS), body=BODIES, key=st.none() | st.text(max_size=10))
 def test_no_body_breaks_a_door(migrated_url: str, door: str, body: bytes, key: str | None) -> None:
     house = _shared(migrated_url)

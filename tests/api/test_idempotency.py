@@ -112,8 +112,8 @@ def test_many_at_once_with_one_key_act_once(house: House) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "with space", "x" * 256, "ü"])
-def test_an_unusable_key_is_refused(house: House, key: str) -> None:
-    session = house.session()
-    answer = house.post(f"/sessions/{session}/handover", headers={"Idempotency-Key": key})
+def test_an_unusable_key_is_refused(sqlite_house: House, key: str) -> None:
+    session = sqlite_house.session()
+    answer = sqlite_house.post(f"/sessions/{session}/handover", headers={"Idempotency-Key": key})
     assert answer.status_code == 422
     assert list(answer.json["error"]["details"]["fields"]) == ["Idempotency-Key"]

@@ -93,19 +93,20 @@ def test_an_answer_cannot_be_posted_to_another_turn(late_house: House) -> None:
     assert len(late_house.get(f"/sessions/{session}/messages").json["items"]) == 1
 
 
-@pytest.mark.parametrize("turn", ["trn_" + "0" * 26, "x", "%00", "ses_" + "0" * 26])
-def test_unknown_turns_are_not_found(late_house: House, turn: str) -> None:
-    assert reply(late_house, turn, ANSWER).status_code == 404
+def test_unknown_turns_are_not_found(late_house: House) -> None:
+    for turn in ("trn_" + "0" * 26, "x", "%00", "ses_" + "0" * 26):
+        assert reply(late_house, turn, ANSWER).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b"\xff", b'{"messages": 1}', b"[" * 100_000, b'{"finish": "yes"}']
-)
-def test_an_unreadable_answer_leaves_the_turn_open(late_house: House, body: bytes) -> None:
+def test_an_unreadable_answer_leaves_the_turn_open(late_house: House) -> None:
     _, turn = waiting_turn(late_house)
-    answer = reply_raw(late_house, turn, body)
-    assert answer.status_code in (400, 401)
-    assert answer.json["error"]["message"]
+    bodies = (
+        b"", b"[]", b"{", b"\xff", b'{"messages": 1}', b"[" * 100_000, b'{"finish": "yes"}',
+    )  # fmt: skip
+    for body in bodies:
+        answer = reply_raw(late_house, turn, body)
+        assert answer.status_code in (400, 401), body
+        assert answer.json["error"]["message"]
     assert reply(late_house, turn, ANSWER).json == {"status": "recorded"}
 
 

@@ -54,7 +54,8 @@ class Worker(SimpleWorker):
                 except DequeueTimeout:
                     continue
                 if found is not None:
-                    found[0].redis_server_version = self.get_redis_server_version()
+                    version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
+                    found[0].redis_server_version = version
                 return found
         except redis.RedisError as error:
             raise StopRequested from error
@@ -64,7 +65,7 @@ class Worker(SimpleWorker):
         if not self.connection.sismember(self.redis_workers_keys, self.key):
             self.connection.delete(self.key)
             self.register_birth()  # type: ignore[no-untyped-call]
-        self.heartbeat()  # type: ignore[no-untyped-call]
+        self.heartbeat()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """On SIGINT or SIGTERM: begin nothing more; the drain ends what it has begun."""

@@ -129,7 +129,7 @@ class Story:
                 answered_after = passed
             return answered_after is not None and passed >= max(long_enough, 2 * answered_after)
 
-        self._patience.wait("an answer to another customer, and silence here", watched)
+        self._patience.wait("an answer to another customer, and silence here", watched, 60)
         self._expect(self._mode() == "human", f"the mode is {self._mode()}")
         queued = [
             one["text"]

@@ -33,8 +33,6 @@ def error_answer(error: GatewayError) -> Response:
     answer = json_answer(body_of(error), error.status)
     if isinstance(error, Again):
         answer.headers["Retry-After"] = str(math.ceil(error.after_s or RETRY_AFTER_S))
-    if error.status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
     return answer
 
 

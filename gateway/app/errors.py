@@ -25,7 +25,10 @@ def _ours(error: GatewayError) -> Response:
             "door_failed", door=_door(), code=error.code, error=error.message,
             exc_info=isinstance(error, Ours),
         )  # fmt: skip
-    return error_answer(error)
+    answer = error_answer(error)
+    if error.status == 401 and request.path.startswith("/api/"):
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
+    return answer
 
 
 def _http(error: HTTPException) -> Response:

@@ -18,7 +18,8 @@ def add_headers(app: Flask) -> None:
     @app.after_request
     def set_headers(response: Response) -> Response:
         headers = response.headers
+        known = {name.lower() for name, _ in headers}
         for name, value in _HEADERS:
-            if name not in headers:
-                headers[name] = value
+            if name.lower() not in known:
+                headers.add(name, value)
         return response

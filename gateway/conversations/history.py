@@ -75,14 +75,8 @@ def write_markers(
             "external_id": _MARKER + marker.id,
             "kind": "marker",
             **_author(Actor(kind="system")),
-            "data": {
-                "kind": marker.kind,
-                "by": asdict(marker.by),
-                "whom": marker.whom,
-                "moment": marker.moment,
-            },
+            **_says(marker),
             "state": "received",
-            **_at(marker.at, 1 if marker.kind in _TURNING else 2),
             "created_at": now,
         }
         for marker, session_id in markers
@@ -165,16 +159,22 @@ def redact(db: Session, held: Held, external_id: str) -> None:
 def replace_markers(
     db: Session, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
 ) -> None:
-    """After a conversation was folded again: exactly these markers, no others."""
-    keep = {_MARKER + marker.id for marker, _ in markers}
+    """After a conversation was folded again: exactly these markers in these words, no others."""
+    says = {_MARKER + marker.id: _says(marker) for marker, _ in markers}
+    columns = (Message.data, *_POSITION)
     known = db.execute(
-        select(Message.id, Message.external_id).where(
+        select(Message.id, Message.external_id, *columns).where(
             Message.conversation_id == held.id, Message.kind == "marker"
         )
     ).all()
-    stale = [row.id for row in known if row.external_id not in keep]
+    stale = [row.id for row in known if row.external_id not in says]
     if stale:
         db.execute(delete(Message).where(Message.id.in_(stale)))
+    for row in known:
+        now_says = says.get(row.external_id)
+        # Who assigned whom may only be known since something earlier came to light.
+        if now_says and any(row._mapping[name] != value for name, value in now_says.items()):
+            db.execute(update(Message).where(Message.id == row.id).values(now_says))
     write_markers(db, held, markers, now)
 
 
@@ -249,6 +249,19 @@ def count_again(db: Session, session_id: str) -> None:
 
 def _author(author: Actor) -> dict[str, Any]:
     return {"author_kind": author.kind, "author_id": author.id, "author_name": author.name}
+
+
+def _says(marker: Marker) -> dict[str, Any]:
+    """Columns of what a marker tells, and where."""
+    return {
+        "data": {
+            "kind": marker.kind,
+            "by": asdict(marker.by),
+            "whom": marker.whom,
+            "moment": marker.moment,
+        },
+        **_at(marker.at, 1 if marker.kind in _TURNING else 2),
+    }
 
 
 def _at(at: Position, rank: int = 0) -> dict[str, int]:

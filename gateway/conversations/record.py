@@ -96,8 +96,7 @@ def _apply_newest(
         if run is not None:
             if run.opened_by not in rows:
                 for earlier in seen.values():  # close the old one before the new one may be active
-                    if rows[earlier.opened_by].new is False:
-                        runs.save(db, rows[earlier.opened_by], earlier)
+                    runs.save(db, rows[earlier.opened_by], earlier)
                 rows[run.opened_by] = runs.insert(db, held, terms, run)
             seen[run.opened_by] = run
             session_id = rows[run.opened_by].id

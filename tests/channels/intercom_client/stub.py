@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from pathlib import Path
+from functools import cache
 from typing import Any
+
+import trustme
 
 Behaviour = Callable[[socket.socket], None]
 
-# A self-signed certificate of 127.0.0.1 and intercom.test, with its key; it guards nothing.
-LOOPBACK = Path(__file__).with_name("loopback.pem")
+
+@cache
+def authority() -> trustme.CA:
+    """Who certifies this run's servers; made when first needed, kept nowhere."""
+    return trustme.CA()
 
 
 @dataclass
@@ -63,7 +68,7 @@ class Stub:
 
 @contextmanager
 def stub(*behaviours: Behaviour, tls: bool = False) -> Iterator[Stub]:
-    """Run one on a free port of this machine; with `tls` as LOOPBACK has it."""
+    """Run one on a free port of this machine; with `tls` certified by `authority()`."""
     listener = socket.create_server(("127.0.0.1", 0))
     scheme, port = "https" if tls else "http", listener.getsockname()[1]
     server = Stub(f"{scheme}://127.0.0.1:{port}", list(behaviours), tls=tls)
@@ -142,9 +147,14 @@ def is_silent(connection: socket.socket) -> None:
     connection.recv(1)
 
 
+@cache
+def _certificate() -> trustme.LeafCert:
+    return authority().issue_cert("127.0.0.1", "intercom.test")
+
+
 def _secured(connection: socket.socket) -> socket.socket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(LOOPBACK)
+    _certificate().configure_cert(context)
     return context.wrap_socket(connection, server_side=True)
 
 

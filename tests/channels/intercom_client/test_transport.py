@@ -8,6 +8,7 @@ import json
 import select
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,8 @@ from gateway.channels.intercom.client.answers import trouble_of
 from gateway.channels.intercom.client.transport import Exchange
 from gateway.errors import Again, Ours, UnknownOutcome
 from tests.channels.intercom_client.stub import (
-    LOOPBACK,
     Behaviour,
+    authority,
     drips,
     is_silent,
     refuses,
@@ -37,8 +38,10 @@ def reply(port: IntercomPort, deadline: float = 5.0) -> object:
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(LOOPBACK))
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    known = tmp_path / "authority.pem"
+    authority().cert_pem.write_to_path(str(known))
+    monkeypatch.setenv("SSL_CERT_FILE", str(known))
 
 
 @pytest.mark.usefixtures("trusted")

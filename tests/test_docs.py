@@ -369,6 +369,13 @@ def test_files_that_are_named_exist() -> None:
                 assert any((folder / code).exists() for folder in folders), f"{name}: {code}"
 
 
+def test_the_tests_that_the_readme_names_exist() -> None:
+    told = {code for code in named("README.md") if code.startswith("tests/")}
+    assert told
+    for folder in told:
+        assert list((ROOT / folder).glob("test_*.py")), folder
+
+
 def test_every_room_is_on_a_floor_of_the_architecture() -> None:
     told = named("docs/architecture.md")
     for room in (ROOT / "gateway").iterdir():

@@ -36,7 +36,12 @@ def play(it: Tree, chance: random.Random) -> Counter[str]:
     it.standin.faults.add("timeout_before", where="effect", count=3, probability=0.1, seconds=0.2)
     it.standin.faults.add("timeout_after", where="effect", count=3, probability=0.1, seconds=0.2)
     posting = threading.Event()
-    it.standin.faults.hooks.after_effect = lambda _: (posting.set(), time.sleep(0.05))
+
+    def after_effect(call: object) -> None:
+        posting.set()
+        time.sleep(0.05)
+
+    it.standin.faults.hooks.after_effect = after_effect
     town = Town(it.standin.world, SEED, streets=6)
     town.open()
     ends = time.monotonic() + SECONDS

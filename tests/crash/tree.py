@@ -189,7 +189,7 @@ class Tree:
         """Wait until nothing is owed or on its way; return how long that took."""
         began = time.monotonic()
         try:
-            wait_until(lambda: self.quiet() and not time.sleep(0.2), "quiet", within_s=within_s)
+            wait_until(self.quiet, "quiet", within_s=within_s)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.owed()}; see {self.log}") from None
         return time.monotonic() - began

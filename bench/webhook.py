@@ -25,7 +25,7 @@ from bench.traffic import Posted, Traffic, conversations
 LEAST_RATIO = 0.4
 MOST_P99_MS = 100.0
 
-_FLOORS = {"wsgi": "bench.floor:application()", "flask": "bench.floor:in_flask()"}
+_FLOORS = {"lean": "bench.floor:lean()", "ordinary": "bench.floor:ordinary()"}
 _NOTHING = "bench.floor:nothing"
 _WARM_UP_S = 1.0
 # Notifications made for a round, as a multiple of what the last one took.
@@ -298,7 +298,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=10.0, help="of each measurement (default 10)")
     add("--rounds", type=int, default=5, help="pairs of measurements (default 5)")
     add("--connections", type=int, default=16, help="requests at once at full load (default 16)")
-    add("--floor", choices=tuple(_FLOORS), default="wsgi", help="how the floor is written")
+    add(
+        "--floor",
+        choices=tuple(_FLOORS),
+        default="lean",
+        help="lean: plain WSGI, one statement; ordinary: Flask, a transaction (default lean)",
+    )
     add("--folder", help="where the databases are put (default: the temporary folder)")
     add("--deliveries", type=int, default=2000, help="for counting and for --profile")
     add("--profile", action="store_true", help="only show where the receiver's time goes")

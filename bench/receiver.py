@@ -22,7 +22,6 @@ from bench.servers import Ground
 from bench.traffic import Posted
 from gateway import wiring
 from gateway.app import create_app
-from gateway.app.logs import set_up_logging
 from gateway.channels.base import Channel, Envelope, Receiver
 from gateway.config import load_settings
 from gateway.events import Delivery
@@ -106,7 +105,6 @@ class InProcess:
     """The whole application, called as a WSGI server calls it, without one."""
 
     def __init__(self, ground: Ground, clockwork: Clockwork | None = None) -> None:
-        set_up_logging()
         parts = wiring.build(load_settings(ground.environment()))
         self.parts = _timed(parts, clockwork) if clockwork else parts
         self.engine: Engine = self.parts.database.engine

@@ -27,7 +27,7 @@ MOST_P99_MS = 100.0
 
 _FLOORS = {"lean": "bench.floor:lean()", "ordinary": "bench.floor:ordinary()"}
 _NOTHING = "bench.floor:nothing"
-_WARM_UP_S = 1.0
+_WARM_UP_S = 3.0
 # Notifications made for a round, as a multiple of what the last one took.
 _SPARE = 2.0
 

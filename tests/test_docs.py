@@ -242,6 +242,17 @@ def test_make_targets_exist() -> None:
         assert set(told) <= targets, page.name
 
 
+def test_the_transcript_in_the_readme_is_of_this_story() -> None:
+    (transcript,) = blocks(ROOT / "README.md", "text")
+    source = read("gateway/demo/story.py")
+    titles = re.findall(r"^\d\. (.*)$", transcript, re.MULTILINE)
+    assert len(titles) == len(re.findall(r"\bStep\(", source))
+    for title in titles:
+        assert title in source, title
+    assert "every step happened" in transcript
+    assert "✗" not in transcript
+
+
 # -- what is watched and what is heard ---------------------------------------------------------
 
 
@@ -373,7 +384,7 @@ def test_the_tests_that_the_readme_names_exist() -> None:
     told = {code for code in named("README.md") if code.startswith("tests/")}
     assert told
     for folder in told:
-        assert list((ROOT / folder).glob("test_*.py")), folder
+        assert list((ROOT / folder).glob("**/test_*.py")), folder
 
 
 def test_every_room_is_on_a_floor_of_the_architecture() -> None:

@@ -1,7 +1,7 @@
 """The application around the doors: health, metrics, logs, and starting from the environment."""
 
-import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -14,8 +14,8 @@ import pytest
 import structlog
 from rq import Queue, Worker
 
-from gateway.app.logs import set_up_logging
 from gateway.app.metrics import Metrics
+from gateway.logs import set_up_logging
 from gateway.wake import patient_redis
 from tests.api.house import CHANNEL, House
 from tests.services.valkey import ValkeyServer
@@ -188,15 +188,16 @@ def sqlite_metrics(migrated_sqlite_url: str) -> Iterator[Metrics]:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
+def log_lines() -> Iterator[None]:
+    before = logging.getLogger().handlers[:]
     set_up_logging()
-    yield stream
+    yield
     structlog.reset_defaults()
+    logging.getLogger().handlers[:] = before
 
 
-def test_a_log_line_says_where_and_never_what(written: io.StringIO) -> None:
+@pytest.mark.usefixtures("log_lines")
+def test_a_log_line_says_where_and_never_what(capsys: pytest.CaptureFixture[str]) -> None:
     log = structlog.get_logger("test")
     try:
         try:
@@ -205,12 +206,13 @@ def test_a_log_line_says_where_and_never_what(written: io.StringIO) -> None:
             raise ValueError("the customer's secret") from error
     except ValueError:
         log.error("door_broke", exc_info=True)
-    line = json.loads(written.getvalue())
+    said = capsys.readouterr().err
+    line = json.loads(said)
     assert (line["event"], line["level"]) == ("door_broke", "error")
     assert line["trace"][0] == "ValueError"
     assert "KeyError" in line["trace"]
     assert f"in {test_a_log_line_says_where_and_never_what.__name__}" in line["trace"][1]
-    assert "customer" not in written.getvalue()
+    assert "customer" not in said
 
 
 # -- from the environment ------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from gateway.api import add_api
 from gateway.app.errors import add_error_answers
 from gateway.app.headers import add_headers
 from gateway.app.health import add_health
-from gateway.app.logs import set_up_logging
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.channels.webhook import webhook_routes
 from gateway.config import load_settings
+from gateway.logs import set_up_logging
 from gateway.store import migrate
 from gateway.wiring import Parts
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gateway.cli.logs import write_logs
 from gateway.cli.settings import migrate_now, open_parts, read_settings
 from gateway.errors import GatewayError
+from gateway.logs import set_up_logging
 
 
 @click.command()
@@ -21,7 +21,7 @@ def migrate() -> None:
 @click.argument("delivery", nargs=-1, required=True)
 def replay(delivery: tuple[str, ...]) -> None:
     """Apply failed deliveries once more (`GET /api/v1/deliveries?state=failed` lists them)."""
-    write_logs()
+    set_up_logging()
     parts = open_parts()
     left = 0
     for id in delivery:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli.logs import write_logs
 from gateway.cli.settings import (
     is_embedded,
     migrate_now,
     read_settings_of_role,
 )
+from gateway.logs import set_up_logging
 
 # What an address may be; 0 takes any free port.
 PORT = click.IntRange(0, 65535)
@@ -45,7 +45,7 @@ def up(host: str, port: int, workers: int) -> None:
     from gateway.up import up as run_up
     from gateway.wiring import build
 
-    write_logs()
+    set_up_logging()
     # Not read_settings(): the Redis of another running gateway is not ours to use.
     settings = load_settings(os.environ)
     build(settings).database.dispose()  # what cannot be built is told here, not by every child
@@ -70,7 +70,7 @@ def web(host: str, port: int) -> None:
     from gateway.webserver import listen, web_argv, web_processes
     from gateway.wiring import build
 
-    write_logs()
+    set_up_logging()
     settings = read_settings_of_role()
     build(settings).database.dispose()
     if is_embedded(settings):
@@ -93,7 +93,7 @@ def web(host: str, port: int) -> None:
 )
 def worker(only: str | None) -> None:
     """Do the work: ask the AI agent, deliver to channels, keep in step with them."""
-    write_logs()
+    set_up_logging()
     settings = read_settings_of_role()
     if only is None:
         from gateway.supervisor import Supervisor
@@ -115,5 +115,5 @@ def scheduler() -> None:
     from gateway.sync.scheduler import run_scheduler
     from gateway.wiring import build
 
-    write_logs()
+    set_up_logging()
     raise SystemExit(run_scheduler(build(read_settings_of_role())))

@@ -64,6 +64,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=PATIENCE_S,
+            hide_parameters=True,  # an error's text must not quote what people said
             **options,
         )
         if self.is_sqlite:

@@ -63,8 +63,8 @@ class Turns:
             return
         except Exception as error:  # a bug in an agent's code must not leave a customer waiting
             log.error("agent_broke", turn=turn_id, exc_info=error)
-            trouble = Never(f"{type(error).__name__} while asking the agent")
-            self._failed(terms, turn, number, trouble)
+            broken = Never(f"{type(error).__name__} while asking the agent")
+            self._failed(terms, turn, number, broken)
             return
         if isinstance(answer, Later):
             self._database.write(

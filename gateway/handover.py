@@ -254,12 +254,15 @@ def place(fact: Fact) -> tuple[Position, str]:
     return fact.at, fact.id
 
 
-def is_neutral(fact: Fact) -> bool:
-    """True if a late `fact` cannot change what came after it, so nothing need be folded again."""
+def is_neutral(fact: Fact, thread: Thread) -> bool:
+    """True if a late `fact` changes nothing in `thread`, so nothing need be folded again."""
     match fact:
         case MessageReceived():
-            return fact.author.kind == "ai"
-        case NoteAdded() | Reopened() | Snoozed():
+            # The bot's own word, unless it would be the last public one.
+            run = thread.run
+            heard = run is not None and fact.at < run.last_public_at
+            return fact.author.kind == "ai" and heard and (thread.email or fact.via != "email")
+        case NoteAdded():
             return True
         case _:
             return False

@@ -58,7 +58,7 @@ def apply(
         return outcome
     outcome.changed = True
     late = [fact for fact in fresh if place(fact) < held.thread.newest]
-    if relearned or not all(is_neutral(fact) for fact in late):
+    if relearned or not all(is_neutral(fact, held.thread) for fact in late):
         _apply_again(db, terms, held, fresh, now, source, contact_id, outcome)
     else:
         _apply_newest(db, terms, held, fresh, now, source, contact_id, outcome)

@@ -122,7 +122,7 @@ class Gateway:
         return [fact for fact in found if fact.id.startswith("act_")]
 
     def ledger(self) -> Ledger:
-        """The whole record but what is ours alone: our ids, times of arrival, words on their way."""
+        """The whole record but what is ours alone: ids, times of arrival, words on their way."""
         tables = {
             "facts": select(
                 Conversation.external_id.label("conversation"), FactRow.kind, FactRow.external_id,

@@ -41,3 +41,11 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 def post_fork(server: Any, worker: Any) -> None:
     """Tie a worker to gunicorn's master, so that a killed master leaves none behind."""
     hold(server.pid, signal.SIGKILL)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Count a worker's gauges no more; its counters stay in the sum."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from gateway.embedded import embedded_valkey
 from gateway.instance import only_instance
 from gateway.store import migrate
 from gateway.supervisor import Child, Supervisor
-from gateway.webserver import listen, web_argv, web_processes
+from gateway.webserver import count_together, listen, web_argv, web_processes
 
 # The roles run as `python -m gateway …`: found wherever the package is, on PATH or not.
 GATEWAY = (sys.executable, "-m", "gateway")
@@ -28,7 +28,8 @@ def up(
     with ExitStack() as stack:
         instance = stack.enter_context(only_instance(settings.data_dir))
         listener = stack.enter_context(listen(host, port))
-        child_environ = environment_of_children(settings, environ, host, listener.getsockname()[1])
+        real_port = listener.getsockname()[1]
+        child_environ = environment_of_children(settings, environ, host, real_port)
         stages: list[list[Child]] = []
         if settings.redis_url is None:
             valkey = stack.enter_context(embedded_valkey(settings.data_dir))
@@ -41,7 +42,7 @@ def up(
         web = Child(
             name="web",
             argv=web_argv(listener, processes=processes),
-            env=child_environ,
+            env={**child_environ, **count_together(processes, settings.data_dir, real_port)},
             pass_fds=(listener.fileno(),),
         )
         stages.append([web, *worker_children(child_environ, workers)])

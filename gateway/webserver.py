@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from gateway.errors import ConfigError
 
@@ -39,6 +41,19 @@ def web_argv(bind: str | socket.socket, *, processes: int = 1) -> list[str]:
         *("--config", "python:gateway.gunicorn_conf"),
         *("--bind", address, "--workers", str(processes)),
     ]
+
+
+def count_together(processes: int, data_dir: Path, port: int) -> dict[str, str]:
+    """Return the environment in which several web processes count together.
+
+    Each keeps its figures in a file of a folder, which a run on this port starts with empty.
+    """
+    if processes == 1:
+        return {}
+    folder = data_dir / f"metrics-{port}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
 
 
 def web_processes(database_url: str, environ: Mapping[str, str]) -> int:

@@ -67,7 +67,7 @@ def web(host: str, port: int) -> None:
     WEB_CONCURRENCY says how many processes.
     """
     from gateway.up import environment_of_children
-    from gateway.webserver import listen, web_argv, web_processes
+    from gateway.webserver import count_together, listen, web_argv, web_processes
     from gateway.wiring import build
 
     set_up_logging()
@@ -78,7 +78,9 @@ def web(host: str, port: int) -> None:
     listener = listen(host, port)
     port = listener.getsockname()[1]
     environ = environment_of_children(settings, os.environ, host, port)
-    argv = web_argv(listener, processes=web_processes(settings.database_url, os.environ))
+    processes = web_processes(settings.database_url, os.environ)
+    environ |= count_together(processes, settings.data_dir, port)
+    argv = web_argv(listener, processes=processes)
     click.echo(f"listening on {host}:{port}", err=True)
     # gunicorn takes over this process and the socket: signals reach it directly.
     listener.set_inheritable(True)

@@ -59,7 +59,8 @@ Move = Literal["stay", "open", "open_human", "take_over", "hold", "give_back", "
 # fmt: off
 TABLE: Mapping[State, Mapping[Input, Move]] = {
     "none": {
-        "customer_spoke": "open",   "operator_spoke": "open_human", "operator_took_over": "open_human",
+        "customer_spoke": "open",
+        "operator_spoke": "open_human", "operator_took_over": "open_human",
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "stay",            "to_person": "stay",            "to_nobody": "stay",
         "handed_over": "stay",      "handed_back": "stay",
@@ -67,7 +68,8 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ended": "stay",            "aside": "stay",
     },
     "ai": {
-        "customer_spoke": "stay",   "operator_spoke": "stay",       "operator_took_over": "take_over",
+        "customer_spoke": "stay",
+        "operator_spoke": "stay", "operator_took_over": "take_over",
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "hold",            "to_person": "take_over",       "to_nobody": "hold",
         "handed_over": "take_over", "handed_back": "stay",
@@ -75,7 +77,8 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ended": "end",             "aside": "stay",
     },
     "human": {
-        "customer_spoke": "stay",   "operator_spoke": "stay",       "operator_took_over": "stay",
+        "customer_spoke": "stay",
+        "operator_spoke": "stay", "operator_took_over": "stay",
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "give_back",       "to_person": "hold",            "to_nobody": "hold",
         "handed_over": "stay",      "handed_back": "give_back",
@@ -83,7 +86,8 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ended": "end",             "aside": "stay",
     },
     "copilot": {
-        "customer_spoke": "stay",   "operator_spoke": "stay",       "operator_took_over": "stay",
+        "customer_spoke": "stay",
+        "operator_spoke": "stay", "operator_took_over": "stay",
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "give_back",       "to_person": "take_over",       "to_nobody": "hold",
         "handed_over": "take_over", "handed_back": "give_back",
@@ -91,7 +95,8 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ended": "end",             "aside": "stay",
     },
     "finished": {
-        "customer_spoke": "open",   "operator_spoke": "stay",       "operator_took_over": "stay",
+        "customer_spoke": "open",
+        "operator_spoke": "stay", "operator_took_over": "stay",
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "stay",            "to_person": "stay",            "to_nobody": "stay",
         "handed_over": "stay",      "handed_back": "stay",
@@ -127,7 +132,7 @@ class Handover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """A line that the history shows between messages. Worded when it is read, so names stay true."""
+    """A line between messages in the history. Worded when it is read, so names stay true."""
 
     id: str
     kind: Literal[
@@ -166,14 +171,16 @@ class Thread:
     """A conversation between two facts: who holds it in the channel, and its latest session.
 
     `fence` is the act of ours (handover, takeover by reply) whose assignment the channel has not
-    confirmed: until then "assigned to the bot" is an old story. `returning` is the same for a hand-back.
+    confirmed: until then "assigned to the bot" is an old story. `returning`: the same of a return.
     `settled` is the last act confirmed. `assumed`: the assignee is known from a snapshot only.
+    `team` is the team that the conversation stands in, which stays when its teammate is taken off.
     """
 
     newest: tuple[Position, str] = (ORIGIN, "")
     assignee: Assignee | None = None
     assignee_at: Position = ORIGIN
     assumed: bool = False
+    team: str | None = None
     fence: str | None = None
     returning: str | None = None
     settled: str | None = None
@@ -268,6 +275,20 @@ def is_neutral(fact: Fact, thread: Thread) -> bool:
             return False
 
 
+def is_idle(fact: Fact, thread: Thread) -> bool:
+    """True for a snapshot that can never act, whatever is still to be heard from before it.
+
+    Once the assignee is known, a snapshot may only move towards silence.
+    """
+    return (
+        isinstance(fact, AssigneeSeen)
+        and not fact.read
+        and fact.assignee.kind in ("ai", "nobody")
+        and thread.assignee is not None
+        and place(fact) >= thread.newest
+    )
+
+
 def first_mode(assignee: Assignee | None, email: bool, policy: Policy) -> Mode:
     """The mode in which a customer's message opens a session."""
     if email and not policy.answer_email:
@@ -333,7 +354,7 @@ def _said(thread: Thread, fact: MessageReceived, policy: Policy) -> Step:
 def _assigned(thread: Thread, fact: Assigned, policy: Policy) -> Step:
     before, assumed = thread.assignee, thread.assumed
     changed = before is None or not _same(before, fact.to)
-    thread = replace(thread, assignee=fact.to, assignee_at=fact.at, assumed=False)
+    thread = _hold(thread, fact, fact.to, assumed=False)
     if fact.settles is not None:
         return _confirmed(thread, fact)
     if not changed:
@@ -375,10 +396,11 @@ def _confirmed(thread: Thread, fact: Assigned) -> Step:
 
 
 def _seen(thread: Thread, fact: AssigneeSeen, policy: Policy) -> Step:
-    now, known = fact.assignee, thread.assignee
+    known = thread.assignee
+    now = NOBODY if _only_remains(thread, fact.assignee) else fact.assignee
     silent = now.kind in ("operator", "team", "bot")
     if known is None:
-        thread = replace(thread, assignee=now, assignee_at=fact.at, assumed=silent)
+        thread = _hold(thread, fact, now, assumed=silent)
         return Step(thread=_decide_first_mode(thread, policy))
     changed = not _same(known, now)
     if not fact.read and not silent:
@@ -388,12 +410,28 @@ def _seen(thread: Thread, fact: AssigneeSeen, policy: Policy) -> Step:
         contradiction = fact.read and silent and thread.state == "ai" and thread.returning is None
         if not contradiction:
             return Step(thread=thread)
-    thread = replace(thread, assignee=now, assignee_at=fact.at, assumed=not fact.read)
+    thread = _hold(thread, fact, now, assumed=not fact.read)
     if now.kind == "ai" and thread.fence is not None:
         return Step(thread=thread)
     if fact.read:
         thread = replace(thread, fence=None if silent else thread.fence)
     return _move_to(thread, fact, now, SYSTEM, policy)
+
+
+def _hold(thread: Thread, fact: Fact, to: Assignee, *, assumed: bool) -> Thread:
+    """The thread with its new assignee. Assigning a teammate, or nobody, keeps the team."""
+    team = to.id if to.kind == "team" else to.team or thread.team
+    return replace(thread, assignee=to, assignee_at=fact.at, assumed=assumed, team=team)
+
+
+def _only_remains(thread: Thread, now: Assignee) -> bool:
+    """True if `now` is just the team that stayed when the teammate was taken off."""
+    if thread.assignee is None or thread.assignee.kind != "nobody" or thread.team is None:
+        return False
+    return (now.kind, now.id, now.team) in (
+        ("team", thread.team, now.team),
+        ("ai", None, thread.team),  # a team that the AI answers for
+    )
 
 
 def _decide_first_mode(thread: Thread, policy: Policy) -> Thread:
@@ -487,7 +525,7 @@ def _ended(thread: Thread, fact: Fact, by: Actor) -> Step:
     )
 
 
-# -- reading a fact ----------------------------------------------------------------------------------
+# -- reading a fact --------------------------------------------------------------------------------
 
 
 def _spoken(fact: MessageReceived, policy: Policy) -> Input:

@@ -18,7 +18,7 @@ from gateway.conversations.consequences import Change, follow
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held, write_thread
 from gateway.events import Fact, MessageReceived, NoteAdded
-from gateway.handover import Marker, Run, Thread, fold, is_neutral, place
+from gateway.handover import Marker, Run, Thread, fold, is_idle, is_neutral, place
 from gateway.handover import apply as step
 from gateway.policy import Terms
 
@@ -47,6 +47,7 @@ def apply(
 ) -> Outcome:
     """Apply `reported` to the locked conversation; facts known already change nothing."""
     outcome = Outcome()
+    reported = [fact for fact in reported if not is_idle(fact, held.thread)]
     if source in ("delivery", "read"):
         # A read tells everything again, so what is known is left out before anything is written.
         look_up = source == "read" or _has_staff_act(reported)

@@ -1,4 +1,4 @@
-"""A rig per test, on both databases, that at its end must have kept the promises P5 and P6."""
+"""A rig per test that at its end must have kept the promises P5 and P6."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def make_rig(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
 
 
 @pytest.fixture
-def it(make_rig: Callable[..., Rig]) -> Rig:
+def on_both(make_rig: Callable[..., Rig]) -> Rig:
+    """For what locks and claims decide, and for one way through everything else."""
     return make_rig()
 
 
@@ -52,5 +53,5 @@ def make_one(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Callable[...,
 
 
 @pytest.fixture
-def one(make_one: Callable[..., Rig]) -> Rig:
+def it(make_one: Callable[..., Rig]) -> Rig:
     return make_one()

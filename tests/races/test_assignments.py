@@ -13,8 +13,8 @@ from tests.rig import AOIFE, BOT, MAREK, TEAM, Rig
 
 
 @pytest.fixture
-def it(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig(hand_over_to=f"team:{TEAM}")
+def it(make_one: Callable[..., Rig]) -> Rig:
+    return make_one(hand_over_to=f"team:{TEAM}")
 
 
 def holder(it: Rig, cid: str) -> tuple[int | None, int | None]:
@@ -202,8 +202,11 @@ def test_to_the_bot_after_ours_has_settled_returns_to_the_ai(it: Rig) -> None:
     assert it.markers(cid)[-1] == "returned"
 
 
-def test_a_supervisor_and_a_teammate_press_at_the_same_time(it: Rig) -> None:
+def test_a_supervisor_and_a_teammate_press_at_the_same_time(
+    make_rig: Callable[..., Rig],
+) -> None:
     """No hook. Both wills are silence; one handover is recorded, and one person or team."""
+    it = make_rig(hand_over_to=f"team:{TEAM}")
     cid = start(it)
     for _ in range(4):
         ready = Gate()

@@ -37,7 +37,8 @@ def test_drafts_are_notes(it: Rig) -> None:
 
 
 @pytest.mark.parametrize("who", ["a teammate", "the customer"])
-def test_somebody_speaks_while_the_draft_is_written(it: Rig, who: str) -> None:
+def test_somebody_speaks_while_the_draft_is_written(on_both: Rig, who: str) -> None:
+    it = on_both
     cid = start(it)
     switch(it, cid)
     it.settle()

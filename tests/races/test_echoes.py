@@ -14,7 +14,8 @@ from tests.rig import AOIFE, MAREK, SUPERVISOR, TEAM, Rig
 ANSWER = "AI: And when?"
 
 
-def test_the_echo_comes_before_the_calls_return(it: Rig) -> None:
+def test_the_echo_comes_before_the_calls_return(on_both: Rig) -> None:
+    it = on_both
     it.standin.notifier.echo_before_return = True
     cid = start(it)
     ask(it, cid, "And when?", "Same.", "Same.", "By post.")
@@ -25,8 +26,8 @@ def test_the_echo_comes_before_the_calls_return(it: Rig) -> None:
     assert it.session(cid).mode == "ai"
 
 
-def test_echoes_of_a_handover_come_before_the_calls_return(make_rig: Callable[..., Rig]) -> None:
-    it = make_rig(hand_over_to=f"team:{TEAM}")
+def test_echoes_of_a_handover_come_before_the_calls_return(make_one: Callable[..., Rig]) -> None:
+    it = make_one(hand_over_to=f"team:{TEAM}")
     it.standin.notifier.echo_before_return = True
     cid = start(it)
     by_door(it, cid)
@@ -47,8 +48,7 @@ def test_echoes_of_a_handover_come_before_the_calls_return(make_rig: Callable[..
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
-def test_the_echo_comes_long_after_or_never_or_often(one: Rig, times: int) -> None:
-    it = one
+def test_the_echo_comes_long_after_or_never_or_often(it: Rig, times: int) -> None:
     cid = start(it)
     ask(it, cid, "And when?", "On Monday.")
     it.work("turns", "deliver")
@@ -64,8 +64,7 @@ def test_the_echo_comes_long_after_or_never_or_often(one: Rig, times: int) -> No
     assert last(it).state == "sent"
 
 
-def test_never_an_echo_and_never_a_receipt(one: Rig) -> None:
-    it = one
+def test_never_an_echo_and_never_a_receipt(it: Rig) -> None:
     it.standin.notifier.topics = {"conversation.user.created", "conversation.user.replied"}
     cid = start(it, held=False)
     it.standin.faults.add("timeout_after", where="reply")
@@ -87,9 +86,8 @@ def test_never_an_echo_and_never_a_receipt(one: Rig) -> None:
     ],
 )
 def test_the_echo_comes_back_in_other_clothes(
-    one: Rig, monkeypatch: pytest.MonkeyPatch, altered: str, told: str
+    it: Rig, monkeypatch: pytest.MonkeyPatch, altered: str, told: str
 ) -> None:
-    it = one
     cid = start(it)
     ask(it, cid, "And when?", '"It\'s on Monday" - **really**...\n\nBy post.')
     it.work("turns")
@@ -110,8 +108,9 @@ def test_the_echo_comes_back_in_other_clothes(
     assert len(said(it, cid)) == 2
 
 
-def test_two_identical_texts_of_which_one_is_in_doubt(it: Rig) -> None:
+def test_two_identical_texts_of_which_one_is_in_doubt(on_both: Rig) -> None:
     """The echo of the first, known by its receipt, does not pass for the second one's."""
+    it = on_both
     cid = start(it)
     ask(it, cid, "And when?", "Soon.", "Soon.")
     it.work("turns")
@@ -136,9 +135,8 @@ def test_two_identical_texts_of_which_one_is_in_doubt(it: Rig) -> None:
 
 
 @pytest.mark.parametrize("when", ["idle", "in flight", "with people"])
-def test_another_integration_speaks_from_the_bots_seat(one: Rig, when: str) -> None:
+def test_another_integration_speaks_from_the_bots_seat(it: Rig, when: str) -> None:
     """Recorded as the bot's, taken for nobody's takeover, and for no echo of ours."""
-    it = one
     cid = start(it)
     bot = it.world.bot_seat
 
@@ -164,8 +162,7 @@ def test_another_integration_speaks_from_the_bots_seat(one: Rig, when: str) -> N
     assert not [p for p in it.pushes() if p.folded == "rateus"]
 
 
-def test_another_integration_says_the_very_same_while_ours_is_on_the_wire(one: Rig) -> None:
-    it = one
+def test_another_integration_says_the_very_same_while_ours_is_on_the_wire(it: Rig) -> None:
     cid = start(it)
     ask(it, cid)
     it.work("turns")

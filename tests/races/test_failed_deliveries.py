@@ -52,7 +52,8 @@ def broken_takeover(it: Rig, cid: str) -> None:
     assert {answer.status for answer in answers} == {200}
 
 
-def test_the_ai_waits_until_the_conversation_has_been_read(it: Rig) -> None:
+def test_the_ai_waits_until_the_conversation_has_been_read(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")
@@ -105,8 +106,9 @@ def test_while_the_channel_cannot_be_read_the_ai_waits(it: Rig) -> None:
     assert len(said(it, cid)) == 1
 
 
-def test_it_comes_during_the_look(it: Rig) -> None:
+def test_it_comes_during_the_look(on_both: Rig) -> None:
     """The look read the conversation before it: that read does not end the hold."""
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")

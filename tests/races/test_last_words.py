@@ -17,8 +17,8 @@ PASS_ON = Answer(
 
 
 @pytest.fixture
-def it(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig(
+def it(make_one: Callable[..., Rig]) -> Rig:
+    return make_one(
         hand_over_to=f"team:{TEAM}", agent_rules={"handover_message": "Somebody is coming."}
     )
 

@@ -17,7 +17,8 @@ def lose(it: Rig) -> None:
 
 
 @pytest.mark.parametrize("when", ["before the question", "meanwhile", "after the answer"])
-def test_the_assignments_notification_is_lost(it: Rig, when: str) -> None:
+def test_the_assignments_notification_is_lost(on_both: Rig, when: str) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
 
@@ -89,8 +90,9 @@ def test_the_read_is_stale_and_the_webhook_is_right(it: Rig) -> None:
     assert said(it, cid) == ["AI: Where is my order?"]
 
 
-def test_every_worker_stopped_and_redis_down(it: Rig) -> None:
+def test_every_worker_stopped_and_redis_down(on_both: Rig) -> None:
     """P2: the mode has changed when the notification is answered 200, whatever else is dead."""
+    it = on_both
     it.parts.waker._redis = impatient_redis("unix:///nowhere/at/all.sock")
     cid = start(it)
     token = it.token()
@@ -116,9 +118,9 @@ def test_the_look_fails_and_nothing_is_sent(it: Rig) -> None:
     assert said(it, cid)[1:] == ["AI: And when?"]
 
 
-def test_our_own_assignment_is_not_taken_for_old_news(make_rig: Callable[..., Rig]) -> None:
+def test_our_own_assignment_is_not_taken_for_old_news(make_one: Callable[..., Rig]) -> None:
     """Handed over and back at once: the read that shows what we wanted is not older than it."""
-    it = make_rig(hand_over_to=f"team:{TEAM}")
+    it = make_one(hand_over_to=f"team:{TEAM}")
     cid = start(it)
     ask(it, cid)
     it.agent.before.append(lambda turn: (by_door(it, cid), back(it, cid)))
@@ -156,9 +158,8 @@ def test_a_read_older_than_our_own_assignment_is_read_again(it: Rig) -> None:
     assert said(it, cid)[1:] == ["AI: And when?"]
 
 
-def test_a_takeover_lost_and_the_return_lost_too(one: Rig) -> None:
+def test_a_takeover_lost_and_the_return_lost_too(it: Rig) -> None:
     """Both are found by the look: whoever has it now decides, the record tells both."""
-    it = one
     cid = start(it)
     ask(it, cid)
     it.work("turns")

@@ -53,7 +53,8 @@ def went_out(it: Rig) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", ["timeout_after", "server_error_after"])
-def test_it_happened_and_nobody_said_so(it: Rig, fault: str) -> None:
+def test_it_happened_and_nobody_said_so(on_both: Rig, fault: str) -> None:
+    it = on_both
     cid = owed(it)
     it.standin.faults.add(fault, where="reply")
     it.work("deliver")
@@ -69,7 +70,8 @@ def test_it_happened_and_nobody_said_so(it: Rig, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["timeout_before", "server_error", "unavailable"])
-def test_it_did_not_happen_and_nobody_said_so(it: Rig, fault: str) -> None:
+def test_it_did_not_happen_and_nobody_said_so(on_both: Rig, fault: str) -> None:
+    it = on_both
     cid = owed(it)
     it.standin.faults.add(fault, where="reply")
     it.work("deliver")
@@ -156,7 +158,8 @@ def test_nothing_is_sent_again_before_it_could_be_read(it: Rig) -> None:
 
 
 @pytest.mark.parametrize("posted", [False, True])
-def test_a_worker_killed_after_begin_is_read_back_first(it: Rig, posted: bool) -> None:
+def test_a_worker_killed_after_begin_is_read_back_first(on_both: Rig, posted: bool) -> None:
+    it = on_both
     cid = owed(it)
     deliver: Any = it.bench.works["deliver"]
     post = deliver._post
@@ -188,7 +191,8 @@ def test_a_worker_killed_after_begin_is_read_back_first(it: Rig, posted: bool) -
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_taken_without_a_receipt_is_never_sent_again(it: Rig, shown: bool) -> None:
+def test_taken_without_a_receipt_is_never_sent_again(on_both: Rig, shown: bool) -> None:
+    it = on_both
     cid = owed(it)
     port = it.bench.works["deliver"]._reader.sender(CHANNEL)._port  # type: ignore[attr-defined]
     reply, sent = port.reply, []
@@ -214,8 +218,9 @@ def test_taken_without_a_receipt_is_never_sent_again(it: Rig, shown: bool) -> No
 @pytest.mark.parametrize("landed", [True, False])
 @pytest.mark.parametrize("take_over", [by_webhook, by_door])
 def test_taken_over_while_nobody_knows(
-    it: Rig, take_over: Callable[[Rig, str], Any], landed: bool
+    on_both: Rig, take_over: Callable[[Rig, str], Any], landed: bool
 ) -> None:
+    it = on_both
     cid = owed(it)
     it.standin.faults.add("timeout_after" if landed else "timeout_before", where="reply")
     it.work("deliver")

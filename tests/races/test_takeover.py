@@ -41,7 +41,8 @@ def silent(it: Rig, cid: str, told: int = 1) -> None:
 
 
 @both_ways
-def test_before_the_question(it: Rig, take_over: Takeover) -> None:
+def test_before_the_question(on_both: Rig, take_over: Takeover) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     take_over(it, cid)
@@ -51,7 +52,8 @@ def test_before_the_question(it: Rig, take_over: Takeover) -> None:
 
 
 @both_ways
-def test_while_the_answer_is_thought_out(it: Rig, take_over: Takeover) -> None:
+def test_while_the_answer_is_thought_out(on_both: Rig, take_over: Takeover) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.agent.before.append(lambda turn: take_over(it, cid))
@@ -62,7 +64,8 @@ def test_while_the_answer_is_thought_out(it: Rig, take_over: Takeover) -> None:
 
 
 @both_ways
-def test_between_the_answer_and_the_claim_of_its_lane(it: Rig, take_over: Takeover) -> None:
+def test_between_the_answer_and_the_claim_of_its_lane(on_both: Rig, take_over: Takeover) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")
@@ -75,8 +78,9 @@ def test_between_the_answer_and_the_claim_of_its_lane(it: Rig, take_over: Takeov
 
 
 @both_ways
-def test_during_the_look(it: Rig, take_over: Takeover) -> None:
+def test_during_the_look(on_both: Rig, take_over: Takeover) -> None:
     """The read was answered, then the takeover committed, then the sender came to begin."""
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")
@@ -88,8 +92,9 @@ def test_during_the_look(it: Rig, take_over: Takeover) -> None:
 
 
 @both_ways
-def test_between_begin_and_post(it: Rig, take_over: Takeover) -> None:
+def test_between_begin_and_post(on_both: Rig, take_over: Takeover) -> None:
     """What is on the wire lands; it is told so, and nothing else begins."""
+    it = on_both
     cid = start(it)
     ask(it, cid, "And when?", "On Monday.", "By post.")
     it.work("turns")
@@ -110,7 +115,8 @@ def test_between_begin_and_post(it: Rig, take_over: Takeover) -> None:
     assert lines(it, cid)[-2:] == [("ai", "On Monday.", "sent"), ("ai", "By post.", "discarded")]
 
 
-def test_the_handovers_answer_reports_what_is_in_flight(it: Rig) -> None:
+def test_the_handovers_answer_reports_what_is_in_flight(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     token = it.token()
     ask(it, cid)
@@ -125,8 +131,9 @@ def test_the_handovers_answer_reports_what_is_in_flight(it: Rig) -> None:
 
 
 @both_ways
-def test_after_the_post_and_before_its_return(it: Rig, take_over: Takeover) -> None:
+def test_after_the_post_and_before_its_return(on_both: Rig, take_over: Takeover) -> None:
     """During settle: the message is said, its call has not come back, nobody knows it yet."""
+    it = on_both
     cid = start(it)
     ask(it, cid, "And when?", "On Monday.", "By post.")
     it.work("turns")
@@ -142,8 +149,9 @@ def test_after_the_post_and_before_its_return(it: Rig, take_over: Takeover) -> N
 
 
 @both_ways
-def test_between_two_parts_of_an_answer(it: Rig, take_over: Takeover) -> None:
+def test_between_two_parts_of_an_answer(on_both: Rig, take_over: Takeover) -> None:
     """The first was sent and settled; during the look for the second a person takes over."""
+    it = on_both
     cid = start(it)
     ask(it, cid, "And when?", "On Monday.", "By post.")
     it.work("turns")
@@ -163,7 +171,8 @@ def test_between_two_parts_of_an_answer(it: Rig, take_over: Takeover) -> None:
 
 
 @both_ways
-def test_after_everything(it: Rig, take_over: Takeover) -> None:
+def test_after_everything(on_both: Rig, take_over: Takeover) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.settle()
@@ -173,8 +182,9 @@ def test_after_everything(it: Rig, take_over: Takeover) -> None:
 
 
 @both_ways
-def test_on_the_wire_and_it_never_lands(it: Rig, take_over: Takeover) -> None:
+def test_on_the_wire_and_it_never_lands(on_both: Rig, take_over: Takeover) -> None:
     """Begun, taken over, refused with 429: it was not said, so it is not said later either."""
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")
@@ -195,8 +205,9 @@ def test_on_the_wire_and_it_never_lands(it: Rig, take_over: Takeover) -> None:
     assert len(calls(it, "reply")) == 2  # the first answer, and the refused one
 
 
-def test_taken_over_and_given_back_while_the_answer_is_thought_out(it: Rig) -> None:
+def test_taken_over_and_given_back_while_the_answer_is_thought_out(on_both: Rig) -> None:
     """The answer was for another state of affairs: discarded, and the question is asked anew."""
+    it = on_both
     cid = start(it)
     ask(it, cid)
 
@@ -223,7 +234,8 @@ def test_taken_over_and_given_back_while_the_answer_is_thought_out(it: Rig) -> N
 
 
 @both_ways
-def test_an_answer_discarded_is_asked_again_on_return(it: Rig, take_over: Takeover) -> None:
+def test_an_answer_discarded_is_asked_again_on_return(on_both: Rig, take_over: Takeover) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.agent.before.append(lambda turn: take_over(it, cid))
@@ -237,7 +249,8 @@ def test_an_answer_discarded_is_asked_again_on_return(it: Rig, take_over: Takeov
     assert it.world.conversations[cid].holding.admin_id == int(BOT)
 
 
-def test_to_another_person_while_one_is_there_changes_who_not_what(it: Rig) -> None:
+def test_to_another_person_while_one_is_there_changes_who_not_what(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")
@@ -261,8 +274,9 @@ def test_to_another_person_while_one_is_there_changes_who_not_what(it: Rig) -> N
     ids=["reply", "team", "fin", "close", "delete"],
 )
 def test_whatever_takes_the_session_from_the_ai_during_the_look(
-    it: Rig, act: Callable[[Rig, str], object]
+    on_both: Rig, act: Callable[[Rig, str], object]
 ) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     it.work("turns")
@@ -282,7 +296,8 @@ def test_whatever_takes_the_session_from_the_ai_during_the_look(
         assert len(said(it, cid)) == 1
 
 
-def test_finished_while_the_answer_is_thought_out(it: Rig) -> None:
+def test_finished_while_the_answer_is_thought_out(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
 
@@ -302,8 +317,9 @@ def test_finished_while_the_answer_is_thought_out(it: Rig) -> None:
     assert said(it, cid)[-1].endswith("One more thing")
 
 
-def test_takeovers_race_the_sender(it: Rig) -> None:
+def test_takeovers_race_the_sender(on_both: Rig) -> None:
     """No hook: sender and teammate run at the same time. Whoever wins, the record tells it."""
+    it = on_both
     cid = start(it)
     for number in range(6):
         ask(it, cid, f"Question {number}", f"Answer {number}")
@@ -327,8 +343,9 @@ def test_takeovers_race_the_sender(it: Rig) -> None:
         assert it.session(cid).mode == "ai"
 
 
-def test_the_answer_as_said(it: Rig) -> None:
+def test_the_answer_as_said(on_both: Rig) -> None:
     """The measure of the others: undisturbed, all parts go out, in order, once."""
+    it = on_both
     cid = start(it)
     ask(it, cid, "And when?", "On Monday.", "By post.", "To your door.")
     it.settle()

@@ -66,7 +66,8 @@ def test_a_burst_without_end_is_answered_all_the_same(make_one: Callable[..., Ri
     assert told(it)[-1] == "5"
 
 
-def test_words_that_come_while_it_thinks_join_the_next_question(it: Rig) -> None:
+def test_words_that_come_while_it_thinks_join_the_next_question(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid, "First")
     it.agent.before.append(lambda turn: (ask(it, cid, "Second"), ask(it, cid, "Third")))
@@ -76,8 +77,7 @@ def test_words_that_come_while_it_thinks_join_the_next_question(it: Rig) -> None
     assert said(it, cid)[1:] == ["AI: First", "AI: Third"]
 
 
-def test_words_that_come_while_a_silent_answer_is_recorded(one: Rig) -> None:
-    it = one
+def test_words_that_come_while_a_silent_answer_is_recorded(it: Rig) -> None:
     cid = start(it)
     ask(it, cid, "First")
     it.agent.next += [Answer(messages=[]), Answer(messages=["Now."])]
@@ -170,16 +170,17 @@ def test_lasting_trouble_is_given_up_at_once(it: Rig) -> None:
     handed_over(it, cid)
 
 
-def test_a_broken_agent_is_given_up_at_once(one: Rig) -> None:
-    cid = start(one)
-    one.agent.next.append(ZeroDivisionError("a bug"))
-    ask(one, cid)
-    one.work("turns")
-    handed_over(one, cid)
+def test_a_broken_agent_is_given_up_at_once(it: Rig) -> None:
+    cid = start(it)
+    it.agent.next.append(ZeroDivisionError("a bug"))
+    ask(it, cid)
+    it.work("turns")
+    handed_over(it, cid)
 
 
-def test_given_up_after_two_timeouts(it: Rig) -> None:
+def test_given_up_after_two_timeouts(on_both: Rig) -> None:
     """One timeout takes longer than all our patience: it is tried once more, then given up."""
+    it = on_both
     cid = start(it)
     it.agent.next += [TIMEOUT, TIMEOUT, Answer(messages=["Too late."])]
     slow = [lambda turn: it.advance(30)]
@@ -216,8 +217,7 @@ def test_taken_over_while_the_agent_fails(it: Rig) -> None:
     assert it.markers(cid).count("handover") == 1
 
 
-def test_the_customer_writes_while_the_agent_is_being_tried_again(one: Rig) -> None:
-    it = one
+def test_the_customer_writes_while_the_agent_is_being_tried_again(it: Rig) -> None:
     cid = start(it)
     it.agent.next.append(Again("503"))
     ask(it, cid, "First")
@@ -240,7 +240,8 @@ def later(it: Rig, cid: str) -> str:
     return str(it.turns()[-1].id)
 
 
-def test_a_reply_in_time_the_same_again_and_another(it: Rig) -> None:
+def test_a_reply_in_time_the_same_again_and_another(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     turn = later(it, cid)
     it.advance(119)
@@ -298,8 +299,7 @@ def test_a_reply_after_a_takeover(it: Rig, returned: bool) -> None:
         assert said(it, cid)[1:] == ["AI: And when?"]
 
 
-def test_words_while_a_reply_is_awaited_join_the_next_question(one: Rig) -> None:
-    it = one
+def test_words_while_a_reply_is_awaited_join_the_next_question(it: Rig) -> None:
     cid = start(it)
     turn = later(it, cid)
     ask(it, cid, "Still there?")

@@ -214,7 +214,8 @@ def test_redis_is_down_for_a_while(it: Rig, own_valkey: ValkeyServer) -> None:
     jobs._bench = None
 
 
-def test_two_drains_of_one_kind_at_the_same_time(it: Rig) -> None:
+def test_two_drains_of_one_kind_at_the_same_time(on_both: Rig) -> None:
+    it = on_both
     for number in range(6):
         it.world.customer_starts(f"Hello {number}", name=f"C{number}")
     it.hear()

@@ -44,7 +44,8 @@ def run_out(it: Rig) -> None:
 
 
 @pytest.mark.parametrize("hook", ["after_read", "before_effect", "after_effect"])
-def test_a_second_worker_finds_the_lane_taken(it: Rig, hook: str) -> None:
+def test_a_second_worker_finds_the_lane_taken(on_both: Rig, hook: str) -> None:
+    it = on_both
     cid, key = owed(it)
     other = deliver(it)
     tried = []
@@ -62,8 +63,9 @@ def test_a_second_worker_finds_the_lane_taken(it: Rig, hook: str) -> None:
     assert said(it, cid)[1:] == [ANSWER]
 
 
-def test_a_claim_run_out_during_the_look_goes_to_the_next(it: Rig) -> None:
+def test_a_claim_run_out_during_the_look_goes_to_the_next(on_both: Rig) -> None:
     """The second worker sends; the first finds at begin that it is too late."""
+    it = on_both
     cid, key = owed(it)
     other = deliver(it)
 
@@ -78,8 +80,9 @@ def test_a_claim_run_out_during_the_look_goes_to_the_next(it: Rig) -> None:
     assert (last(it).state, last(it).tries) == ("sent", 1)
 
 
-def test_begin_asks_for_the_token(it: Rig) -> None:
+def test_begin_asks_for_the_token(on_both: Rig) -> None:
     """The claim is somebody else's, who has not begun yet: not begun here."""
+    it = on_both
     cid, key = owed(it)
     database = it.parts.database
     tokens: list[str | None] = []
@@ -99,7 +102,8 @@ def test_begin_asks_for_the_token(it: Rig) -> None:
     assert said(it, cid)[1:] == [ANSWER]
 
 
-def test_a_claim_that_ran_out_unnoticed_is_still_good(it: Rig) -> None:
+def test_a_claim_that_ran_out_unnoticed_is_still_good(on_both: Rig) -> None:
+    it = on_both
     cid, _ = owed(it)
     once(it, "after_read", "get", lambda: run_out(it))
     it.work("deliver")
@@ -120,7 +124,8 @@ class Frozen(Deliver):
 
 
 @pytest.mark.parametrize(("seconds", "posts"), [(4.9, 1), (5.1, 0)])
-def test_held_up_between_begin_and_post(it: Rig, seconds: float, posts: int) -> None:
+def test_held_up_between_begin_and_post(on_both: Rig, seconds: float, posts: int) -> None:
+    it = on_both
     cid, key = owed(it)
     Frozen(it, lambda: it.advance(seconds)).do(key)
     assert len(calls(it, "reply")) == posts
@@ -130,8 +135,9 @@ def test_held_up_between_begin_and_post(it: Rig, seconds: float, posts: int) -> 
     assert said(it, cid)[1:] == [ANSWER]
 
 
-def test_a_sender_thawed_late_leaves_the_next_ones_post_alone(it: Rig) -> None:
+def test_a_sender_thawed_late_leaves_the_next_ones_post_alone(on_both: Rig) -> None:
     """Frozen for a minute: read back, begun anew by another, on the wire when the first wakes."""
+    it = on_both
     cid, key = owed(it)
     held = Gate()
     other: list[Meanwhile] = []
@@ -158,8 +164,9 @@ def test_a_sender_thawed_late_leaves_the_next_ones_post_alone(it: Rig) -> None:
     assert said(it, cid)[1:] == [ANSWER]
 
 
-def test_many_workers_at_the_same_time(it: Rig) -> None:
+def test_many_workers_at_the_same_time(on_both: Rig) -> None:
     """No hook: workers of both kinds start together on the same sessions."""
+    it = on_both
     cids = [str(it.world.customer_starts("Hello", name=f"C{n}").conversation.id) for n in range(4)]
     it.agent.next += [Answer(messages=["One.", "Two.", "Three."]) for _ in cids]
     it.hear()
@@ -200,7 +207,8 @@ def test_many_workers_at_the_same_time(it: Rig) -> None:
 # -- turns -----------------------------------------------------------------------------------------
 
 
-def test_a_turn_being_asked_is_not_asked_by_another(it: Rig) -> None:
+def test_a_turn_being_asked_is_not_asked_by_another(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     other = Turns(it.parts)
@@ -215,8 +223,9 @@ def test_a_turn_being_asked_is_not_asked_by_another(it: Rig) -> None:
     assert said(it, cid)[1:] == [ANSWER]
 
 
-def test_a_turn_whose_worker_is_taken_for_dead_is_asked_again(it: Rig) -> None:
+def test_a_turn_whose_worker_is_taken_for_dead_is_asked_again(on_both: Rig) -> None:
     """Both answer after all: the first answer recorded is said, the other one is not."""
+    it = on_both
     cid = start(it)
     ask(it, cid)
     other = Turns(it.parts)
@@ -234,7 +243,8 @@ def test_a_turn_whose_worker_is_taken_for_dead_is_asked_again(it: Rig) -> None:
     assert it.turns()[-1].state == "recorded"
 
 
-def test_a_dead_workers_failure_does_not_end_the_next_ones_question(it: Rig) -> None:
+def test_a_dead_workers_failure_does_not_end_the_next_ones_question(on_both: Rig) -> None:
+    it = on_both
     cid = start(it)
     ask(it, cid)
     first = it.bench.works["turns"]
@@ -261,8 +271,9 @@ def test_a_dead_workers_failure_does_not_end_the_next_ones_question(it: Rig) -> 
     assert it.session(cid).mode == "ai"
 
 
-def test_two_lanes_do_not_wait_for_each_other(it: Rig) -> None:
+def test_two_lanes_do_not_wait_for_each_other(on_both: Rig) -> None:
     """P6: one conversation's call hangs; another's goes out meanwhile."""
+    it = on_both
     slow, quick = start(it), start(it)
     ask(it, slow)
     ask(it, quick)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.events import NOBODY, Assignee
+from gateway.handover import BY_AI
 from tests.handover.facts import (
     AI,
     AOIFE,
@@ -91,13 +92,32 @@ def test_a_read_may_give_back() -> None:
 def test_a_read_may_not_give_back_behind_the_fence() -> None:
     facts = says(1), assigns(2, BOT), hands_over(3), sees(4, BOT, read=True)
     assert last(*facts).mode == "human"
+    # … nor if somebody was seen in between whose assignment we never heard of.
+    facts = says(1), assigns(2, BOT), hands_over(3), sees(4, TEAM), sees(5, BOT, read=True)
+    assert last(*facts).mode == "human"
+
+
+def test_a_read_that_shows_a_person_opens_the_fence() -> None:
+    facts = says(1), assigns(2, BOT), hands_over(3), sees(4, TO_AOIFE, read=True)
+    assert told(*facts).thread.fence is None
+    assert last(*facts, assigns(5, BOT)).mode == "ai"
 
 
 def test_a_person_holds_it_while_the_ai_is_in_charge_silence() -> None:
     facts = says(1), assigns(2, TO_AOIFE), hands_back(3)
     settled = (*facts, replace(assigns(4, BOT, by=AI), settles="act3"))
     assert last(*facts, sees(5, TO_AOIFE, read=True)).mode == "ai"  # our return is under way
+    assert told(*settled).thread.returning is None
     assert last(*settled, sees(5, TO_AOIFE, read=True)).mode == "human"
+
+
+def test_nothing_changed_and_yet_it_contradicts_silence() -> None:
+    # Our assignment to Aoife landed after the one that gave it back to the AI.
+    landed = assigns(4, BOT, by=AI, settles="act3"), assigns(5, TO_AOIFE, by=AI, settles="act2")
+    facts = says(1), hands_over(2, TO_AOIFE), hands_back(3), *landed
+    assert last(*facts).mode == "ai"
+    assert last(*facts, sees(6, TO_AOIFE)).mode == "ai"  # a snapshot is no proof
+    assert last(*facts, sees(6, TO_AOIFE, read=True)).mode == "human"
 
 
 # -- the fence -----------------------------------------------------------------------------------
@@ -146,6 +166,8 @@ def test_our_assignment_settled_late_does_not_undo_a_hand_back(to: Assignee) -> 
     late = assigns(4, to, by=AI, settles="act2")
     facts = says(1), hands_over(2, to), hands_back(3), late
     assert last(*facts).mode == "ai"
+    assert last(*facts).responsible == BY_AI
+    assert kinds(*facts) == ["handover", "returned"]
     assert told(*facts).thread.returning == "act3"
 
 
@@ -304,6 +326,8 @@ def test_waiting_since() -> None:
     assert last(says(1), hands_over(2, TO_AOIFE)).waiting_since is None
     assert last(says(1), hands_over(2), assigns(3, TO_AOIFE)).waiting_since is None
     assert last(says(1), assigns(2, TEAM)).waiting_since == 2 * SECOND
+    other_team = replace(TEAM, id="8")
+    assert last(says(1), assigns(2, TEAM), assigns(3, other_team)).waiting_since == 2 * SECOND
     assert last(says(1), assigns(2, TEAM), says(3, AOIFE)).waiting_since is None
     assert last(says(1), assigns(2, TEAM), says(3, AOIFE), says(4)).waiting_since == 4 * SECOND
     assert last(says(1), assigns(2, TO_AOIFE), assigns(3, NOBODY)).waiting_since == 3 * SECOND

@@ -5,12 +5,13 @@ No HTTP: bytes are verified, read and received as the one receiver does it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import delete, event, select
 
 from gateway.channels.base import Snapshot
@@ -46,6 +47,7 @@ class Gateway:
 
     def __init__(self, url: str, data_dir: Path, clock: MovableClock, **channel: Any) -> None:
         self.clock = clock
+        self.ai_teams: Collection[str] = channel.get("ai_teams", ())
         self.parts: Parts = build(_settings(url, data_dir, channel), clock=clock)
         self.channel = self.parts.channels[CHANNEL]
         if self.parts.database.is_sqlite:
@@ -129,6 +131,7 @@ class Gateway:
                 FactRow.at, FactRow.number, FactRow.step, FactRow.data,
             )
             .join(Conversation, Conversation.id == FactRow.conversation_id)
+            .where(FactRow.kind != "seen")  # those that cannot act are not kept, as they come
             .order_by(Conversation.external_id, FactRow.at, FactRow.number, FactRow.step,
                       FactRow.external_id, FactRow.kind),
             "history": select(
@@ -156,11 +159,13 @@ class Gateway:
             "threads": select(Conversation.external_id, Conversation.thread)
             .order_by(Conversation.external_id),
         }  # fmt: skip
-        ledger = {name: self.rows(query) for name, query in tables.items()}
-        return {
-            **{name: [dict(row._mapping) for row in rows] for name, rows in ledger.items()},
-            "contacts": self._contacts(),
+        ledger: Ledger = {
+            name: [dict(row._mapping) for row in self.rows(query)] for name, query in tables.items()
         }
+        for row in ledger["threads"]:
+            row["thread"] = msgspec.json.decode(row["thread"])
+            row["thread"].pop("newest", None)  # how far it has heard, not what it knows
+        return {**ledger, "contacts": self._contacts()}
 
     def _contacts(self) -> list[Any]:
         """Who is known under which ids, with which details, and whose conversations are whose."""
@@ -246,13 +251,13 @@ def told(standin: StandIn, notification: Notification) -> Told:
     return Told(notification.topic, body, headers)
 
 
-def read(standin: StandIn, conversation_id: str) -> Observed:
+def read(standin: StandIn, conversation_id: str, ai_teams: Collection[str] = ()) -> Observed:
     """Read a conversation as REST would show it now."""
     world = standin.world
     item = shapes.rest_conversation(
         world.snapshot(conversation_id), version=world.version, unassigned=world.rest_unassigned
     )
-    return Observed(conversation_to_snapshot(item, bot=BOT))
+    return Observed(conversation_to_snapshot(item, bot=BOT, ai_teams=ai_teams))
 
 
 @contextmanager

@@ -5,11 +5,12 @@ same record. A state machine lets a workspace live; a second gateway hears of it
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
+import requests
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,14 +19,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from werkzeug.serving import make_server
 
-from tests.order.gateways import Gateway, Item, gateways
+from gateway.app import create_app
+from gateway.clock import MovableClock
+from tests.order.gateways import Gateway, Item, Told, gateways
 from tests.order.ledgers import same_ledger
+from tests.order.profile import examples
 from tests.order.town import Town, fresh_clock
-from tests.rig import AOIFE, BOT, MAREK, TEAM
+from tests.rig import AOIFE, BOT, CHANNEL, MAREK, TEAM
 
-# A failure found by exploring is wanted at once; what `ci` finds is made small.
-PHASES = [Phase.generate] if settings.default.max_examples > 100 else list(Phase)
 PEOPLE = st.sampled_from([AOIFE, MAREK])
 HOLDERS = st.sampled_from([AOIFE, MAREK, f"team:{TEAM}", "team:5017702", "bot", "fin", "nobody"])
 HANDS = st.sampled_from([AOIFE, MAREK, BOT])
@@ -38,7 +41,7 @@ class AnyOrder(RuleBasedStateMachine):
     """A workspace lives; what it tells reaches the first gateway in order, the second anyhow."""
 
     pair: tuple[Gateway, Gateway]
-    clock: Any
+    clock: MovableClock
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +67,9 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["Cleo", "Dara", ""]), email=st.booleans(), late=LATENESS)
     def customer_starts(self, name: str, email: bool, late: Any) -> None:
         if len(self.town.conversations) < 2:
-            more = {"source_type": "email", "subject": "Help"} if email and name else {}
+            more: dict[str, Any] = {}
+            if email:
+                more = {"source_type": "email", "subject": "Help"}
             self.keep(self.town.happens("customer_starts", "Hi", name=name or None, **more), late)
 
     @rule(late=LATENESS)
@@ -82,7 +87,7 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.town.conversations)
     @rule(which=WHICH, by=HANDS, late=LATENESS, stale=st.booleans())
     def staff_replies(self, which: int, by: Any, late: Any, stale: bool) -> None:
-        more = {"via_api": True} if by == BOT else {}
+        more: dict[str, Any] = {"via_api": True} if by == BOT else {}
         items = self.town.happens(
             "admin_replies", self.one(which), by, "Hello.", stale=stale, **more
         )
@@ -175,13 +180,9 @@ class AnyOrder(RuleBasedStateMachine):
         same_ledger(first.ledger(), second.ledger())
 
 
-def live(pair: list[Gateway], clock: Any, share: float) -> None:
-    """Run as many examples as the profile says, times `share`."""
+def live(pair: list[Gateway], clock: MovableClock, share: float) -> None:
     machine = type("Machine", (AnyOrder,), {"pair": tuple(pair), "clock": clock})
-    examples = max(1, int(settings.default.max_examples * share))
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples, stateful_step_count=25, phases=PHASES)
-    )
+    run_state_machine_as_test(machine, settings=examples(share, steps=25))
 
 
 # fmt: off
@@ -206,3 +207,34 @@ def test_any_order_on_postgresql(two_postgres_urls: list[str], tmp_path: Path) -
     clock = fresh_clock()
     with gateways(two_postgres_urls, tmp_path, clock) as pair:
         live(pair, clock, 0.06)
+
+
+def test_any_order_through_http(two_sqlite_urls: list[str], tmp_path: Path) -> None:
+    clock = fresh_clock()
+    with gateways(two_sqlite_urls, tmp_path, clock) as (first, second):
+        town = Town(first, clock)
+        for seconds in (0, 1):
+            cid = town.happens("customer_starts", "Hi", name="Cleo") and town.conversations[-1]
+            town.passes(seconds)
+            town.happens("assign", cid, AOIFE, by=MAREK)
+            town.happens("admin_replies", cid, MAREK, "Hello.")
+            town.passes(seconds)
+            town.happens("assign", cid, BOT, by=MAREK, stale=True)
+            town.happens("customer_replies", cid, "Thanks", stale=True)
+            town.passes(seconds)
+            town.happens("close", cid, MAREK, text="Bye")
+            town.happens("customer_replies", cid, "Wait")
+        posts = [item for item in town.items if isinstance(item, Told)] * 2
+        random.Random(7).shuffle(posts)
+        server = make_server("127.0.0.1", 0, create_app(second.parts), threaded=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/webhooks/{CHANNEL}"
+        try:
+            for post in posts:
+                answer = requests.post(url, data=post.body, headers=post.headers, timeout=10)
+                assert answer.status_code == 200
+        finally:
+            server.shutdown()
+            server.server_close()
+        same_ledger(first.ledger(), second.ledger())
+        assert len(first.ledger()["sessions"]) == 4

@@ -117,7 +117,7 @@ class Town:
     def reads(self, conversation: str) -> list[Item]:
         """Read a conversation by REST."""
         try:
-            return self._keep([read(self.standin, conversation)])
+            return self._keep([read(self.standin, conversation, self.first.ai_teams)])
         except NotThere:
             return []
 

@@ -2,13 +2,16 @@
 
 SQLite allows one writer at a time. A read-then-write in a deferred transaction fails there at once
 in spite of any timeout, so writers begin IMMEDIATE; and since SQLite's own waiting sleeps up to
-0.1 s at a time, they queue on a lock of ours first.
+0.1 s at a time, and with it every greenlet of a web process, they queue on a lock of ours first and
+wait for other programs in naps.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -28,6 +31,7 @@ PATIENCE_S = 3.0
 """How long a transaction waits for a lock or a statement before the answer is 503."""
 
 _ATTEMPTS = 3
+_NAP_S = 0.005
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
 
 
@@ -69,8 +73,10 @@ class Database:
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-        self._writing = self.engine.execution_options(gateway_begin="BEGIN IMMEDIATE")
+            event.listen(self.engine, "begin", self._begin_sqlite)
+        self._writing = self.engine.execution_options(gateway_writes=True)
+        # When the writer who has passed the turnstile gives up.
+        self._write_until = 0.0
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -102,11 +108,37 @@ class Database:
             with Session(self._writing, expire_on_commit=False) as db, db.begin():
                 return work(db)
         with (
-            self._turnstile.passing(),
+            self._turnstile.passing() as self._write_until,
             Session(self._writing, expire_on_commit=False) as db,
             db.begin(),
         ):
             return work(db)
+
+    def _begin_sqlite(self, connection: Any) -> None:
+        """Begin reading with SQLite's patience, or writing with ours. Raises Unavailable."""
+        writes = bool(connection.get_execution_options().get("gateway_writes"))
+        driver = connection.connection.dbapi_connection
+        info = connection.connection.info
+        if info.get("hasty") is not writes:
+            patience_ms = 0 if writes else int(PATIENCE_S * 1000)
+            driver.execute(f"PRAGMA busy_timeout={patience_ms}")
+            info["hasty"] = writes
+        if not writes:
+            driver.execute("BEGIN")
+            return
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY:
+                    raise Unavailable(f"the database cannot be written ({error})") from error
+                if time.monotonic() >= self._write_until:
+                    raise Unavailable(
+                        "the database is busy: another program did not finish writing in time"
+                    ) from error
+                time.sleep(_NAP_S)
+            else:
+                return
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -147,11 +179,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    options: Mapping[str, Any] = connection.get_execution_options()
-    connection.exec_driver_sql(options.get("gateway_begin", "BEGIN"))
 
 
 def _worth_another_try(error: DBAPIError) -> bool:

@@ -29,8 +29,11 @@ class Turnstile:
         self._fd = -1
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Hold the lock for the block; raise Unavailable if it cannot be had in time."""
+    def passing(self) -> Iterator[float]:
+        """Hold the lock for the block, which is told when its own patience ends (monotonic).
+
+        Raises Unavailable if it cannot be had in time.
+        """
         deadline = time.monotonic() + self._patience_s
         if not self._inside.acquire(timeout=self._patience_s):
             raise Unavailable("the database is busy: other writers did not finish in time")
@@ -38,7 +41,7 @@ class Turnstile:
             fd = self._descriptor()
             self._wait(fd, deadline)
             try:
-                yield
+                yield deadline
             finally:
                 fcntl.flock(fd, fcntl.LOCK_UN)
         finally:

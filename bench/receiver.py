@@ -149,7 +149,7 @@ def _timed(parts: Parts, clockwork: Clockwork) -> Parts:
         for name, channel in parts.channels.items()
     }
     wake = clockwork.timed("wake", parts.waker.wake)
-    inbox = Inbox(parts.database, channels, parts.terms, parts.clock, wake)
+    inbox = Inbox(parts.database, channels, parts.terms, parts.clock, wake, str)
     timed = replace(parts, channels=channels, inbox=inbox)
     database: Any = timed.database
     database.write = clockwork.timed("transaction", database.write)

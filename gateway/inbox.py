@@ -19,11 +19,19 @@ from sqlalchemy.orm import Session
 from gateway import contacts
 from gateway.channels.base import Channel, Envelope, Snapshot
 from gateway.clock import Clock, to_micros
-from gateway.conversations import history, record
+from gateway.conversations import doors, history, record
 from gateway.conversations.record import Outcome, Source
 from gateway.conversations.thread import Held, open_conversation
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
-from gateway.events import ContactSeen, Event, Fact, MessageRedacted, StaffSeen, Unrecognised
+from gateway.events import (
+    SYSTEM,
+    ContactSeen,
+    Event,
+    Fact,
+    MessageRedacted,
+    StaffSeen,
+    Unrecognised,
+)
 from gateway.people import staff
 from gateway.policy import Terms
 from gateway.store import Database, new_id
@@ -32,6 +40,7 @@ from gateway.store.sql import Prepared, insert_into, table_of
 
 log = structlog.get_logger(__name__)
 
+FOUND_LATE = "found late"
 _CONFIRM_AFTER_US = 2_000_000
 
 _INBOX = table_of(InboxDelivery)
@@ -58,12 +67,14 @@ class Inbox:
         terms: Mapping[str, Terms],
         clock: Clock,
         wake: Callable[[str], object],
+        link: Callable[[str], str],
     ) -> None:
         self._database = database
         self._channels = channels
         self._terms = terms
         self._clock = clock
         self._wake = wake
+        self._link = link
         self._installations: dict[tuple[str, str], str] = {}
 
     def receive(self, channel: Channel, envelope: Envelope, body: bytes) -> Receipt:
@@ -129,6 +140,12 @@ class Inbox:
         """
         now = to_micros(self._clock.now())
         outcome = self._apply_to(db, held, snapshot.events, now, "read")
+        if outcome.found_late and outcome.session is not None:
+            session_id = outcome.session.id
+            outcome.owed |= doors.give_to_people(
+                db, self._terms[held.channel], held, session_id,
+                trigger="rule", by=SYSTEM, reason=FOUND_LATE, link=self._link(session_id), now=now,
+            ).owed  # fmt: skip
         db.execute(
             update(Conversation)
             .where(Conversation.id == held.id)
@@ -141,10 +158,10 @@ class Inbox:
         """Record who works in a private channel; nothing if it was never heard of."""
 
         def see(db: Session) -> None:
+            named = self._channels[channel].installation
+            known = Installation.slot == "" if named is None else Installation.external_id == named
             installation_id = db.scalar(
-                select(Installation.id).where(
-                    Installation.channel == channel, Installation.slot == ""
-                )
+                select(Installation.id).where(Installation.channel == channel, known)
             )
             if installation_id is not None:
                 self._apply_people(db, installation_id, people, to_micros(self._clock.now()))
@@ -265,11 +282,20 @@ class Inbox:
         known = self._installations.get((channel.name, external_id))
         if known is not None:
             return known
-        if channel.installation is not None and external_id != channel.installation:
-            return None
-        slot = "" if channel.private else external_id
-        where = (Installation.channel == channel.name, Installation.slot == slot)
-        query = select(Installation.id, Installation.external_id).where(*where)
+        if channel.installation is None:
+            if not external_id:
+                return None  # a report that names no workspace decides nothing
+            slot = "" if channel.private else external_id
+            where = Installation.slot == slot
+        else:
+            if external_id != channel.installation:
+                return None
+            # What the settings say wins over what was pinned before they said it.
+            slot = external_id
+            where = Installation.external_id == external_id
+        query = select(Installation.id, Installation.external_id).where(
+            Installation.channel == channel.name, where
+        )
         row = db.execute(query).one_or_none()
         if row is not None and row.external_id == external_id:
             self._installations[channel.name, external_id] = row.id

@@ -30,8 +30,10 @@ class ChannelTerms:
 
     `pushes` are the commands it can carry out, `ai` the assignee that means "the AI holds it",
     `hand_over_to` whom a gateway-side handover assigns. `drafts` tells whether copilot drafts are
-    pushed as notes. `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text
-    the way the channel tells it back, by which an echo is recognised.
+    pushed as notes. A customer's word that is found by reading is answered when younger than
+    `answer_late_s`, handed to people when younger than `hand_over_late_s`, history when older.
+    `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text the way the
+    channel tells it back, by which an echo is recognised.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ChannelTerms:
     ai: Assignee
     hand_over_to: Assignee
     drafts: Literal["note", "none"] = "none"
+    answer_late_s: float = 900.0
+    hand_over_late_s: float = 86_400.0
     plain: Callable[[str], str] = str
     render: Callable[[str], str] = escape
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 
 from gateway.agents.base import Agent, AIAgent
 from gateway.agents.http import HttpAgent
@@ -41,7 +42,12 @@ class Parts:
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
-        return f"{self.settings.public_url}/console/sessions/{session_id}"
+        return link_to(self.settings, session_id)
+
+
+def link_to(settings: Settings, session_id: str) -> str:
+    """The address at which a person reads a session in the browser."""
+    return f"{settings.public_url}/console/sessions/{session_id}"
 
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
@@ -75,7 +81,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         agents=agents,
         terms=terms,
         waker=waker,
-        inbox=Inbox(database, channels, terms, clock, waker.wake),
+        inbox=Inbox(database, channels, terms, clock, waker.wake, partial(link_to, settings)),
     )
 
 

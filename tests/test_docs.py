@@ -312,23 +312,9 @@ def test_the_readme_names_only_topics_to_tick() -> None:
 def test_every_intercom_setting_of_a_grey_area_is_in_its_table() -> None:
     told = named("docs/intercom.md")
     plain = {"name", "access_token", "client_secret", "base_url", "api_version", "agent"}
-    reserved = {"answer_late_s", "hand_over_late_s"}
     for field in dataclasses.fields(all_settings.IntercomSettings):
-        if field.name not in plain | reserved:
+        if field.name not in plain:
             assert field.name in told, field.name
-
-
-def test_reserved_settings_are_still_unused() -> None:
-    """What configuration.md calls reserved: whoever begins to use one must say what it does."""
-    told = read("docs/configuration.md")
-    for name in ("answer_late_s", "hand_over_late_s"):
-        used = [
-            source
-            for source in (ROOT / "gateway").glob("**/*.py")
-            if source.parent.name != "config" and name in source.read_text("utf-8")
-        ]
-        assert not used, f"{name} is used in {used}; say in configuration.md what it does"
-        assert re.search(rf"^\| `{name}` .*[Rr]eserved", told, re.MULTILINE)
 
 
 def test_the_size_of_the_table_is_told_truly() -> None:

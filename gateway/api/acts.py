@@ -45,7 +45,7 @@ class Acts:
 
     def link(self, session_id: str) -> str:
         """The address at which people find a session."""
-        return f"{self._parts.settings.public_url}/console/sessions/{session_id}"
+        return self._parts.link(session_id)
 
     def run(
         self, session_id: str, body: Arguments, work: Work, telling: Telling, status: int = 200

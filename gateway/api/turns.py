@@ -39,7 +39,7 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
         if request.headers.get("webhook-id") != turn_id:
             # The signature covers this id: without it, an answer could be posted to other turns.
             raise NotAuthentic("the webhook-id of an answer is the id of its turn")
-        link = f"{parts.settings.public_url}/console/sessions/{row.id}"
+        link = parts.link(row.id)
         now = to_micros(parts.clock.now())
 
         def record(db: Session) -> Recorded:

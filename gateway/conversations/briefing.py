@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gateway.clock import from_micros
 from gateway.conversations.thread import Held
 from gateway.events import Actor, Attachment, Turn, TurnContact, TurnMessage
-from gateway.store.models import ChatSession, Contact, Message
+from gateway.store.models import UNPLACED, ChatSession, Contact, Message
 
 MOST_MESSAGES = 200
 MOST_BYTES = 64 * 1024
@@ -91,7 +91,7 @@ def _message(row: Row[*tuple[Any, ...]], turn_id: str) -> TurnMessage:
         id=row.id,
         author=Actor(kind=row.author_kind, id=row.author_id, name=row.author_name),
         text=row.text,
-        occurred_at=from_micros(row.at),
+        occurred_at=from_micros(row.at % UNPLACED),
         attachments=[Attachment(**cast("dict[str, Any]", one)) for one in row.attachments],
         new=row.asked_in in (None, turn_id),
     )

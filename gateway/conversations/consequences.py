@@ -15,16 +15,17 @@ from gateway.handover import Run
 from gateway.policy import Terms
 
 HOUR_US = 3_600_000_000
-MINUTE_US = 60_000_000
 
-# A customer's word older than this starts no turn, by how we came to know of it. Intercom may delay
-# a notification by two hours; what we find by reading ourselves must be younger.
-_FRESH_US = {"delivery": 2 * HOUR_US, "read": 15 * MINUTE_US, "receipt": 15 * MINUTE_US}
+# Intercom may delay a notification by two hours; an older one starts no turn.
+_DELAYED_US = 2 * HOUR_US
 
 
 @dataclass(slots=True, kw_only=True)
 class Change:
-    """One session before and after. `moved`: folding again gave it other cuts or another state."""
+    """One session before and after. `moved`: folding again gave it other cuts or another state.
+
+    `found_late` comes out of `follow`: a customer's word was found too late for the AI to answer.
+    """
 
     ref: SessionRef
     before: Run | None
@@ -32,6 +33,7 @@ class Change:
     customer_spoke: bool
     latest: bool
     moved: bool = False
+    found_late: bool = False
 
 
 def follow(
@@ -55,10 +57,10 @@ def follow(
         _agree_with_channel(db, terms, held, change, now, owed)
     elif run.state in ("ai", "copilot") and change.latest and source != "history":
         returned = changed and run.state == "ai" and ref.state in ("human", "copilot")
-        ask = change.customer_spoke and _fresh(run, source, now)
-        ask = ask or (
-            entered and run.customer_spoke_last and (returned or _fresh(run, source, now))
-        )
+        fresh = _fresh(terms, run, source, now)
+        ask = change.customer_spoke and fresh
+        ask = ask or (entered and run.customer_spoke_last and (returned or fresh))
+        change.found_late = source == "read" and _found_late(terms, change, now)
         if ask:
             cause = "draft" if run.state == "copilot" else "returned" if returned else "message"
             turns.owe(db, held, ref, cause, terms.agent, now)
@@ -70,10 +72,8 @@ def _stop_ai(db: Session, ref: SessionRef, run: Run, now: int) -> None:
     why = _why(run)
     turns.discard_open(db, ref, why, now)
     roles = set(pushes.FROM_AI)
-    if run.state == "finished":
+    if run.state == "finished" or run.state == "ai":
         roles |= {"assignment", "notice"}
-    elif run.state == "ai":
-        roles |= {"assignment", "notice", "note"}
     pushes.cancel(db, why=why, now=now, session_id=ref.id, roles=roles)
     if run.state == "human":
         pushes.mark_overlapped(db, ref.id)
@@ -100,9 +100,23 @@ def _agree_with_channel(
         owed.add("deliver")
 
 
-def _fresh(run: Run, source: str, now: int) -> bool:
-    limit = _FRESH_US.get(source)
+def _fresh(terms: Terms, run: Run, source: str, now: int) -> bool:
+    """True if the last word is young enough for a turn, by how we came to know of it."""
+    late = _us(terms.channel.answer_late_s)
+    limit = {"delivery": _DELAYED_US, "read": late, "receipt": late}.get(source)
     return limit is None or now - run.last_public_at.at <= limit
+
+
+def _found_late(terms: Terms, change: Change, now: int) -> bool:
+    """True if a customer waits for an answer to a word too old for the AI, not yet history."""
+    waits = change.customer_spoke and change.after.customer_spoke_last
+    age = now - change.after.last_public_at.at
+    channel = terms.channel
+    return waits and _us(channel.answer_late_s) < age <= _us(channel.hand_over_late_s)
+
+
+def _us(seconds: float) -> int:
+    return int(seconds * 1_000_000)
 
 
 def _why(run: Run) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from gateway.conversations.thread import Held
 from gateway.events import Actor, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
 from gateway.store import new_id
-from gateway.store.models import ChatSession, Message
+from gateway.store.models import UNPLACED, ChatSession, Message
 from gateway.store.sql import Prepared, table_of
 
 _MARKER = "marker:"
@@ -101,8 +101,8 @@ def write_own(
 ) -> str:
     """Write words of ours that the channel has not told us back yet; return the message's id."""
     message_id = new_id("msg")
-    # They stand after all that is known until the channel says where they really stand.
-    at = max(now, held.thread.newest[0].at + 1)
+    # They come last until the channel says where they stand, or it is known that they never will.
+    at = now + UNPLACED if state == "owed" else now
     row = {
         "id": message_id,
         "conversation_id": held.id,
@@ -144,7 +144,15 @@ def place_own(db: Session, held: Held, message_id: str, external_id: str, at: Po
 def set_state(db: Session, message_ids: Sequence[str], state: str, why: str | None = None) -> None:
     """Move owed words of ours to another state, with the reason."""
     if message_ids:
-        db.execute(update(Message).where(Message.id.in_(message_ids)).values(state=state, why=why))
+        db.execute(
+            update(Message)
+            .where(Message.id.in_(message_ids))
+            .values(
+                state=state,
+                why=why,
+                at=case((Message.at >= UNPLACED, Message.created_at), else_=Message.at),
+            )
+        )
 
 
 def redact(db: Session, held: Held, external_id: str) -> None:

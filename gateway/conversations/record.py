@@ -27,10 +27,14 @@ Source = Literal["delivery", "read", "act", "receipt", "history"]
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What applying facts came to: kinds of work now owed, and whether anything was new."""
+    """What applying facts came to: kinds of work now owed, and whether anything was new.
+
+    `found_late`: a customer waits for an answer to a word too old for the AI.
+    """
 
     owed: set[str] = field(default_factory=set)
     changed: bool = False
+    found_late: bool = False
     session: SessionRef | None = None
     run: Run | None = None
 
@@ -127,6 +131,7 @@ def _apply_newest(
             latest=run is thread.run,
         )
         follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
+        outcome.found_late |= change.found_late
         if times := said.pop(rows[key].id, None):
             runs.save_said(db, rows[key], run, len(times), max(times))
         elif change.before != run:
@@ -191,6 +196,7 @@ def _apply_again(
     counts = history.count(db, [ref.id for ref in rows])
     for change in changes:
         follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
+        outcome.found_late |= change.found_late
         _save(db, change.ref, change.after, counts)
     if changes:
         outcome.session, outcome.run = changes[-1].ref, changes[-1].after

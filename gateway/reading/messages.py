@@ -14,7 +14,7 @@ from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_ti
 from gateway.reading.markers import marker_text
 from gateway.reading.names import Names, Person, find_names
 from gateway.reading.sessions import Json, Page
-from gateway.store.models import ChatSession, Conversation, Message, Push
+from gateway.store.models import UNPLACED, ChatSession, Conversation, Message, Push
 
 _POSITION = (Message.at, Message.number, Message.step, Message.id)
 _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
@@ -94,7 +94,7 @@ def _people(installation: str, row: Row[*tuple[Any, ...]]) -> list[Person]:
 
 
 def _message(row: Row[*tuple[Any, ...]], installation: str, names: Names, zone: tzinfo) -> Json:
-    text, external_id, happened_at = row.text, row.external_id, row.at
+    text, external_id, happened_at = row.text, row.external_id, row.at % UNPLACED
     if row.data:
 
         def name_of(kind: str, id: str | None, stored: str | None) -> str:

@@ -34,6 +34,10 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
+UNPLACED = 10**16
+"""Added to the time of words of ours until their channel has placed them: they come last."""
+
+
 class Base(DeclarativeBase):
     """All tables of the record."""
 
@@ -55,7 +59,7 @@ class Base(DeclarativeBase):
 
 
 class Installation(Base):
-    """One workspace of a channel. `slot` is "" on a private channel, which has just one."""
+    """One workspace of a channel. `slot` is "" for the one that a private channel has pinned."""
 
     __tablename__ = "installations"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -63,7 +67,10 @@ class Installation(Base):
     slot: Mapped[str]
     external_id: Mapped[str]
     created_at: Mapped[Micros]
-    __table_args__ = (UniqueConstraint("channel", "slot"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "slot"),
+        UniqueConstraint("channel", "external_id"),
+    )
 
 
 class InboxDelivery(Base):

@@ -41,7 +41,7 @@ class Directories:
         """Channels that have been heard of and were not asked within the hour."""
         with self._database.read() as db:
             now = self._database.now(db)
-            known = set(db.scalars(select(Installation.channel).where(Installation.slot == "")))
+            known = set(db.scalars(select(Installation.channel)))
             fresh = set(db.scalars(select(Claim.key).where(Claim.kind == CLAIM, Claim.until > now)))
         return [name for name in sorted(known - fresh) if name in self._parts.channels][:limit]
 
@@ -74,12 +74,14 @@ class Directories:
         """What was not read is read in an hour."""
 
     def _compare(self, channel: str, installation: str) -> None:
-        with self._database.read() as db:
-            pinned = db.scalar(
-                select(Installation.external_id).where(
-                    Installation.channel == channel, Installation.slot == ""
+        pinned = self._parts.channels[channel].installation
+        if pinned is None:
+            with self._database.read() as db:
+                pinned = db.scalar(
+                    select(Installation.external_id).where(
+                        Installation.channel == channel, Installation.slot == ""
+                    )
                 )
-            )
         if installation and pinned != installation:
             log.error(
                 "installation_differs", channel=channel, pinned=pinned, token_of=installation,

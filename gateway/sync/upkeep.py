@@ -29,7 +29,10 @@ class Upkeep:
         self._database = parts.database
 
     def due(self, limit: int) -> Sequence[str]:
-        """Sessions that have been quiet for longer than their agent's idle timeout."""
+        """Sessions of the AI that have been quiet for longer than its idle timeout.
+
+        What a person holds, a person ends.
+        """
         now = self._now()
         quiet = [
             (ChatSession.agent == agent.name)
@@ -42,7 +45,7 @@ class Upkeep:
         with self._database.read() as db:
             rows = db.execute(
                 select(ChatSession.id)
-                .where(ChatSession.status == "active", or_(*quiet))
+                .where(ChatSession.status == "active", ChatSession.mode == "ai", or_(*quiet))
                 .limit(limit)
             )
             return [row.id for row in rows]
@@ -73,7 +76,11 @@ class Upkeep:
         terms = self._parts.terms[row.channel]
         now = self._now()
         quiet_since = now - int(terms.agent.idle_timeout_s * 1e6)
-        if row.status != "active" or (row.last_message_at or now) >= quiet_since:
+        if (
+            row.status != "active"
+            or row.mode != "ai"
+            or (row.last_message_at or now) >= quiet_since
+        ):
             return set()
         return doors.end(db, terms, held, session_id, by=SYSTEM, reason=IDLE, now=now).owed
 

@@ -259,6 +259,38 @@ def test_no_dead_air(it: Rig) -> None:
     assert any(p.part_type == "note" for p in it.world.conversations[cid].parts)
 
 
+def test_two_answers_stand_in_the_order_in_which_they_are_said(it: Rig) -> None:
+    token = it.token()
+    cid, sid = start(it)
+    it.agent.next.append(Answer(messages=["First.", "Second."]))
+    it.advance(5)
+    it.world.customer_replies(cid, "And?")
+    it.hear()
+    it.work("turns")
+    it.advance(3)  # Intercom's second is later than the one in which the answer was recorded
+    (conversation,) = it.bench.works["deliver"].due(1)
+    it.standin.faults.hooks.before_effect = lambda call: _fail_second(it, call)
+    it.bench.works["deliver"].do(conversation)
+    it.standin.faults.hooks.before_effect = None
+    said = [text for kind, text in lines(it, sid, token) if kind == "message"]
+    assert said[-2:] == ["First.", "Second."]
+
+
+def _fail_second(it: Rig, call: object) -> None:
+    """After the first reply Intercom has no time for more."""
+    it.standin.faults.add("rate_limited", where="reply", count=None)
+
+
+def test_a_persons_session_is_never_idle(make_rig: Callable[..., Rig]) -> None:
+    it = make_rig(agent_rules={"idle_timeout_s": 3600.0})
+    cid, _ = start(it)
+    it.world.assign(cid, AOIFE, by=AOIFE)
+    it.settle()
+    it.advance(100_000)
+    it.work("upkeep")
+    assert it.session(cid).status == "active"
+
+
 def test_an_idle_session_is_finished(make_rig: Callable[..., Rig]) -> None:
     it = make_rig(agent_rules={"idle_timeout_s": 3600.0})
     cid, _ = start(it)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from gateway.channels.base import Channel, Envelope, Sender
 from gateway.channels.intercom import notification, signature
-from gateway.channels.intercom.markup import plain_of_markdown
+from gateway.channels.intercom.markup import plain_of_markdown, render, sanitise
 from gateway.channels.intercom.people import Seats
 from gateway.channels.intercom.translate import notification_to_delivery
 from gateway.config import IntercomSettings
@@ -71,10 +71,13 @@ def open_channel(name: str, settings: IntercomSettings) -> Channel:
         ai=Assignee(kind="ai", id=settings.bot_admin_id),
         hand_over_to=_target(name, settings.hand_over_to),
         drafts=settings.drafts,
+        answer_late_s=settings.answer_late_s,
+        hand_over_late_s=settings.hand_over_late_s,
         # An access token is a private app's: one app, one workspace.
         private=True,
         installation=settings.app_id or None,
         plain=plain_of_markdown,
+        render=_shown,
     )
 
 
@@ -88,3 +91,8 @@ def _target(name: str, target: str) -> Assignee:
     if kind == "admin" and id:
         return Assignee(kind="operator", id=id)
     raise ConfigError([f'channels.{name}.hand_over_to must be "team:ID" or "admin:ID"'])
+
+
+def _shown(text: str) -> str:
+    """Our Markdown as pages show it: as Intercom gets it, and safe in a browser."""
+    return sanitise(render(text))

@@ -74,6 +74,9 @@ def upgrade() -> None:
         sa.Column("external_id", sa.String(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installations")),
+        sa.UniqueConstraint(
+            "channel", "external_id", name=op.f("uq_installations_channel_external_id")
+        ),
         sa.UniqueConstraint("channel", "slot", name=op.f("uq_installations_channel_slot")),
     )
     op.create_table(

@@ -153,7 +153,7 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
         environ = place.environment()
         del environ["GATEWAY_REDIS_URL"]  # `up` brings its own
         log = stack.enter_context((place.folder / "log").open("wb"))
-        stack.callback(_tell_on_trouble, place.folder / "log")
+        stack.callback(_tell_on_trouble, place)
         agent = python("-m", "bench.agent", str(agent_port), str(options.thinks))
         stack.callback(Service(agent, environ).stop)
         up = python("-m", "gateway", "up", "--port", str(gateway_port))
@@ -163,18 +163,27 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
         _wait_until_ready(f"http://127.0.0.1:{gateway_port}/readyz", gateway)
         customers = Customers(standin, talk, options.debounce)
         customers.write(options.warm_up, options.rate)
-        since = time.time()
+        since, used = time.time(), time.process_time()
         late = customers.write(options.seconds, options.rate)
+        ours = (time.process_time() - used) / options.seconds
         _wait_for_answers(talk)
         dropped = len(standin.notifier.dropped)
         legs = _legs(place, talk, since)
-    return _print(place, options, talk, since, late, dropped, legs)
+        answered = [1e3 * one.seconds for one in standin.notifier.log if one.at >= since]
+        legs.insert(0, ("a notification posted, until it is answered", answered))
+    return _print(place, options, talk, since, late, ours, dropped, legs)
 
 
-def _tell_on_trouble(log: Path) -> None:
-    """Show the end of what the gateway said, if something was raised meanwhile."""
+def _tell_on_trouble(place: Ground) -> None:
     if sys.exc_info()[0] is not None:
-        print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]))
+        _tell_what_the_gateway_said(place)
+
+
+def _tell_what_the_gateway_said(place: Ground) -> None:
+    """Show its log's last lines that are not about success."""
+    lines = (place.folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+    told = [line for line in lines if "verdict=recorded" not in line]
+    print("\n".join(told[-40:]))
 
 
 def _free_ports() -> tuple[int, int]:
@@ -253,6 +262,7 @@ def _print(
     talk: Talk,
     since: float,
     late: float,
+    ours: float,
     dropped: int,
     legs: Sequence[tuple[str, list[float]]],
 ) -> bool:
@@ -269,7 +279,9 @@ def _print(
     burst = sum(len(marks) > 1 for _, marks in talk.replies)
     print(
         f"  {len(took)} replies measured; {burst} of all answered several messages of a burst, "
-        f"counted from its last one; the customers were {1e3 * late:.0f} ms late at worst\n"
+        f"counted from its last one\n"
+        f"  customers and stand-in took {ours:.2f} of a core; "
+        f"the latest message was written {1e3 * late:.0f} ms late\n"
     )
     p99 = quantile(over, 0.99)
     print(
@@ -289,6 +301,8 @@ def _print(
         f"replies; {unanswered} unanswered, {twice} answered twice; {failed} deliveries failed, "
         f"{dropped} dropped, {unsent} replies not sent"
     )
+    if not right:
+        _tell_what_the_gateway_said(place)
     return right
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.conversations import claims, lanes
-from gateway.errors import Again
+from gateway.errors import Again, Never
 from gateway.events import Answer
 from gateway.store.models import Claim, Conversation
 from gateway.sync.deliver import Deliver
@@ -243,7 +243,12 @@ def test_a_turn_whose_worker_is_taken_for_dead_is_asked_again(on_both: Rig) -> N
     assert it.turns()[-1].state == "recorded"
 
 
-def test_a_dead_workers_failure_does_not_end_the_next_ones_question(on_both: Rig) -> None:
+@pytest.mark.parametrize(
+    "trouble", [Again("timed out", details={"timeout": True}), Never("401")], ids=["again", "never"]
+)
+def test_a_dead_workers_failure_does_not_end_the_next_ones_question(
+    on_both: Rig, trouble: Exception
+) -> None:
     it = on_both
     cid = start(it)
     ask(it, cid)
@@ -256,7 +261,7 @@ def test_a_dead_workers_failure_does_not_end_the_next_ones_question(on_both: Rig
         it.agent.before.append(asking.hold)
         second.__enter__()
         asking.wait()
-        it.agent.next.append(Again("timed out", details={"timeout": True}))
+        it.agent.next.append(trouble)
 
     turn_id = first.due(1)[0]
     second = Meanwhile(lambda: Turns(it.parts).do(turn_id))

@@ -341,7 +341,8 @@ class Inbox:
         contact_id = None
         for event in events:
             if isinstance(event, ContactSeen):
-                contact_id = contacts.see(db, installation_id, event, now)
+                seen = contacts.see(db, installation_id, event, now)
+                contact_id = contact_id or seen  # the first is whose conversation it is
             elif isinstance(event, StaffSeen):
                 staff.see(db, installation_id, event)
         return contact_id

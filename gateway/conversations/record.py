@@ -117,7 +117,7 @@ def _apply_newest(
         markers = [(marker, session_id or first) for marker, session_id in markers]
     history.write_words(db, held, words, now)
     history.write_markers(db, held, markers, now)
-    write_thread(db, held, thread, contact_id=contact_id)
+    write_thread(db, held, thread, contact_id=contact_id, told_at=_latest(fresh))
     said: dict[str | None, list[int]] = {}
     for fact, session_id in words:
         if isinstance(fact, MessageReceived):
@@ -192,7 +192,7 @@ def _apply_again(
     history.replace_markers(db, held, marked, now)
     if rows:
         history.rehome(db, held, [(ref.id, ref.opened) for ref in rows])
-    write_thread(db, held, story.thread, contact_id=contact_id)
+    write_thread(db, held, story.thread, contact_id=contact_id, told_at=_latest(fresh))
     counts = history.count(db, [ref.id for ref in rows])
     for change in changes:
         follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
@@ -200,6 +200,10 @@ def _apply_again(
         _save(db, change.ref, change.after, counts)
     if changes:
         outcome.session, outcome.run = changes[-1].ref, changes[-1].after
+
+
+def _latest(facts: Sequence[Fact]) -> int:
+    return max((fact.at.at for fact in facts), default=0)
 
 
 def _current(db: Session, held: Held, thread: Thread) -> SessionRef | None:

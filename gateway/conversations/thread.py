@@ -26,6 +26,7 @@ _COLUMNS = (
     _CONVERSATIONS.c.contact_id,
     _CONVERSATIONS.c.thread,
     _CONVERSATIONS.c.held_since,
+    _CONVERSATIONS.c.contact_at,
 )
 _BY_EXTERNAL_ID = Prepared(
     lambda sql: sql.locked(
@@ -53,6 +54,7 @@ class Held:
     contact_id: str | None
     thread: Thread
     held_since: int | None
+    contact_at: int
 
 
 def open_conversation(
@@ -68,6 +70,7 @@ def open_conversation(
             "channel": channel,
             "external_id": external_id,
             "thread": "{}",
+            "contact_at": 0,
             "read_attempts": 0,
             "created_at": now,
         }
@@ -97,11 +100,15 @@ def lock_session(db: Session, session_id: str) -> tuple[Held, Row[*tuple[Any, ..
     return held, row
 
 
-def write_thread(db: Session, held: Held, thread: Thread, *, contact_id: str | None = None) -> None:
-    """Write the fold's state back; remember whose conversation it is, once that is known."""
+def write_thread(
+    db: Session, held: Held, thread: Thread, *, contact_id: str | None, told_at: int
+) -> None:
+    """Write the fold's state back, and whose conversation it is as of the latest report."""
     values: dict[str, object] = {"key": held.id, "thread": msgspec.json.encode(thread).decode()}
-    if contact_id and contact_id != held.contact_id:
-        values["contact_id"] = contact_id
+    if contact_id and told_at >= held.contact_at:
+        if contact_id != held.contact_id:
+            values["contact_id"] = contact_id
+        values["contact_at"] = held.contact_at = told_at
     db.execute(_WRITE.on(db), values)
     held.thread = thread
 
@@ -115,4 +122,5 @@ def _held(row: Row[*tuple[Any, ...]]) -> Held:
         contact_id=row[4],
         thread=_decoder.decode(row[5]),
         held_since=row[6],
+        contact_at=row[7],
     )

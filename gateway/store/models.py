@@ -138,6 +138,7 @@ class Staff(Base):
 class Conversation(Base):
     """A channel's thread. `thread` is the fold's state after the newest fact (handover.Thread).
 
+    `contact_at` is the channel's time of the latest report that says whose it is.
     `held_since`: a delivery about it failed, so the AI says nothing until it was read (`read_due`).
     """
 
@@ -147,6 +148,7 @@ class Conversation(Base):
     channel: Mapped[str]
     external_id: Mapped[str]
     contact_id: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"), index=True)
+    contact_at: Mapped[Micros] = mapped_column(default=0)
     thread: Mapped[str] = mapped_column(Text, default="{}")
     held_since: Mapped[Micros | None]
     read_due: Mapped[Micros | None]

@@ -122,6 +122,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("external_id", sa.String(), nullable=False),
         sa.Column("contact_id", sa.String(), nullable=True),
+        sa.Column("contact_at", sa.BigInteger(), nullable=False),
         sa.Column("thread", sa.Text(), nullable=False),
         sa.Column("held_since", sa.BigInteger(), nullable=True),
         sa.Column("read_due", sa.BigInteger(), nullable=True),

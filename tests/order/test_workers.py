@@ -134,7 +134,7 @@ def as_the_channel_has_it(it: Rig) -> None:
             if part.body
         ]
         here = [
-            (row.external_id, row.kind)
+            (row.external_id, "note" if row.kind == "draft" else row.kind)
             for row in it.history(cid)
             if row.kind != "marker" and row.external_id and not row.external_id.startswith("source")
         ]

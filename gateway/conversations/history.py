@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from gateway.conversations.thread import Held
@@ -19,6 +19,27 @@ from gateway.store.sql import Prepared, table_of
 _MARKER = "marker:"
 _MESSAGES = table_of(Message)
 _WRITE = Prepared(lambda sql: sql.insert(_MESSAGES).on_conflict_do_nothing())
+_ADOPT = Prepared(
+    lambda _: (
+        update(_MESSAGES)
+        .where(
+            _MESSAGES.c.conversation_id == bindparam("conversation"),
+            _MESSAGES.c.session_id.is_(None),
+        )
+        .returning(_MESSAGES.c.id)
+    )
+)
+_COUNT = Prepared(
+    lambda _: (
+        select(_MESSAGES.c.session_id, func.count(), func.max(_MESSAGES.c.at))
+        .where(
+            _MESSAGES.c.session_id.in_(bindparam("sessions", expanding=True)),
+            _MESSAGES.c.kind == "message",
+            _MESSAGES.c.state.in_(("received", "sent")),
+        )
+        .group_by(_MESSAGES.c.session_id)
+    )
+)
 # Rows of one shape share one prepared statement.
 _BLANK: dict[str, Any] = {
     "external_id": None,
@@ -210,13 +231,10 @@ def rehome(db: Session, held: Held, sessions: Sequence[tuple[str, Position]]) ->
         )
 
 
-def adopt_early(db: Session, held: Held, session_id: str) -> None:
-    """Give the first session what was said before it opened."""
-    db.execute(
-        update(Message)
-        .where(Message.conversation_id == held.id, Message.session_id.is_(None))
-        .values(session_id=session_id)
-    )
+def adopt_early(db: Session, held: Held, session_id: str) -> bool:
+    """Give the first session what was said before it opened; True if there was anything."""
+    adopted = {"conversation": held.id, "session_id": session_id}
+    return db.execute(_ADOPT.on(db), adopted).first() is not None
 
 
 def session_at(db: Session, held: Held, at: Position) -> str | None:
@@ -233,15 +251,7 @@ def session_at(db: Session, held: Held, at: Position) -> str | None:
 
 def count(db: Session, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
     """Per session: how many messages were said in public, and when the last one was."""
-    rows = db.execute(
-        select(Message.session_id, func.count(), func.max(Message.at))
-        .where(
-            Message.session_id.in_(session_ids),
-            Message.kind == "message",
-            Message.state.in_(("received", "sent")),
-        )
-        .group_by(Message.session_id)
-    )
+    rows = db.execute(_COUNT.on(db), {"sessions": list(session_ids)})
     return {str(row[0]): (row[1], row[2]) for row in rows}
 
 

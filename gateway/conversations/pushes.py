@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gateway.commands import KINDS, AddNote, Assign, Close, Command, Done, SendMessage
@@ -28,7 +28,7 @@ from gateway.events import (
 )
 from gateway.policy import ChannelTerms
 from gateway.store.models import Push
-from gateway.store.sql import insert_into
+from gateway.store.sql import Prepared, insert_into, table_of
 
 SKEW_US = 5_000_000
 """How far a channel's clock (whole seconds) may be behind ours and an echo still be believed."""
@@ -36,9 +36,41 @@ SKEW_US = 5_000_000
 FROM_AI = ("answer", "last_words", "draft")
 OPEN = ("owed", "sending", "unknown")
 
-# Also what was read back twice, in vain, and not begun anew yet: it may have happened that late.
-_MAY_HAVE_HAPPENED = Push.state.in_(("sending", "unknown")) | (
-    (Push.state == "owed") & Push.begun_at.is_not(None)
+_PUSHES = table_of(Push)
+_UNSETTLED = Prepared(
+    lambda _: select(
+        _PUSHES.c.id, _PUSHES.c.kind, _PUSHES.c.folded, _PUSHES.c.command, _PUSHES.c.cause,
+        _PUSHES.c.begun_at, _PUSHES.c.message_id, _PUSHES.c.role,
+    )
+    .where(
+        _PUSHES.c.conversation_id == bindparam("conversation"),
+        # Also what was read back twice, in vain, and not begun anew yet: it may have happened late.
+        _PUSHES.c.state.in_(("sending", "unknown"))
+        | ((_PUSHES.c.state == "owed") & _PUSHES.c.begun_at.is_not(None)),
+    )
+    .order_by(_PUSHES.c.id)
+)  # fmt: skip
+_CANCEL = Prepared(
+    lambda _: (
+        update(_PUSHES)
+        .where(
+            _PUSHES.c.session_id == bindparam("session"),
+            _PUSHES.c.state == "owed",
+            _PUSHES.c.role.in_(bindparam("roles", expanding=True)),
+        )
+        .returning(_PUSHES.c.message_id)
+    )
+)
+_OVERLAPPED = Prepared(
+    lambda _: (
+        update(_PUSHES)
+        .where(
+            _PUSHES.c.session_id == bindparam("session"),
+            _PUSHES.c.role == "answer",
+            _PUSHES.c.state.in_(("sending", "unknown")),
+        )
+        .returning(_PUSHES.c.id)
+    )
 )
 
 _COMMANDS: dict[str, type[Command]] = {name: kind for kind, name in KINDS.items()}
@@ -103,12 +135,8 @@ def cancel(
     roles: Collection[str],
 ) -> None:
     """Cancel what is owed and not begun; its words are recorded as discarded, with the reason."""
-    rows = db.execute(
-        update(Push)
-        .where(Push.session_id == session_id, Push.state == "owed", Push.role.in_(roles))
-        .values(state="cancelled", error=why, ended_at=now)
-        .returning(Push.message_id)
-    ).all()
+    cancelled = {"session": session_id, "roles": list(roles), "state": "cancelled"}
+    rows = db.execute(_CANCEL.on(db), {**cancelled, "error": why, "ended_at": now}).all()
     history.set_state(db, [row[0] for row in rows if row[0]], "discarded", why)
 
 
@@ -125,16 +153,7 @@ def end(db: Session, push: Row[*tuple[Any, ...]], state: str, error: str | None,
 
 def mark_overlapped(db: Session, session_id: str) -> int:
     """Record that AI words were on the wire when the session left the AI; return how many."""
-    rows = db.execute(
-        update(Push)
-        .where(
-            Push.session_id == session_id,
-            Push.role == "answer",
-            Push.state.in_(("sending", "unknown")),
-        )
-        .values(overlapped=True)
-        .returning(Push.id)
-    ).all()
+    rows = db.execute(_OVERLAPPED.on(db), {"session": session_id, "overlapped": True}).all()
     return len(rows)
 
 
@@ -148,14 +167,7 @@ def bind(db: Session, held: Held, facts: Sequence[Fact], now: int) -> list[Fact]
     """
     if not any(may_be_ours(fact) for fact in facts):
         return list(facts)
-    open_pushes = db.execute(
-        select(
-            Push.id, Push.kind, Push.folded, Push.command, Push.cause, Push.begun_at,
-            Push.message_id, Push.role,
-        )
-        .where(Push.conversation_id == held.id, _MAY_HAVE_HAPPENED)
-        .order_by(Push.id)
-    ).all()  # fmt: skip
+    open_pushes = db.execute(_UNSETTLED.on(db), {"conversation": held.id}).all()
     bound: list[Fact] = []
     left = list(open_pushes)
     for fact in facts:

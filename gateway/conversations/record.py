@@ -111,8 +111,9 @@ def _apply_newest(
         if isinstance(fact, MessageReceived | NoteAdded):
             words.append((fact, session_id))
     first = rows[next(iter(seen))].id if seen and before.run is None else None
+    early = False
     if first is not None:  # what was said before the first session opened belongs to it
-        history.adopt_early(db, held, first)
+        early = history.adopt_early(db, held, first)
         words = [(fact, session_id or first) for fact, session_id in words]
         markers = [(marker, session_id or first) for marker, session_id in markers]
     history.write_words(db, held, words, now)
@@ -137,7 +138,7 @@ def _apply_newest(
         elif change.before != run:
             runs.save(db, rows[key], run)
     # Words that came late into an earlier session, or had come before the first one opened.
-    for session_id in {*said, first} - {None}:
+    for session_id in {*said, first if early else None} - {None}:
         if session_id is not None:
             history.count_again(db, session_id)
     if thread.run is not None:

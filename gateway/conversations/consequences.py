@@ -75,7 +75,7 @@ def _stop_ai(db: Session, ref: SessionRef, run: Run, now: int) -> None:
     if run.state == "finished" or run.state == "ai":
         roles |= {"assignment", "notice"}
     pushes.cancel(db, why=why, now=now, session_id=ref.id, roles=roles)
-    if run.state == "human":
+    if run.state in ("human", "copilot"):
         pushes.mark_overlapped(db, ref.id)
 
 

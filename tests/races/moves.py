@@ -35,6 +35,7 @@ def ask(it: Rig, cid: str, text: str = "And when?", *answer: str) -> None:
     if answer:
         it.agent.next.append(Answer(messages=list(answer)))
     it.world.customer_replies(cid, text)
+    it.advance(0.001)  # a channel tells whole seconds, so whatever we do about it is later
     it.hear()
 
 

@@ -97,7 +97,7 @@ def test_handed_back_before_the_handovers_assignment_began(it: Rig) -> None:
     ask(it, cid)
     it.settle()
     assert it.session(cid).mode == "ai"
-    assert pushed(it)[1:3] == [("note", "cancelled"), ("assignment", "cancelled")]
+    assert pushed(it)[1:3] == [("note", "sent"), ("assignment", "cancelled")]
     assert holder(it, cid)[0] == int(BOT)
     assert said(it, cid)[1:] == ["AI: And when?"]
 

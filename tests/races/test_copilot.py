@@ -83,6 +83,8 @@ def test_switched_on_while_an_answer_is_delivered(it: Rig, hook: str) -> None:
     assert struck
     assert said(it, cid)[1:] == ([] if hook == "after_read" else ["On Monday."])
     assert it.session(cid).mode == "copilot"
+    overlapped = [push.overlapped for push in it.pushes() if push.role == "answer"]
+    assert overlapped == [False, hook == "before_effect", False]
 
 
 def test_switched_off_while_a_draft_is_written(it: Rig) -> None:

@@ -1,0 +1,81 @@
+"""The fold: facts in the order of their positions become threads, sessions and markers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal, assert_never
+
+from gateway.events import (
+    SYSTEM,
+    Assigned,
+    AssigneeSeen,
+    Closed,
+    ConversationDeleted,
+    CopilotSet,
+    Fact,
+    Finished,
+    HandedBack,
+    HandedOver,
+    MessageReceived,
+    NoteAdded,
+    Reopened,
+    Snoozed,
+)
+from gateway.handover.moves import (
+    assigned,
+    copilot,
+    ended,
+    handed_back,
+    handed_over,
+    marker,
+    said,
+    seen,
+)
+from gateway.handover.reading import place
+from gateway.handover.thread import Step, Story, Thread
+from gateway.policy import Policy
+
+
+def fold(facts: Iterable[Fact], policy: Policy) -> Story:
+    """Fold all of a conversation's facts."""
+    story = Story()
+    for fact in sorted(facts, key=place):
+        step = apply(story.thread, fact, policy)
+        story.thread = step.thread
+        run = step.thread.run
+        if run:
+            story.runs[run.opened_by] = run
+        story.markers.extend((run.opened_by if run else None, marker) for marker in step.markers)
+    return story
+
+
+def apply(thread: Thread, fact: Fact, policy: Policy) -> Step:
+    """Apply one fact that is not older than any before it."""
+    thread = replace(thread, newest=max(thread.newest, place(fact)))
+    match fact:
+        case MessageReceived():
+            return said(thread, fact, policy)
+        case Assigned():
+            return assigned(thread, fact, policy)
+        case AssigneeSeen():
+            return seen(thread, fact, policy)
+        case HandedOver():
+            return handed_over(thread, fact)
+        case HandedBack():
+            return handed_back(thread, fact, policy)
+        case CopilotSet():
+            return copilot(thread, fact)
+        case Closed() | Finished():
+            return ended(thread, fact, fact.by)
+        case ConversationDeleted():
+            return ended(replace(thread, deleted=True), fact, SYSTEM)
+        case Reopened():
+            return Step(thread=thread, markers=(marker(fact, "reopened", fact.by),))
+        case Snoozed():
+            kind: Literal["snoozed", "unsnoozed"] = "snoozed" if fact.on else "unsnoozed"
+            return Step(thread=thread, markers=(marker(fact, kind, fact.by),))
+        case NoteAdded():
+            return Step(thread=thread)
+        case _:
+            assert_never(fact)

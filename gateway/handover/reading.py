@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from gateway.events import Assignee, AssigneeSeen, Fact, MessageReceived, NoteAdded, Position
+from gateway.events import (
+    ORIGIN,
+    Assignee,
+    AssigneeSeen,
+    Fact,
+    MessageReceived,
+    NoteAdded,
+    Position,
+)
 from gateway.handover.table import Input, Mode
 from gateway.handover.thread import Thread
 from gateway.policy import Policy
@@ -32,13 +40,14 @@ def is_neutral(fact: Fact, thread: Thread) -> bool:
 def is_idle(fact: Fact, thread: Thread) -> bool:
     """True for a snapshot that can never act, whatever is still to be heard from before it.
 
-    Once the assignee is known, a snapshot may only move towards silence.
+    Once the channel has told the assignee, a snapshot may only move towards silence. That nobody
+    holds what a person began is our guess, and goes if a customer's earlier word comes to light.
     """
     return (
         isinstance(fact, AssigneeSeen)
         and not fact.read
         and fact.assignee.kind in ("ai", "nobody")
-        and thread.assignee is not None
+        and thread.assignee_at != ORIGIN
         and place(fact) >= thread.newest
     )
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.events import NOBODY, ORIGIN, Fact
-from gateway.handover import Marker, Story, Thread, apply, fold, is_neutral, place
+from gateway.handover import Marker, Story, Thread, apply, fold, is_idle, is_neutral, place
 from gateway.policy import Policy
 from tests.handover import facts as one
 from tests.handover.facts import (
@@ -125,6 +125,26 @@ def test_a_neutral_fact_that_comes_late_changes_nothing(
         assert story.thread == others.thread
         assert story.markers == others.markers
         assert stored(story) == stored(others)
+
+
+@settings(max_examples=500)
+@given(facts=STORIES, policy=POLICIES)
+def test_idle_snapshots_may_be_left_out_as_they_arrive(facts: list[Fact], policy: Policy) -> None:
+    kept: list[Fact] = []
+    for fact in facts:  # in any order, as the record takes them
+        if not is_idle(fact, fold(kept, policy).thread):
+            kept.append(fact)
+    whole, fewer = fold(facts, policy), fold(kept, policy)
+    assert replace(fewer.thread, newest=whole.thread.newest) == whole.thread
+    assert (fewer.runs, fewer.markers) == (whole.runs, whole.markers)
+
+
+def test_that_nobody_holds_what_a_person_began_is_a_guess() -> None:
+    # If the customer turns out to have written first, the snapshot is what first told the assignee.
+    thread = told(says(2, AOIFE)).thread
+    assert thread.assignee == NOBODY
+    assert not is_idle(one.sees(3, NOBODY), thread)
+    assert is_idle(one.sees(4, NOBODY), told(says(2, AOIFE), one.assigns(3, NOBODY)).thread)
 
 
 def stored(story: Story) -> list[object]:

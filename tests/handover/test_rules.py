@@ -93,8 +93,8 @@ def test_a_read_may_not_give_back_behind_the_fence() -> None:
     facts = says(1), assigns(2, BOT), hands_over(3), sees(4, BOT, read=True)
     assert last(*facts).mode == "human"
     # … nor if somebody was seen in between whose assignment we never heard of.
-    facts = says(1), assigns(2, BOT), hands_over(3), sees(4, TEAM), sees(5, BOT, read=True)
-    assert last(*facts).mode == "human"
+    seen = sees(4, TEAM), sees(5, BOT, read=True)
+    assert last(says(1), assigns(2, BOT), hands_over(3), *seen).mode == "human"
 
 
 def test_a_read_that_shows_a_person_opens_the_fence() -> None:

@@ -44,7 +44,7 @@ def test_assigning_the_team_that_remains_is_an_act() -> None:
 
 def test_a_team_of_the_ai_that_remains_gives_nothing_back() -> None:
     of_ai = Assignee(kind="ai", team="7")
-    facts = (says(1), assigns(2, of_ai, AOIFE), assigns(3, TO_AOIFE, AOIFE))
+    facts: tuple[Fact, ...] = (says(1), assigns(2, of_ai, AOIFE), assigns(3, TO_AOIFE, AOIFE))
     facts += (assigns(4, NOBODY, AOIFE),)
     assert mode_after(*facts, seen(5, of_ai, read=True)) == "human"
 

@@ -89,6 +89,7 @@ def _apply_newest(
     markers: list[tuple[Marker, str | None]] = []
     seen: dict[str, Run] = {}
     spoke: set[str] = set()
+    passed: dict[str, set[str]] = {}
     for fact in fresh:
         if place(fact) < before.newest:
             if isinstance(fact, MessageReceived | NoteAdded):
@@ -104,6 +105,7 @@ def _apply_newest(
                     runs.save(db, rows[earlier.opened_by], earlier)
                 rows[run.opened_by] = runs.insert(db, held, terms, run)
             seen[run.opened_by] = run
+            passed.setdefault(run.opened_by, set()).add(run.state)
             session_id = rows[run.opened_by].id
             if isinstance(fact, MessageReceived) and fact.author.kind == "customer":
                 spoke.add(run.opened_by)
@@ -130,6 +132,8 @@ def _apply_newest(
             after=run,
             customer_spoke=key in spoke,
             latest=run is thread.run,
+            # Taken over and given back at once: an answer thought out before is for another state.
+            moved=not rows[key].new and not passed[key] <= {rows[key].state, run.state},
         )
         follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
         outcome.found_late |= change.found_late

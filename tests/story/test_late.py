@@ -44,3 +44,28 @@ def _read_it(it: Rig, cid: str) -> None:
         )
     )
     it.work("sync")
+
+
+def test_a_takeover_and_its_end_told_at_once_still_end_what_was_being_thought_out(it: Rig) -> None:
+    cid = str(it.world.customer_starts("Hello", name="Cleo").conversation.id)
+    it.settle()
+    it.world.assign(cid, BOT, by=AOIFE)
+    it.settle()
+    it.advance(5)
+    it.world.customer_replies(cid, "And?")
+    it.hear()
+
+    def meanwhile(_: object) -> None:
+        it.advance(2)
+        it.world.assign(cid, AOIFE, by=AOIFE)
+        it.world.admin_replies(cid, AOIFE, "I see.")
+        it.world.assign(cid, BOT, by=AOIFE)
+        it.standin.notifier.take()  # lost
+        _read_it(it, cid)
+
+    it.agent.before.append(meanwhile)
+    it.work("turns")
+    it.settle()
+    assert it.session(cid).mode == "ai"
+    assert "ai: AI: And?" not in it.texts(cid)
+    assert it.turns()[-1].state == "discarded"

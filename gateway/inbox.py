@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import cast
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gateway import contacts
@@ -43,7 +43,10 @@ log = structlog.get_logger(__name__)
 FOUND_LATE = "found late"
 _CONFIRM_AFTER_US = 2_000_000
 
-_INBOX = table_of(InboxDelivery)
+_INBOX, _CONVERSATIONS = table_of(InboxDelivery), table_of(Conversation)
+_HOLD_ENDS = Prepared(
+    lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key"))
+)
 _KEEP = Prepared(lambda sql: sql.insert(_INBOX).on_conflict_do_nothing().returning(_INBOX.c.id))
 
 
@@ -146,11 +149,8 @@ class Inbox:
                 db, self._terms[held.channel], held, session_id,
                 trigger="rule", by=SYSTEM, reason=FOUND_LATE, link=self._link(session_id), now=now,
             ).owed  # fmt: skip
-        db.execute(
-            update(Conversation)
-            .where(Conversation.id == held.id)
-            .values(held_since=None, read_due=None, read_attempts=0)
-        )
+        ended = {"key": held.id, "held_since": None, "read_due": None, "read_attempts": 0}
+        db.execute(_HOLD_ENDS.on(db), ended)
         held.held_since = None
         return outcome
 

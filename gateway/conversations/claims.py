@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import secrets
+from typing import cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import BigInteger, Executable, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway.store import Database
 from gateway.store.models import Claim
-from gateway.store.sql import insert_into
+from gateway.store.sql import Dialect, Prepared, table_of
+
+_CLAIMS = table_of(Claim)
+_MINE = (
+    (_CLAIMS.c.kind == bindparam("of_kind"))
+    & (_CLAIMS.c.key == bindparam("of_key"))
+    & (_CLAIMS.c.token == bindparam("of_token"))
+)
+
+
+def _taking(sql: Dialect) -> Executable:
+    statement = sql.insert(_CLAIMS)
+    taking = statement.on_conflict_do_update(
+        index_elements=[_CLAIMS.c.kind, _CLAIMS.c.key],
+        set_={"token": statement.excluded.token, "until": statement.excluded.until},
+        where=_CLAIMS.c.until <= bindparam("now", type_=BigInteger),
+    )
+    return cast(Executable, taking.returning(_CLAIMS.c.token))
+
+
+_TAKE = Prepared(_taking)
+_EXTEND = Prepared(lambda _: update(_CLAIMS).where(_MINE).returning(_CLAIMS.c.token))
+_HOLDS = Prepared(lambda _: select(_CLAIMS.c.token).where(_MINE))
+_RELEASE = Prepared(lambda _: delete(_CLAIMS).where(_MINE))
 
 
 def take(db: Session, database: Database, kind: str, key: str, lease_s: float) -> str | None:
     """Take a free or run-out claim and return its token; None if somebody holds it."""
     now = database.now(db)
     token = secrets.token_hex(8)
-    statement = insert_into(db, Claim).values(
-        kind=kind, key=key, token=token, until=now + int(lease_s * 1e6)
-    )
-    taken = db.scalar(
-        statement.on_conflict_do_update(
-            index_elements=[Claim.kind, Claim.key],
-            set_={"token": statement.excluded.token, "until": statement.excluded.until},
-            where=Claim.until <= now,
-        ).returning(Claim.token)
-    )
-    return token if taken == token else None
+    until = now + int(lease_s * 1e6)
+    claim = {"kind": kind, "key": key, "token": token, "until": until, "now": now}
+    return token if db.execute(_TAKE.on(db), claim).scalar() == token else None
 
 
 def extend(
@@ -34,21 +50,19 @@ def extend(
 ) -> bool:
     """Hold a claim for longer; False if it is not ours any more."""
     until = database.now(db) + int(lease_s * 1e6)
-    extended = db.execute(
-        update(Claim)
-        .where(Claim.kind == kind, Claim.key == key, Claim.token == token)
-        .values(until=until)
-        .returning(Claim.token)
-    )
-    return extended.one_or_none() is not None
+    extended = db.execute(_EXTEND.on(db), {**_named(kind, key, token), "until": until})
+    return extended.first() is not None
 
 
 def holds(db: Session, kind: str, key: str, token: str) -> bool:
     """True if the claim is still ours. Run out but taken by nobody, it is."""
-    found = select(Claim.token).where(Claim.kind == kind, Claim.key == key, Claim.token == token)
-    return db.scalar(found) is not None
+    return db.execute(_HOLDS.on(db), _named(kind, key, token)).first() is not None
 
 
 def release(db: Session, kind: str, key: str, token: str) -> None:
     """Give a claim back."""
-    db.execute(delete(Claim).where(Claim.kind == kind, Claim.key == key, Claim.token == token))
+    db.execute(_RELEASE.on(db), _named(kind, key, token))
+
+
+def _named(kind: str, key: str, token: str) -> dict[str, object]:
+    return {"of_kind": kind, "of_key": key, "of_token": token}

@@ -19,6 +19,14 @@ from gateway.store.sql import Prepared, table_of
 _MARKER = "marker:"
 _MESSAGES = table_of(Message)
 _WRITE = Prepared(lambda sql: sql.insert(_MESSAGES).on_conflict_do_nothing())
+_FORGET_ECHO = Prepared(
+    lambda _: delete(_MESSAGES).where(
+        _MESSAGES.c.conversation_id == bindparam("conversation"),
+        _MESSAGES.c.external_id == bindparam("external"),
+        _MESSAGES.c.id != bindparam("own"),
+    )
+)
+_PLACE = Prepared(lambda _: update(_MESSAGES).where(_MESSAGES.c.id == bindparam("own")))
 _ADOPT = Prepared(
     lambda _: (
         update(_MESSAGES)
@@ -148,18 +156,10 @@ def place_own(db: Session, held: Held, message_id: str, external_id: str, at: Po
 
     If their echo was taken for somebody else's words before, that line goes.
     """
-    db.execute(
-        delete(Message).where(
-            Message.conversation_id == held.id,
-            Message.external_id == external_id,
-            Message.id != message_id,
-        )
-    )
-    db.execute(
-        update(Message)
-        .where(Message.id == message_id)
-        .values(external_id=external_id, state="sent", why=None, **_at(at))
-    )
+    named = {"conversation": held.id, "external": external_id, "own": message_id}
+    db.execute(_FORGET_ECHO.on(db), named)
+    placed = {"own": message_id, "external_id": external_id, "state": "sent", "why": None}
+    db.execute(_PLACE.on(db), {**placed, **_at(at)})
 
 
 def set_state(db: Session, message_ids: Sequence[str], state: str, why: str | None = None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import Row, bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from gateway.commands import Assign, Command
@@ -20,7 +20,7 @@ from gateway.events import STEP_ASSIGNED, SYSTEM, Actor, Assigned, Assignee, Pos
 from gateway.handover import Thread
 from gateway.policy import Terms
 from gateway.store.models import ChatSession, Claim, Conversation, Push
-from gateway.store.sql import locked
+from gateway.store.sql import Prepared, table_of
 
 CLAIM = "lane"
 PATIENCE_AI_US = 60_000_000
@@ -34,6 +34,34 @@ UNDELIVERABLE = "the AI's words could not be delivered"
 NOT_LOOKED_FIRST = ("operator", "note")
 _AI_HOLDS = ("ai", "nobody")
 
+
+_PUSHES, _SESSIONS = table_of(Push), table_of(ChatSession)
+_CONVERSATIONS = table_of(Conversation)
+_HEAD = Prepared(
+    lambda _: select(
+        _PUSHES.c.id, _PUSHES.c.conversation_id, _CONVERSATIONS.c.external_id,
+        _CONVERSATIONS.c.channel, _PUSHES.c.state, _PUSHES.c.role, _PUSHES.c.due_at,
+        _PUSHES.c.begun_at, _PUSHES.c.reads, _CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due,
+    )
+    .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
+    .where(
+        _PUSHES.c.conversation_id == bindparam("conversation"), _PUSHES.c.state.in_(pushes.OPEN)
+    )
+    .order_by(_PUSHES.c.id)
+    .limit(1)
+)  # fmt: skip
+_LOCK_SESSION = Prepared(
+    lambda sql: sql.locked(
+        select(_SESSIONS.c.id, _SESSIONS.c.status, _SESSIONS.c.mode, _SESSIONS.c.epoch)
+        .join(_PUSHES, _PUSHES.c.session_id == _SESSIONS.c.id)
+        .where(_PUSHES.c.id == bindparam("push")),
+        of=_SESSIONS,
+    )
+)
+_LOCK_PUSH = Prepared(
+    lambda sql: sql.locked(select(_PUSHES).where(_PUSHES.c.id == bindparam("push")))
+)
+_BEGIN = Prepared(lambda _: update(_PUSHES).where(_PUSHES.c.id == bindparam("push")))
 
 Hold = tuple[int | None, int | None]
 """Since when a conversation is held and when it is to be read: a read ends only what it knew."""
@@ -104,17 +132,7 @@ def due(db: Session, database_now: int, now: int, limit: int) -> list[str]:
 
 def head(db: Session, conversation_id: str) -> Head | None:
     """The push that must go first, whether it is due or not; None if nothing is owed."""
-    row = db.execute(
-        select(
-            Push.id, Push.conversation_id, Conversation.external_id, Conversation.channel,
-            Push.state, Push.role, Push.due_at, Push.begun_at, Push.reads,
-            Conversation.held_since, Conversation.read_due,
-        )
-        .join(Conversation, Conversation.id == Push.conversation_id)
-        .where(Push.conversation_id == conversation_id, Push.state.in_(pushes.OPEN))
-        .order_by(Push.id)
-        .limit(1)
-    ).one_or_none()  # fmt: skip
+    row = db.execute(_HEAD.on(db), {"conversation": conversation_id}).one_or_none()
     if row is None:
         return None
     *fields, held_since, read_due = row
@@ -150,14 +168,16 @@ def begin(
             and (session.mode == "ai")
         ):
             return _later(db, push, now + 2_000_000, "the channel names another assignee", now)
-    db.execute(
-        update(Push)
-        .where(Push.id == push_id)
-        .values(
-            state="sending", token=token, begun_at=now, tried_at=push.tried_at or now,
-            tries=push.tries + 1, due_at=now + HELD_US,
-        )
-    )  # fmt: skip
+    sending = {
+        "push": push_id,
+        "state": "sending",
+        "token": token,
+        "begun_at": now,
+        "tried_at": push.tried_at or now,
+        "tries": push.tries + 1,
+        "due_at": now + HELD_US,
+    }
+    db.execute(_BEGIN.on(db), sending)
     return Begun(command=command)
 
 
@@ -354,10 +374,8 @@ def _as_it_is(
 
 
 def _lock(db: Session, push_id: int) -> tuple[Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
-    session_id = db.scalar(select(Push.session_id).where(Push.id == push_id))
-    columns = (ChatSession.id, ChatSession.status, ChatSession.mode, ChatSession.epoch)
-    session = db.execute(locked(db, select(*columns).where(ChatSession.id == session_id))).one()
-    push = db.execute(locked(db, select(*Push.__table__.columns).where(Push.id == push_id))).one()
+    session = db.execute(_LOCK_SESSION.on(db), {"push": push_id}).one()
+    push = db.execute(_LOCK_PUSH.on(db), {"push": push_id}).one()
     return push, session
 
 

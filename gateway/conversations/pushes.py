@@ -28,7 +28,7 @@ from gateway.events import (
 )
 from gateway.policy import ChannelTerms
 from gateway.store.models import Push
-from gateway.store.sql import Prepared, insert_into, table_of
+from gateway.store.sql import Prepared, table_of
 
 SKEW_US = 5_000_000
 """How far a channel's clock (whole seconds) may be behind ours and an echo still be believed."""
@@ -50,6 +50,18 @@ _UNSETTLED = Prepared(
     )
     .order_by(_PUSHES.c.id)
 )  # fmt: skip
+_ONE = Prepared(
+    lambda _: select(
+        _PUSHES.c.id, _PUSHES.c.kind, _PUSHES.c.command, _PUSHES.c.cause, _PUSHES.c.state,
+        _PUSHES.c.message_id,
+    ).where(_PUSHES.c.id == bindparam("push"))
+)  # fmt: skip
+_SETTLE = Prepared(lambda _: update(_PUSHES).where(_PUSHES.c.id == bindparam("push")))
+_OWE = Prepared(
+    lambda sql: sql.insert(_PUSHES).on_conflict_do_nothing(
+        index_elements=[_PUSHES.c.conversation_id, _PUSHES.c.cause]
+    )
+)
 _CANCEL = Prepared(
     lambda _: (
         update(_PUSHES)
@@ -100,24 +112,26 @@ def owe(
     if kind not in channel.pushes:
         return False
     words = command.text if isinstance(command, SendMessage | AddNote) else ""
-    db.execute(
-        insert_into(db, Push)
-        .values(
-            conversation_id=held.id,
-            session_id=session_id,
-            message_id=message_id,
-            cause=cause,
-            kind=kind,
-            role=role,
-            command=msgspec.json.encode(command).decode(),
-            folded=fold_text(channel.plain(words)) if words else "",
-            epoch=epoch,
-            state="owed",
-            due_at=now,
-            owed_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[Push.conversation_id, Push.cause])
-    )
+    owed = {
+        "conversation_id": held.id,
+        "session_id": session_id,
+        "message_id": message_id,
+        "cause": cause,
+        "kind": kind,
+        "role": role,
+        "command": msgspec.json.encode(command).decode(),
+        "folded": fold_text(channel.plain(words)) if words else "",
+        "epoch": epoch,
+        "state": "owed",
+        "due_at": now,
+        "owed_at": now,
+        "tries": 0,
+        "reads": 0,
+        "unsure_for": 0,
+        "overlapped": False,
+        "accepted": False,
+    }
+    db.execute(_OWE.on(db), owed)
     return True
 
 
@@ -184,11 +198,7 @@ def settle(db: Session, held: Held, push_id: int, done: Done, now: int) -> Fact 
 
     None if it was settled already, by its echo or by an earlier read.
     """
-    push = db.execute(
-        select(Push.id, Push.kind, Push.command, Push.cause, Push.state, Push.external_id,
-               Push.message_id, Push.role)
-        .where(Push.id == push_id)
-    ).one()  # fmt: skip
+    push = db.execute(_ONE.on(db), {"push": push_id}).one()
     if push.state == "sent":
         return None
     fact = _fact_of(held, command_of(push.kind, push.command), push.cause, done)
@@ -241,11 +251,8 @@ def _settled(
     message_id: str | None,
     now: int,
 ) -> Fact:
-    db.execute(
-        update(Push)
-        .where(Push.id == push_id)
-        .values(state="sent", external_id=fact.id, ended_at=now, error=None)
-    )
+    sent = {"push": push_id, "state": "sent", "external_id": fact.id, "ended_at": now}
+    db.execute(_SETTLE.on(db), {**sent, "error": None})
     if message_id is not None:
         history.place_own(db, held, message_id, fact.id, fact.at)
     return replace(fact, settles=cause) if isinstance(fact, Assigned | Closed) else fact

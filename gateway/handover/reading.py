@@ -38,18 +38,20 @@ def is_neutral(fact: Fact, thread: Thread) -> bool:
 
 
 def is_idle(fact: Fact, thread: Thread) -> bool:
-    """True for a snapshot that can never act, whatever is still to be heard from before it.
+    """True for a look at the assignee that can never act, whatever is still to be heard.
 
-    Once the channel has told the assignee, a snapshot may only move towards silence. That nobody
-    holds what a person began is our guess, and goes if a customer's earlier word comes to light.
+    Once the channel has told the assignee, a snapshot may only move towards silence, and a read
+    that shows the AI or nobody where that is known says nothing new. That nobody holds what a
+    person began is our guess, and goes if a customer's earlier word comes to light.
     """
-    return (
-        isinstance(fact, AssigneeSeen)
-        and not fact.read
-        and fact.assignee.kind in ("ai", "nobody")
-        and thread.assignee_at != ORIGIN
-        and place(fact) >= thread.newest
-    )
+    if not isinstance(fact, AssigneeSeen) or thread.assignee_at == ORIGIN:
+        return False
+    now, known = fact.assignee, thread.assignee
+    if known is None or now.kind not in ("ai", "nobody"):
+        return False
+    if fact.read:  # it tells every part before it, too
+        return (now.kind, now.id) == (known.kind, known.id) and fact.at >= thread.assignee_at
+    return place(fact) >= thread.newest
 
 
 def first_mode(assignee: Assignee | None, email: bool, policy: Policy) -> Mode:

@@ -21,6 +21,7 @@ from gateway.wiring import Parts
 log = structlog.get_logger(__name__)
 
 LEASE_S = 20.0
+_EXTEND_AFTER_S = 5.0
 BEGIN_TO_POST_S = 5.0
 DEADLINE_S = 10.0
 LOOK_DEADLINE_S = 10.0
@@ -57,9 +58,13 @@ class Deliver:
         )
         if token is None:
             return
+        taken = self._parts.clock.monotonic()
         try:
             while self._step(conversation_id, token):
-                pass
+                if self._parts.clock.monotonic() - taken > _EXTEND_AFTER_S:
+                    taken = self._parts.clock.monotonic()
+                    if not self._extend(conversation_id, token):
+                        return
         finally:
             self._database.write(lambda db: claims.release(db, lanes.CLAIM, conversation_id, token))
 
@@ -77,15 +82,17 @@ class Deliver:
         if terms is None:
             self._postpone(head, token, Again("its channel is not configured", after_s=60))
             return False
-        if not self._database.write(
-            lambda db: claims.extend(
-                db, self._database, lanes.CLAIM, conversation_id, token, LEASE_S
-            )
-        ):
-            return False
         if head.state in ("sending", "unknown"):
             return self._read_back(terms, head)
         return self._send(terms, head, token)
+
+    def _extend(self, conversation_id: str, token: str) -> bool:
+        """Hold the lane for longer. If a step outlasts the lease, `begin` finds the token gone."""
+        return self._database.write(
+            lambda db: claims.extend(
+                db, self._database, lanes.CLAIM, conversation_id, token, LEASE_S
+            )
+        )
 
     # -- the look, the begin, the post -------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.events import NOBODY, ORIGIN, Fact
+from gateway.events import NOBODY, ORIGIN, AssigneeSeen, Fact
 from gateway.handover import Marker, Story, Thread, apply, fold, is_idle, is_neutral, place
 from gateway.policy import Policy
 from tests.handover import facts as one
@@ -132,7 +132,8 @@ def test_a_neutral_fact_that_comes_late_changes_nothing(
 def test_idle_snapshots_may_be_left_out_as_they_arrive(facts: list[Fact], policy: Policy) -> None:
     kept: list[Fact] = []
     for fact in facts:  # in any order, as the record takes them
-        if not is_idle(fact, fold(kept, policy).thread):
+        read = isinstance(fact, AssigneeSeen) and fact.read
+        if read or not is_idle(fact, fold(kept, policy).thread):
             kept.append(fact)
     whole, fewer = fold(facts, policy), fold(kept, policy)
     assert replace(fewer.thread, newest=whole.thread.newest) == whole.thread
@@ -145,6 +146,18 @@ def test_that_nobody_holds_what_a_person_began_is_a_guess() -> None:
     assert thread.assignee == NOBODY
     assert not is_idle(one.sees(3, NOBODY), thread)
     assert is_idle(one.sees(4, NOBODY), told(says(2, AOIFE), one.assigns(3, NOBODY)).thread)
+
+
+def test_a_read_left_out_errs_towards_silence_until_the_next_one() -> None:
+    # The one place where the order still shows: a stale snapshot that comes after the read which
+    # refutes it. `assumed` has the conversation read again.
+    known = says(1), one.assigns(2, BOT)
+    read, stale = one.sees(5, BOT, read=True), one.sees(4, TO_AOIFE)
+    assert is_idle(read, told(*known).thread)
+    assert told(*known, stale, read).thread.state == "ai"
+    assert told(*known, stale).thread.state == "human"
+    assert told(*known, stale).thread.assumed
+    assert told(*known, stale, one.sees(6, BOT, read=True)).thread.state == "ai"
 
 
 def stored(story: Story) -> list[object]:

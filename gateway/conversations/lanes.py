@@ -99,10 +99,14 @@ class Seen:
 
 @dataclass(slots=True, kw_only=True)
 class Begun:
-    """What `begin` decided: a command to carry out now, or why not."""
+    """What `begin` decided: a command to carry out now, or why not.
+
+    `lost`: the lane is somebody else's now.
+    """
 
     command: Command | None = None
     why: str | None = None
+    lost: bool = False
     owed: set[str] = field(default_factory=set)
 
 
@@ -147,7 +151,7 @@ def begin(
     """Begin a push if nothing forbids it, in the transaction that has applied what was `seen`."""
     push, session = _lock(db, push_id)
     if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
-        return Begun(why="somebody else took it")
+        return Begun(why="somebody else took it", lost=True)
     if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)
     if held.held_since is not None and push.role not in NOT_LOOKED_FIRST:
@@ -194,7 +198,7 @@ def not_looked(
     """The look failed, so nothing was begun: try again later, for as long as patience lasts."""
     push, session = _lock(db, push_id)
     if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
-        return Begun(why="somebody else took it")
+        return Begun(why="somebody else took it", lost=True)
     if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, error, now)
     return _later(db, push, until, error, now)

@@ -102,8 +102,7 @@ class Deliver:
             try:
                 snapshot = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
             except (Again, Never) as trouble:  # not looked: not sent
-                self._not_looked(terms, head, token, trouble)
-                return True
+                return self._not_looked(terms, head, token, trouble)
             except NotFound:
                 self._gone(terms, head)
                 return True
@@ -112,7 +111,7 @@ class Deliver:
         self._wake(begun.owed)
         if begun.command is None:
             log.info("push_not_begun", push=head.id, why=begun.why)
-            return True
+            return not begun.lost
         return self._post(terms, head, token, begun.command, begun_about)
 
     def _begin(
@@ -158,15 +157,16 @@ class Deliver:
         self._ended(head, lambda db, held: self._settle(db, held, terms, head, done))
         return True
 
-    def _not_looked(self, terms: Terms, head: Head, token: str, trouble: Again | Never) -> None:
+    def _not_looked(self, terms: Terms, head: Head, token: str, trouble: Again | Never) -> bool:
         now = self._now()
         until = now + _pause_us(trouble)
-        self._ended(
+        begun = self._ended(
             head,
             lambda db, held: lanes.not_looked(
                 db, terms, held, head.id, token, until, trouble.message, now
             ),
         )
+        return not begun.lost
 
     def _refused(self, terms: Terms, head: Head, token: str, error: str) -> None:
         log.warning("push_failed", push=head.id, error=error)
@@ -221,11 +221,12 @@ class Deliver:
 
     # -- what they share ---------------------------------------------------------------------------
 
-    def _ended(self, head: Head, work: Callable[[Session, Held], Begun]) -> None:
+    def _ended(self, head: Head, work: Callable[[Session, Held], Begun]) -> Begun:
         begun = self._database.write(
             lambda db: work(db, lock_conversation(db, head.conversation_id))
         )
         self._wake(begun.owed)
+        return begun
 
     def _postpone(self, head: Head, token: str, trouble: Again | Never) -> None:
         now = self._now()

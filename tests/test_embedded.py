@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
 import redis
 
 from gateway.embedded import LONGEST_SOCKET_PATH, EmbeddedValkey, embedded_valkey
@@ -40,3 +41,16 @@ def test_a_long_path_falls_back_to_a_temporary_folder(tmp_path: Path) -> None:
         assert valkey.socket.parent.stat().st_mode & 0o777 == 0o700
         check_that_it_works(valkey)
     assert not valkey.socket.parent.exists()
+
+
+def test_a_long_temporary_folder_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("t" * 80)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with embedded_valkey(tmp_path / ("d" * 100)) as valkey:
+        assert len(str(valkey.socket)) <= 100
+        assert valkey.socket.parent.is_dir()
+    assert not valkey.socket.parent.exists()
+    assert list(long.iterdir()) == []

@@ -112,7 +112,6 @@ def test_a_locked_database_is_503_in_time(door: Door) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("door", ["postgresql"], indirect=True)
 def test_a_database_that_is_not_there_is_503(door: Door) -> None:
-    if door.it.database.is_sqlite:
-        pytest.skip("a file is there or the disk is gone")
     check(door, not_there, "gone", 85_000)

@@ -345,8 +345,6 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert parts.scheme == "https", link
             continue
         target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-        if target == ROOT / "docs" / "benchmarks.md" and not target.exists():
-            continue  # it is written when the figures are there
         assert target.exists(), f"{page.name}: {link} leads nowhere"
         assert target.is_relative_to(ROOT), f"{page.name}: {link} leads out of the repository"
         if parts.fragment and target.suffix == ".md":

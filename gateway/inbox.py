@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import cast
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gateway import contacts
@@ -21,7 +21,7 @@ from gateway.channels.base import Channel, Envelope, Snapshot
 from gateway.clock import Clock, to_micros
 from gateway.conversations import doors, history, record
 from gateway.conversations.record import Outcome, Source
-from gateway.conversations.thread import Held, open_conversation
+from gateway.conversations.thread import Held, end_hold, open_conversation
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
 from gateway.events import (
     SYSTEM,
@@ -43,10 +43,7 @@ log = structlog.get_logger(__name__)
 FOUND_LATE = "found late"
 _CONFIRM_AFTER_US = 2_000_000
 
-_INBOX, _CONVERSATIONS = table_of(InboxDelivery), table_of(Conversation)
-_HOLD_ENDS = Prepared(
-    lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key"))
-)
+_INBOX = table_of(InboxDelivery)
 _KEEP = Prepared(lambda sql: sql.insert(_INBOX).on_conflict_do_nothing().returning(_INBOX.c.id))
 
 
@@ -149,9 +146,7 @@ class Inbox:
                 db, self._terms[held.channel], held, session_id,
                 trigger="rule", by=SYSTEM, reason=FOUND_LATE, link=self._link(session_id), now=now,
             ).owed  # fmt: skip
-        ended = {"key": held.id, "held_since": None, "read_due": None, "read_attempts": 0}
-        db.execute(_HOLD_ENDS.on(db), ended)
-        held.held_since = None
+        end_hold(db, held)
         return outcome
 
     def meet(self, channel: str, people: Sequence[Event]) -> None:

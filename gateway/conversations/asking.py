@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from gateway.conversations import briefing, doors, history, turns
 from gateway.conversations.doors import Owing
 from gateway.conversations.record import Outcome
-from gateway.conversations.runs import SessionRef, load
-from gateway.conversations.thread import Held, lock_conversation
+from gateway.conversations.runs import load
+from gateway.conversations.thread import Held, lock_session
 from gateway.errors import Again, Conflict, GatewayError, NotFound
 from gateway.events import SYSTEM, Actor, Answer, Turn
 from gateway.policy import AgentTerms, Terms
@@ -74,7 +74,7 @@ def begin(
         late = "no answer came to the reply address"
         return _give_up(db, terms, held, turn, row, late, now, link(row.id))
     lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
-    question = briefing.question(db, held, row, turn, now)
+    question = briefing.question(db, held, row, turn)
     upto = held.thread.run.last_public_at if held.thread.run else None
     db.execute(
         update(TurnRow)
@@ -173,15 +173,13 @@ def record_failure(
 
 
 def _lock(db: Session, turn_id: str) -> tuple[Held, Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
-    conversation_id = db.scalar(select(TurnRow.conversation_id).where(TurnRow.id == turn_id))
-    if conversation_id is None:
+    session_id = db.scalar(select(TurnRow.session_id).where(TurnRow.id == turn_id))
+    if session_id is None:
         raise NotFound("there is no such turn")
-    held = lock_conversation(db, conversation_id)
+    held, row = lock_session(db, session_id)
     turn = db.execute(
         locked(db, select(*TurnRow.__table__.columns).where(TurnRow.id == turn_id))
     ).one()
-    columns = ChatSession.__table__.columns
-    row = db.execute(locked(db, select(*columns).where(ChatSession.id == turn.session_id))).one()
     return held, row, turn
 
 
@@ -233,7 +231,7 @@ def _say(
             last_words=list(answer.messages),
         )  # fmt: skip
         recorded.owed |= done.owed
-    elif answer.finish and not _unasked(db, row.id):
+    elif answer.finish and not briefing.has_unasked(db, row.id):
         done = doors.end(
             db, terms, held, row.id,
             by=Actor(kind="ai", name=terms.agent.name), reason="", now=now,
@@ -273,22 +271,16 @@ def _ask_again_if_needed(
 ) -> None:
     """Words that came while the agent was thinking join the next turn."""
     run = held.thread.run
-    if run is None or run.state not in ("ai", "copilot") or not _unasked(db, session_id):
+    if run is None or run.state not in ("ai", "copilot"):
+        return
+    if not briefing.has_unasked(db, session_id):
         return
     ref = next((ref for ref in load(db, held, run.opened_by) if ref.id == session_id), None)
     if ref is None:
         return
-    _owe(db, terms, held, ref, now)
-    recorded.owed.add("turns")
-
-
-def _owe(db: Session, terms: Terms, held: Held, ref: SessionRef, now: int) -> None:
     cause = "draft" if ref.state == "copilot" else "message"
     turns.owe(db, held, ref, cause, terms.agent, now)
-
-
-def _unasked(db: Session, session_id: str) -> bool:
-    return briefing.has_unasked(db, session_id)
+    recorded.owed.add("turns")
 
 
 def _give_up(

@@ -23,7 +23,6 @@ def question(
     held: Held,
     session: Row[*tuple[Any, ...]],
     turn: Row[*tuple[Any, ...]],
-    now: int,
 ) -> Turn:
     """Put a turn's question together and mark the words that it tells for the first time."""
     rows = _latest(db, session.id)

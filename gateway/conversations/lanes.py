@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import Row, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from gateway.commands import Assign, Command
@@ -218,7 +218,7 @@ def postpone(
     db.execute(
         update(Push)
         .where(Push.id == push_id, (Push.state == "owed") | mine)
-        .values(state="owed", due_at=until, error=error, tried_at=_first(Push.tried_at, now))
+        .values(state="owed", due_at=until, error=error, tried_at=func.coalesce(Push.tried_at, now))
     )
 
 
@@ -391,12 +391,6 @@ def _out_of_patience(push: Row[*tuple[Any, ...]], now: int) -> bool:
 def _later(db: Session, push: Row[*tuple[Any, ...]], until: int, why: str, now: int) -> Begun:
     postpone(db, push.id, until, why, now)
     return Begun(why=why)
-
-
-def _first(column: Any, now: int) -> Any:
-    from sqlalchemy import func
-
-    return func.coalesce(column, now)
 
 
 def _fail(

@@ -113,6 +113,13 @@ def write_thread(
     held.thread = thread
 
 
+def end_hold(db: Session, held: Held) -> None:
+    """The conversation has been read: the AI may speak again, and no read is due."""
+    ended = {"key": held.id, "held_since": None, "read_due": None, "read_attempts": 0}
+    db.execute(_WRITE.on(db), ended)
+    held.held_since = None
+
+
 def _held(row: Row[*tuple[Any, ...]]) -> Held:
     return Held(
         id=row[0],

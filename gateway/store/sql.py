@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from gateway.store.models import Base
 
 Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
-AnyStatement = TypeVar("AnyStatement", bound=Executable)
 
 
 @dataclass(frozen=True, slots=True)

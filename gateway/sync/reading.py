@@ -14,7 +14,7 @@ from gateway.clock import to_micros
 from gateway.conversations import claims, record
 from gateway.conversations.lanes import Hold
 from gateway.conversations.record import Outcome
-from gateway.conversations.thread import Held, lock_conversation
+from gateway.conversations.thread import Held, end_hold, lock_conversation
 from gateway.errors import Again, Never, NotFound
 from gateway.events import ConversationDeleted, Position
 from gateway.inbox import Inbox
@@ -69,7 +69,7 @@ class Reader:
         )
         terms = self._parts.terms[held.channel]
         outcome = record.apply(db, terms, held, [fact], now=now, source="read")
-        _done(db, held)
+        end_hold(db, held)
         return outcome.owed
 
 
@@ -183,11 +183,3 @@ def observe(inbox: Inbox, db: Session, held: Held, snapshot: Snapshot, known: Ho
         held.held_since = held_since
         outcome.owed.add("sync")
     return outcome
-
-
-def _done(db: Session, held: Held) -> None:
-    db.execute(
-        update(Conversation)
-        .where(Conversation.id == held.id)
-        .values(held_since=None, read_due=None, read_attempts=0)
-    )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from flask import Response
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from gateway.api.answers import Json
 from gateway.api.callers import caller_in, operator, refusal
@@ -30,11 +29,12 @@ from gateway.errors import Conflict, NotFound, Ours
 from gateway.policy import Terms
 from gateway.reading.messages import find_message
 from gateway.reading.sessions import find_session
+from gateway.store import Transaction
 from gateway.store.models import ChatSession
 from gateway.wiring import Parts
 
-Work = Callable[[Session, Terms, Caller, int], Done]
-Telling = Callable[[Session, Done], Json]
+Work = Callable[[Transaction, Terms, Caller, int], Done]
+Telling = Callable[[Transaction, Done], Json]
 
 
 class Acts:
@@ -53,7 +53,7 @@ class Acts:
         """Raises NotFound, Forbidden, Conflict; wakes what is owed once it is committed."""
         now = to_micros(self._parts.clock.now())
 
-        def act(db: Session) -> Acted:
+        def act(db: Transaction) -> Acted:
             terms = self._terms(db, session_id)
             done = work(db, terms, caller_in(terms.channel.name), now)
             return Acted(body=telling(db, done), status=status, owed=done.owed)
@@ -63,19 +63,19 @@ class Acts:
     def with_session(self, sentence: str) -> Telling:
         """Tell a sentence, and the session as it is now."""
 
-        def tell(db: Session, done: Done) -> Json:
+        def tell(db: Transaction, done: Done) -> Json:
             session = find_session(db, done.session_id, refusal=refusal)
             return {"message": sentence, "session": session}
 
         return tell
 
-    def with_message(self, db: Session, done: Done) -> Json:
+    def with_message(self, db: Transaction, done: Done) -> Json:
         """Tell the message that was written."""
         if done.message_id is None:
             raise Ours("words were written that left no message")
         return find_message(db, done.message_id, zone=self._parts.settings.workspace.zone)
 
-    def _terms(self, db: Session, session_id: str) -> Terms:
+    def _terms(self, db: Transaction, session_id: str) -> Terms:
         channel = db.scalar(select(ChatSession.channel).where(ChatSession.id == session_id))
         if channel is None:
             raise NotFound("there is no such session")
@@ -100,13 +100,13 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         """Hand the session over to people; the AI falls silent at once"""
         session_id = checked_id("ses", session_id)
 
-        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+        def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.hand_over(
                 db, terms, session_id, caller,
                 reason=body["reason"], link=acts.link(session_id), now=now,
             )  # fmt: skip
 
-        def tell(db: Session, done: Done) -> Json:
+        def tell(db: Transaction, done: Done) -> Json:
             told = acts.with_session("Session set to operator")(db, done)
             return {**told, "in_flight": done.in_flight}
 
@@ -123,7 +123,7 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         """Put the AI back in charge"""
         session_id = checked_id("ses", session_id)
 
-        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+        def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.hand_back(db, terms, session_id, caller, now=now)
 
         return acts.run(
@@ -137,7 +137,7 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         """Finish the session; the customer's next message starts a new one"""
         session_id = checked_id("ses", session_id)
 
-        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+        def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.finish(db, terms, session_id, caller, reason=body["reason"], now=now)
 
         return acts.run(session_id, body, work, acts.with_session("Session finished"))
@@ -147,7 +147,7 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         """Let the AI draft for the caller, or go on without it"""
         session_id = checked_id("ses", session_id)
 
-        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+        def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.set_copilot(db, terms, session_id, caller, on=body["on"], now=now)
 
         sentence = "Copilot is on" if body["on"] else "Copilot is off"
@@ -160,7 +160,7 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         """Say something to the customer; this takes the session over from the AI"""
         session_id = checked_id("ses", session_id)
 
-        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+        def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.write_message(db, terms, session_id, caller, text=body["text"], now=now)
 
         return acts.run(session_id, body, work, acts.with_message, 201)
@@ -172,7 +172,7 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         """Leave a note for the people inside; the customer never sees it"""
         session_id = checked_id("ses", session_id)
 
-        def work(db: Session, terms: Terms, caller: Caller, now: int) -> Done:
+        def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.write_note(db, terms, session_id, caller, text=body["text"], now=now)
 
         return acts.run(session_id, body, work, acts.with_message, 201)

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 import msgspec
 from flask import Response, request
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from gateway.api.answers import Json, body_of, error_answer, json_answer
 from gateway.api.parsing import Invalid
 from gateway.errors import Again, Conflict, Theirs
-from gateway.store import Database
+from gateway.store import Database, Transaction
 from gateway.store.models import IdempotentAnswer
 from gateway.store.sql import insert_into
 
@@ -50,7 +49,7 @@ def act_once(
     arguments: Json,
     now: int,
     wake: Callable[[str], object],
-    work: Callable[[Session], Acted],
+    work: Callable[[Transaction], Acted],
 ) -> Response:
     """Run `work` in one transaction, at most once per key, and answer.
 
@@ -102,7 +101,9 @@ class _Once:
         self._operator_id, self._key, self._digest, self._now = operator_id, key, digest, now
         self._mine = (IdempotentAnswer.operator_id == operator_id, IdempotentAnswer.key == key)
 
-    def run(self, db: Session, work: Callable[[Session], Acted]) -> tuple[Response, Acted | None]:
+    def run(
+        self, db: Transaction, work: Callable[[Transaction], Acted]
+    ) -> tuple[Response, Acted | None]:
         """Take the key, then act; or give the answer that was given before."""
         taken = db.scalar(
             # Another call with this key that has not committed yet is waited for here.
@@ -130,7 +131,7 @@ class _Once:
         )
         return json_answer(body, acted.status), acted
 
-    def kept(self, db: Session) -> Response | None:
+    def kept(self, db: Transaction) -> Response | None:
         """The answer given before; raises KeyReused if that was to another call."""
         kept = db.execute(
             select(IdempotentAnswer.request, IdempotentAnswer.status, IdempotentAnswer.body).where(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response, request
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from gateway.api.answers import json_answer
 from gateway.api.parsing import checked_id
@@ -13,6 +12,7 @@ from gateway.api.schemas import VerdictSchema
 from gateway.clock import to_micros
 from gateway.conversations.asking import Recorded, record_answer
 from gateway.errors import NotAuthentic, NotFound
+from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
 from gateway.wiring import Parts
 
@@ -42,7 +42,7 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
         link = parts.link(row.id)
         now = to_micros(parts.clock.now())
 
-        def record(db: Session) -> Recorded:
+        def record(db: Transaction) -> Recorded:
             return record_answer(db, terms, turn_id, answer, now=now, link=link)
 
         recorded = parts.database.write(record)

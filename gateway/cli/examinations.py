@@ -14,14 +14,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import delete, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from gateway.channels.base import Channel, Finding
 from gateway.cli.settings import first_line, is_embedded, is_pending
 from gateway.config import IntercomSettings, Settings
 from gateway.errors import ConfigError, GatewayError, Unavailable
 from gateway.instance import find_running
-from gateway.store import Database
+from gateway.store import Database, Transaction
 from gateway.store.models import Claim
 from gateway.store.sql import insert_into
 
@@ -89,7 +88,7 @@ def _takes_a_row(settings: Settings) -> Finding:
     database = Database(settings.database_url)
     key = secrets.token_hex(8)
 
-    def come_and_go(db: Session) -> None:
+    def come_and_go(db: Transaction) -> None:
         row = insert_into(db, Claim).values(kind="doctor", key=key, token=key, until=0)
         db.execute(row)
         db.execute(delete(Claim).where(Claim.kind == "doctor", Claim.key == key))

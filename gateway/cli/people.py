@@ -11,10 +11,9 @@ import click
 
 from gateway.cli.settings import open_record, read_settings
 from gateway.errors import Conflict, NotFound
+from gateway.store import Transaction
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from gateway.people.operators import Operator
 
 # As in gateway.people.operators, whose import takes a second: `--help` needs them.
@@ -63,7 +62,7 @@ def add_operator(
             known = ", ".join(settings.channels) or "none"
             raise NotFound(f"there is no channel {channel}; there are: {known}")
 
-    def keep(db: Session) -> tuple[Operator, bool]:
+    def keep(db: Transaction) -> tuple[Operator, bool]:
         try:
             person, new = find(db, email), False
         except NotFound:
@@ -133,7 +132,7 @@ def add_token(email: str) -> None:
     from gateway.clock import SystemClock, to_micros
     from gateway.people.operators import find, new_token
 
-    def keep(db: Session) -> tuple[Operator, str]:
+    def keep(db: Transaction) -> tuple[Operator, str]:
         person = find(db, email)
         return person, new_token(db, person.id, to_micros(SystemClock().now()))
 
@@ -178,7 +177,7 @@ def revoke_token(token_id: str) -> None:
     from gateway.clock import SystemClock, to_micros
     from gateway.store.models import Token
 
-    def keep(db: Session) -> bool:
+    def keep(db: Transaction) -> bool:
         now = to_micros(SystemClock().now())
         revoked = db.execute(
             update(Token)

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Row, select, update
-from sqlalchemy.orm import Session
 
 from gateway.conversations import briefing, doors, history, turns
 from gateway.conversations.doors import Owing
@@ -23,6 +22,7 @@ from gateway.conversations.thread import Held, lock_session
 from gateway.errors import Again, Conflict, GatewayError, NotFound
 from gateway.events import SYSTEM, Actor, Answer, Turn
 from gateway.policy import AgentTerms, Terms
+from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
 from gateway.store.sql import locked
 
@@ -40,7 +40,7 @@ class Recorded:
     owed: set[str] = field(default_factory=set)
 
 
-def due(db: Session, now: int, limit: int) -> list[str]:
+def due(db: Transaction, now: int, limit: int) -> list[str]:
     """Turns whose time has come, oldest first: to be asked, asked again, or given up."""
     rows = db.execute(
         select(TurnRow.id)
@@ -52,7 +52,7 @@ def due(db: Session, now: int, limit: int) -> list[str]:
 
 
 def begin(
-    db: Session,
+    db: Transaction,
     terms_of: Mapping[str, Terms],
     turn_id: str,
     now: int,
@@ -91,7 +91,7 @@ def begin(
     return question
 
 
-def wait_for_reply(db: Session, agent: AgentTerms, turn_id: str, now: int) -> None:
+def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -> None:
     """The agent will answer at the reply address; give it its time."""
     reply_by = now + int(agent.reply_within_s * 1e6)
     db.execute(
@@ -102,7 +102,7 @@ def wait_for_reply(db: Session, agent: AgentTerms, turn_id: str, now: int) -> No
 
 
 def record_answer(
-    db: Session, terms: Terms, turn_id: str, answer: Answer, *, now: int, link: str
+    db: Transaction, terms: Terms, turn_id: str, answer: Answer, *, now: int, link: str
 ) -> Recorded:
     """Record an answer once: said, drafted or discarded.
 
@@ -127,13 +127,13 @@ def record_answer(
     return recorded
 
 
-def tries(db: Session, turn_id: str) -> int:
+def tries(db: Transaction, turn_id: str) -> int:
     """How often a turn has been asked; with `begin`, the number of the try that began."""
     return db.scalars(select(TurnRow.tries).where(TurnRow.id == turn_id)).one()
 
 
 def record_failure(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     turn_id: str,
     error: GatewayError,
@@ -172,7 +172,9 @@ def record_failure(
 # -- one transaction -------------------------------------------------------------------------------
 
 
-def _lock(db: Session, turn_id: str) -> tuple[Held, Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
+def _lock(
+    db: Transaction, turn_id: str
+) -> tuple[Held, Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
     session_id = db.scalar(select(TurnRow.session_id).where(TurnRow.id == turn_id))
     if session_id is None:
         raise NotFound("there is no such turn")
@@ -199,7 +201,7 @@ def _why_not(held: Held, row: Row[*tuple[Any, ...]], turn: Row[*tuple[Any, ...]]
 
 
 def _say(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     row: Row[*tuple[Any, ...]],
@@ -249,7 +251,7 @@ def _say(
 
 
 def _draft(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     row: Row[*tuple[Any, ...]],
@@ -267,7 +269,7 @@ def _draft(
 
 
 def _ask_again_if_needed(
-    db: Session, terms: Terms, held: Held, session_id: str, recorded: Recorded, now: int
+    db: Transaction, terms: Terms, held: Held, session_id: str, recorded: Recorded, now: int
 ) -> None:
     """Words that came while the agent was thinking join the next turn."""
     run = held.thread.run
@@ -284,7 +286,7 @@ def _ask_again_if_needed(
 
 
 def _give_up(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     turn: Row[*tuple[Any, ...]],
@@ -306,7 +308,7 @@ def _give_up(
 
 
 def _end(
-    db: Session, turn_id: str, state: str, why: str | None, now: int, digest: str | None = None
+    db: Transaction, turn_id: str, state: str, why: str | None, now: int, digest: str | None = None
 ) -> None:
     db.execute(
         update(TurnRow)
@@ -318,7 +320,7 @@ def _end(
 
 
 def _write(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     session_id: str,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import Row, select, update
-from sqlalchemy.orm import Session
 
 from gateway.clock import from_micros
 from gateway.conversations.thread import Held
 from gateway.events import Actor, Attachment, Turn, TurnContact, TurnMessage
+from gateway.store import Transaction
 from gateway.store.models import UNPLACED, ChatSession, Contact, Message
 
 MOST_MESSAGES = 200
@@ -19,7 +19,7 @@ _SHOWN = ("received", "sent", "owed")
 
 
 def question(
-    db: Session,
+    db: Transaction,
     held: Held,
     session: Row[*tuple[Any, ...]],
     turn: Row[*tuple[Any, ...]],
@@ -45,7 +45,7 @@ def question(
     )
 
 
-def has_unasked(db: Session, session_id: str) -> bool:
+def has_unasked(db: Transaction, session_id: str) -> bool:
     """True if the customer said something that no turn has told the agent."""
     found = db.scalar(
         select(Message.id)
@@ -60,7 +60,7 @@ def has_unasked(db: Session, session_id: str) -> bool:
     return found is not None
 
 
-def _latest(db: Session, session_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
+def _latest(db: Transaction, session_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
     """The newest public words that fit, oldest first."""
     rows = db.execute(
         select(
@@ -96,7 +96,7 @@ def _message(row: Row[*tuple[Any, ...]], turn_id: str) -> TurnMessage:
     )
 
 
-def _contact(db: Session, contact_id: str | None) -> TurnContact | None:
+def _contact(db: Transaction, contact_id: str | None) -> TurnContact | None:
     if contact_id is None:
         return None
     row = db.execute(
@@ -121,7 +121,7 @@ def _brief(rows: Sequence[Row[*tuple[Any, ...]]]) -> str | None:
     return "\n".join(reversed(stretch))
 
 
-def _previous_summary(db: Session, session: Row[*tuple[Any, ...]]) -> str | None:
+def _previous_summary(db: Transaction, session: Row[*tuple[Any, ...]]) -> str | None:
     return cast(
         "str | None",
         db.scalar(

@@ -6,11 +6,11 @@ import secrets
 from typing import cast
 
 from sqlalchemy import BigInteger, Executable, bindparam, delete, select, update
-from sqlalchemy.orm import Session
 
-from gateway.store import Database
+from gateway.store import Database, Transaction
 from gateway.store.models import Claim
-from gateway.store.sql import Dialect, Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import Dialect, table_of
 
 _CLAIMS = table_of(Claim)
 _MINE = (
@@ -36,32 +36,31 @@ _HOLDS = Prepared(lambda _: select(_CLAIMS.c.token).where(_MINE))
 _RELEASE = Prepared(lambda _: delete(_CLAIMS).where(_MINE))
 
 
-def take(db: Session, database: Database, kind: str, key: str, lease_s: float) -> str | None:
+def take(db: Transaction, database: Database, kind: str, key: str, lease_s: float) -> str | None:
     """Take a free or run-out claim and return its token; None if somebody holds it."""
     now = database.now(db)
     token = secrets.token_hex(8)
     until = now + int(lease_s * 1e6)
     claim = {"kind": kind, "key": key, "token": token, "until": until, "now": now}
-    return token if db.execute(_TAKE.on(db), claim).scalar() == token else None
+    return token if _TAKE.run(db, claim) else None
 
 
 def extend(
-    db: Session, database: Database, kind: str, key: str, token: str, lease_s: float
+    db: Transaction, database: Database, kind: str, key: str, token: str, lease_s: float
 ) -> bool:
     """Hold a claim for longer; False if it is not ours any more."""
     until = database.now(db) + int(lease_s * 1e6)
-    extended = db.execute(_EXTEND.on(db), {**_named(kind, key, token), "until": until})
-    return extended.first() is not None
+    return bool(_EXTEND.run(db, {**_named(kind, key, token), "until": until}))
 
 
-def holds(db: Session, kind: str, key: str, token: str) -> bool:
+def holds(db: Transaction, kind: str, key: str, token: str) -> bool:
     """True if the claim is still ours. Run out but taken by nobody, it is."""
-    return db.execute(_HOLDS.on(db), _named(kind, key, token)).first() is not None
+    return bool(_HOLDS.run(db, _named(kind, key, token)))
 
 
-def release(db: Session, kind: str, key: str, token: str) -> None:
+def release(db: Transaction, kind: str, key: str, token: str) -> None:
     """Give a claim back."""
-    db.execute(_RELEASE.on(db), _named(kind, key, token))
+    _RELEASE.run(db, _named(kind, key, token))
 
 
 def _named(kind: str, key: str, token: str) -> dict[str, object]:

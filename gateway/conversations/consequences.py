@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from gateway.commands import Assign
 from gateway.conversations import pushes, turns
 from gateway.conversations.runs import SessionRef
@@ -13,6 +11,7 @@ from gateway.conversations.thread import Held
 from gateway.events import Assignee
 from gateway.handover import Run
 from gateway.policy import Terms
+from gateway.store import Transaction
 
 HOUR_US = 3_600_000_000
 
@@ -37,7 +36,7 @@ class Change:
 
 
 def follow(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     change: Change,
@@ -68,19 +67,17 @@ def follow(
     ref.state = run.state
 
 
-def _stop_ai(db: Session, ref: SessionRef, run: Run, now: int) -> None:
+def _stop_ai(db: Transaction, ref: SessionRef, run: Run, now: int) -> None:
     why = _why(run)
     turns.discard_open(db, ref, why, now)
-    roles = set(pushes.FROM_AI)
-    if run.state == "finished" or run.state == "ai":
-        roles |= {"assignment", "notice"}
-    pushes.cancel(db, why=why, now=now, session_id=ref.id, roles=roles)
+    back = run.state in ("finished", "ai")
+    pushes.cancel(db, why=why, now=now, session_id=ref.id, ours_too=back)
     if run.state in ("human", "copilot"):
         pushes.mark_overlapped(db, ref.id)
 
 
 def _agree_with_channel(
-    db: Session, terms: Terms, held: Held, change: Change, now: int, owed: set[str]
+    db: Transaction, terms: Terms, held: Held, change: Change, now: int, owed: set[str]
 ) -> None:
     """A person took over by replying: let the channel show that they hold the conversation."""
     handover, fence = change.after.last_handover, held.thread.fence

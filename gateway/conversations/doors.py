@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Row, func, select
-from sqlalchemy.orm import Session
 
 from gateway.commands import AddNote, Assign, Close, Command, SendMessage
 from gateway.conversations import history, pushes, record
@@ -28,7 +27,7 @@ from gateway.events import (
     Trigger,
 )
 from gateway.policy import Terms
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import Push
 
 Role = Literal["admin", "operator", "viewer"]
@@ -74,7 +73,14 @@ def handover_refusal(role: str, status: str, mode: str) -> str | None:
 
 
 def hand_over(
-    db: Session, terms: Terms, session_id: str, caller: Caller, *, reason: str, link: str, now: int
+    db: Transaction,
+    terms: Terms,
+    session_id: str,
+    caller: Caller,
+    *,
+    reason: str,
+    link: str,
+    now: int,
 ) -> Done:
     """Give the session to people at once. Raises Forbidden or Conflict, in M9's three sentences."""
     held, row = lock_session(db, session_id)
@@ -90,7 +96,7 @@ def hand_over(
 
 
 def give_to_people(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     session_id: str,
@@ -126,7 +132,7 @@ def give_to_people(
     return Done(session_id=session_id, owed=outcome.owed, in_flight=in_flight or 0)
 
 
-def hand_back(db: Session, terms: Terms, session_id: str, caller: Caller, *, now: int) -> Done:
+def hand_back(db: Transaction, terms: Terms, session_id: str, caller: Caller, *, now: int) -> Done:
     """Put the AI back in charge; the channel's assignment is owed before any word of the AI."""
     held, row = _permitted(db, session_id, caller, "hand sessions back")
     if row.mode == "ai":
@@ -141,7 +147,7 @@ def hand_back(db: Session, terms: Terms, session_id: str, caller: Caller, *, now
 
 
 def set_copilot(
-    db: Session, terms: Terms, session_id: str, caller: Caller, *, on: bool, now: int
+    db: Transaction, terms: Terms, session_id: str, caller: Caller, *, on: bool, now: int
 ) -> Done:
     """Let the AI draft for the caller (`on`), or go on without it; the session is the caller's."""
     held, row = _permitted(db, session_id, caller, "use the copilot")
@@ -160,7 +166,7 @@ def set_copilot(
 
 
 def finish(
-    db: Session, terms: Terms, session_id: str, by: Caller, *, reason: str, now: int
+    db: Transaction, terms: Terms, session_id: str, by: Caller, *, reason: str, now: int
 ) -> Done:
     """End the session for an operator, and close it in the channel."""
     held, _ = _permitted(db, session_id, by, "finish sessions")
@@ -168,7 +174,7 @@ def finish(
 
 
 def end(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     session_id: str,
@@ -191,7 +197,7 @@ def end(
 
 
 def write_message(
-    db: Session, terms: Terms, session_id: str, caller: Caller, *, text: str, now: int
+    db: Transaction, terms: Terms, session_id: str, caller: Caller, *, text: str, now: int
 ) -> Done:
     """Say something to the customer as the caller; writing into an AI session takes it over."""
     held, row = _permitted(db, session_id, caller, "write")
@@ -213,7 +219,7 @@ def write_message(
 
 
 def write_note(
-    db: Session, terms: Terms, session_id: str, caller: Caller, *, text: str, now: int
+    db: Transaction, terms: Terms, session_id: str, caller: Caller, *, text: str, now: int
 ) -> Done:
     """Leave a note for the people inside, in the record and in the channel."""
     if caller.role not in MAY_ACT:
@@ -243,7 +249,7 @@ class Owing:
 
     def __init__(
         self,
-        db: Session,
+        db: Transaction,
         terms: Terms,
         held: Held,
         session_id: str,
@@ -300,7 +306,7 @@ def _act(held: Held, now: int, at: Position | None = None) -> dict[str, Any]:
 
 
 def _permitted(
-    db: Session, session_id: str, caller: Caller, what: str
+    db: Transaction, session_id: str, caller: Caller, what: str
 ) -> tuple[Held, Row[*tuple[Any, ...]]]:
     if caller.role not in MAY_ACT:
         raise Forbidden(f"You do not have permission to {what}")

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import msgspec
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session
 
 from gateway import events
 from gateway.events import Fact, MessageReceived, NoteAdded
+from gateway.store import Transaction
 from gateway.store.models import FactRow
-from gateway.store.sql import Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import table_of
 
 _KINDS: dict[str, type[Fact]] = {
     "message": events.MessageReceived,
@@ -40,6 +41,11 @@ _KNOWN = Prepared(
         _FACTS.c.conversation_id == bindparam("conversation")
     )
 )
+_ALL = Prepared(
+    lambda _: select(_FACTS.c.kind, _FACTS.c.data).where(
+        _FACTS.c.conversation_id == bindparam("conversation")
+    )
+)
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in _KINDS.items()}
 
 
@@ -48,27 +54,14 @@ def name_of(fact: Fact) -> str:
     return _NAMES[type(fact)]
 
 
-def keep(db: Session, conversation_id: str, facts: Sequence[Fact]) -> list[Fact]:
-    """Keep what is not known yet; return just that."""
-    if not facts:
-        return []
-    parameters = [
-        {
-            "conversation_id": conversation_id,
-            "external_id": fact.id,
-            "kind": name_of(fact),
-            "at": fact.at.at,
-            "number": fact.at.number,
-            "step": fact.at.step,
-            "data": _encode(fact),
-        }
-        for fact in facts
-    ]
-    fresh = {(row.external_id, row.kind) for row in db.execute(_KEEP.on(db), parameters)}
-    return [fact for fact in facts if (fact.id, name_of(fact)) in fresh]
+def keep(db: Transaction, reported: Sequence[tuple[str, Sequence[Fact]]]) -> list[list[Fact]]:
+    """Keep what is not known yet of several conversations' facts; return just that, of each."""
+    rows = [_row(conversation_id, fact) for conversation_id, facts in reported for fact in facts]
+    kept = iter(_KEEP.each(db, rows))
+    return [[fact for fact in facts if next(kept)] for _, facts in reported]
 
 
-def rewrite(db: Session, conversation_id: str, fact: Fact) -> None:
+def rewrite(db: Transaction, conversation_id: str, fact: Fact) -> None:
     """Put a fact that is known already into other words, after learning more about it."""
     db.execute(
         update(FactRow)
@@ -81,17 +74,29 @@ def rewrite(db: Session, conversation_id: str, fact: Fact) -> None:
     )
 
 
-def load(db: Session, conversation_id: str) -> list[Fact]:
+def load(db: Transaction, conversation_id: str) -> list[Fact]:
     """Every fact of a conversation, in no order."""
-    query = select(FactRow.kind, FactRow.data).where(FactRow.conversation_id == conversation_id)
-    return [_DECODERS[row.kind].decode(row.data) for row in db.execute(query)]
+    rows = _ALL.run(db, {"conversation": conversation_id})
+    return [_DECODERS[row.kind].decode(row.data) for row in rows]
 
 
-def unknown(db: Session, conversation_id: str, facts: Iterable[Fact]) -> list[Fact]:
+def unknown(db: Transaction, conversation_id: str, facts: Iterable[Fact]) -> list[Fact]:
     """Those of `facts` that are not kept yet."""
-    rows = db.execute(_KNOWN.on(db), {"conversation": conversation_id})
+    rows = _KNOWN.run(db, {"conversation": conversation_id})
     known = {(row.external_id, row.kind) for row in rows}
     return [fact for fact in facts if (fact.id, name_of(fact)) not in known]
+
+
+def _row(conversation_id: str, fact: Fact) -> dict[str, object]:
+    return {
+        "conversation_id": conversation_id,
+        "external_id": fact.id,
+        "kind": name_of(fact),
+        "at": fact.at.at,
+        "number": fact.at.number,
+        "step": fact.at.step,
+        "data": _encode(fact),
+    }
 
 
 def _encode(fact: Fact) -> str:

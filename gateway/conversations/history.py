@@ -6,15 +6,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, or_, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from gateway.conversations.thread import Held
 from gateway.events import Actor, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import UNPLACED, ChatSession, Message
-from gateway.store.sql import Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
 
 _MARKER = "marker:"
 _MESSAGES = table_of(Message)
@@ -39,11 +51,15 @@ _ADOPT = Prepared(
 )
 _COUNT = Prepared(
     lambda _: (
-        select(_MESSAGES.c.session_id, func.count(), func.max(_MESSAGES.c.at))
+        select(
+            _MESSAGES.c.session_id,
+            func.count().label("number"),
+            func.max(_MESSAGES.c.at).label("newest"),
+        )
         .where(
-            _MESSAGES.c.session_id.in_(bindparam("sessions", expanding=True)),
+            _MESSAGES.c.session_id == bindparam("session"),
             _MESSAGES.c.kind == "message",
-            _MESSAGES.c.state.in_(("received", "sent")),
+            _MESSAGES.c.state.in_(literals("received", "sent")),
         )
         .group_by(_MESSAGES.c.session_id)
     )
@@ -65,7 +81,7 @@ _TURNING = ("handover", "returned")
 
 
 def write_words(
-    db: Session,
+    db: Transaction,
     held: Held,
     facts: Sequence[tuple[MessageReceived | NoteAdded, str | None]],
     now: int,
@@ -79,21 +95,21 @@ def write_words(
             "external_id": fact.id,
             "kind": "message" if isinstance(fact, MessageReceived) else "note",
             **_author(fact.author),
+            "state": "received" if fact.author.kind == "customer" else "sent",
             "text": fact.text,
             "html": fact.html,
             "attachments": [asdict(attachment) for attachment in fact.attachments],
-            "state": "received" if fact.author.kind == "customer" else "sent",
             **_at(fact.at),
             "created_at": now,
         }
         for fact, session_id in facts
     ]
-    if rows:
-        db.execute(_WRITE.on(db), [{**_BLANK, **row} for row in rows])
+    for row in rows:
+        _WRITE.later(db, {**_BLANK, **row})
 
 
 def write_markers(
-    db: Session, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
+    db: Transaction, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
 ) -> None:
     """Write the lines between messages; the same marker again changes nothing."""
     rows = [
@@ -104,18 +120,18 @@ def write_markers(
             "external_id": _MARKER + marker.id,
             "kind": "marker",
             **_author(Actor(kind="system")),
-            **_says(marker),
             "state": "received",
+            **_says(marker),
             "created_at": now,
         }
         for marker, session_id in markers
     ]
-    if rows:
-        db.execute(_WRITE.on(db), [{**_BLANK, **row} for row in rows])
+    for row in rows:
+        _WRITE.later(db, {**_BLANK, **row})
 
 
 def write_own(
-    db: Session,
+    db: Transaction,
     held: Held,
     *,
     session_id: str,
@@ -138,31 +154,33 @@ def write_own(
         "session_id": session_id,
         "kind": kind,
         **_author(author),
+        "state": state,
         "text": text,
         "html": html,
-        "state": state,
         "why": why,
         "at": at,
         "number": index,
         "step": 0,
         "created_at": now,
     }
-    db.execute(_WRITE.on(db), {**_BLANK, **row})
+    _WRITE.later(db, {**_BLANK, **row})
     return message_id
 
 
-def place_own(db: Session, held: Held, message_id: str, external_id: str, at: Position) -> None:
+def place_own(db: Transaction, held: Held, message_id: str, external_id: str, at: Position) -> None:
     """Give words of ours the id and place that the channel gave them.
 
     If their echo was taken for somebody else's words before, that line goes.
     """
     named = {"conversation": held.id, "external": external_id, "own": message_id}
-    db.execute(_FORGET_ECHO.on(db), named)
+    _FORGET_ECHO.later(db, named)
     placed = {"own": message_id, "external_id": external_id, "state": "sent", "why": None}
-    db.execute(_PLACE.on(db), {**placed, **_at(at)})
+    _PLACE.later(db, {**placed, **_at(at)})
 
 
-def set_state(db: Session, message_ids: Sequence[str], state: str, why: str | None = None) -> None:
+def set_state(
+    db: Transaction, message_ids: Sequence[str], state: str, why: str | None = None
+) -> None:
     """Move owed words of ours to another state, with the reason."""
     if message_ids:
         db.execute(
@@ -176,7 +194,17 @@ def set_state(db: Session, message_ids: Sequence[str], state: str, why: str | No
         )
 
 
-def redact(db: Session, held: Held, external_id: str) -> None:
+def discarding(message_ids: Select[tuple[str | None]]) -> Update:
+    """A statement that discards the owed words that a query names; its parameter `why` says why."""
+    unplaced = case((_MESSAGES.c.at >= UNPLACED, _MESSAGES.c.created_at), else_=_MESSAGES.c.at)
+    return (
+        update(_MESSAGES)
+        .where(_MESSAGES.c.id.in_(message_ids))
+        .values(state=literals("discarded")[0], at=unplaced)
+    )
+
+
+def redact(db: Transaction, held: Held, external_id: str) -> None:
     """Forget a message's words; that there was one stays."""
     db.execute(
         update(Message)
@@ -186,7 +214,7 @@ def redact(db: Session, held: Held, external_id: str) -> None:
 
 
 def replace_markers(
-    db: Session, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
+    db: Transaction, held: Held, markers: Sequence[tuple[Marker, str | None]], now: int
 ) -> None:
     """After a conversation was folded again: exactly these markers in these words, no others."""
     says = {_MARKER + marker.id: _says(marker) for marker, _ in markers}
@@ -207,7 +235,7 @@ def replace_markers(
     write_markers(db, held, markers, now)
 
 
-def rehome(db: Session, held: Held, sessions: Sequence[tuple[str, Position]]) -> None:
+def rehome(db: Transaction, held: Held, sessions: Sequence[tuple[str, Position]]) -> None:
     """After the cuts moved: put every line into the session whose stretch it lies in.
 
     `sessions` are ids with the positions at which they open, in order. Words of ours that the
@@ -231,13 +259,13 @@ def rehome(db: Session, held: Held, sessions: Sequence[tuple[str, Position]]) ->
         )
 
 
-def adopt_early(db: Session, held: Held, session_id: str) -> bool:
+def adopt_early(db: Transaction, held: Held, session_id: str) -> bool:
     """Give the first session what was said before it opened; True if there was anything."""
     adopted = {"conversation": held.id, "session_id": session_id}
-    return db.execute(_ADOPT.on(db), adopted).first() is not None
+    return bool(_ADOPT.run(db, adopted))
 
 
-def session_at(db: Session, held: Held, at: Position) -> str | None:
+def session_at(db: Transaction, held: Held, at: Position) -> str | None:
     """The session whose stretch holds the position; the first one for anything earlier."""
     opens = (ChatSession.opened_at, ChatSession.opened_number, ChatSession.opened_step)
     mine = select(ChatSession.id).where(ChatSession.conversation_id == held.id)
@@ -249,13 +277,13 @@ def session_at(db: Session, held: Held, at: Position) -> str | None:
     return found or db.scalar(mine.order_by(*opens).limit(1))
 
 
-def count(db: Session, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
+def count(db: Transaction, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
     """Per session: how many messages were said in public, and when the last one was."""
-    rows = db.execute(_COUNT.on(db), {"sessions": list(session_ids)})
-    return {str(row[0]): (row[1], row[2]) for row in rows}
+    found = _COUNT.each(db, [{"session": session_id} for session_id in session_ids])
+    return {row.session_id: (row.number, row.newest) for rows in found for row in rows}
 
 
-def count_again(db: Session, session_id: str) -> None:
+def count_again(db: Transaction, session_id: str) -> None:
     """Count a session's public words anew."""
     number, newest = count(db, [session_id]).get(session_id, (0, None))
     db.execute(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, bindparam, exists, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from gateway.commands import Assign, Command
 from gateway.conversations import claims, doors, pushes, record
@@ -19,8 +19,10 @@ from gateway.conversations.thread import Held
 from gateway.events import STEP_ASSIGNED, SYSTEM, Actor, Assigned, Assignee, Position
 from gateway.handover import Thread
 from gateway.policy import Terms
+from gateway.store import Transaction
 from gateway.store.models import ChatSession, Claim, Conversation, Push
-from gateway.store.sql import Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
 
 CLAIM = "lane"
 PATIENCE_AI_US = 60_000_000
@@ -45,7 +47,8 @@ _HEAD = Prepared(
     )
     .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
     .where(
-        _PUSHES.c.conversation_id == bindparam("conversation"), _PUSHES.c.state.in_(pushes.OPEN)
+        _PUSHES.c.conversation_id == bindparam("conversation"),
+        _PUSHES.c.state.in_(literals(*pushes.OPEN)),
     )
     .order_by(_PUSHES.c.id)
     .limit(1)
@@ -110,7 +113,7 @@ class Begun:
     owed: set[str] = field(default_factory=set)
 
 
-def due(db: Session, database_now: int, now: int, limit: int) -> list[str]:
+def due(db: Transaction, database_now: int, now: int, limit: int) -> list[str]:
     """Conversations whose first open push is due and that nobody works on."""
     earlier = aliased(Push)
     rows = db.execute(
@@ -134,9 +137,9 @@ def due(db: Session, database_now: int, now: int, limit: int) -> list[str]:
     return [row.conversation_id for row in rows]
 
 
-def head(db: Session, conversation_id: str) -> Head | None:
+def head(db: Transaction, conversation_id: str) -> Head | None:
     """The push that must go first, whether it is due or not; None if nothing is owed."""
-    row = db.execute(_HEAD.on(db), {"conversation": conversation_id}).one_or_none()
+    row = _HEAD.first(db, {"conversation": conversation_id})
     if row is None:
         return None
     *fields, held_since, read_due = row
@@ -146,7 +149,7 @@ def head(db: Session, conversation_id: str) -> Head | None:
 
 
 def begin(
-    db: Session, terms: Terms, held: Held, push_id: int, token: str, seen: Seen | None, now: int
+    db: Transaction, terms: Terms, held: Held, push_id: int, token: str, seen: Seen | None, now: int
 ) -> Begun:
     """Begin a push if nothing forbids it, in the transaction that has applied what was `seen`."""
     push, session = _lock(db, push_id)
@@ -181,12 +184,12 @@ def begin(
         "tries": push.tries + 1,
         "due_at": now + HELD_US,
     }
-    db.execute(_BEGIN.on(db), sending)
+    _BEGIN.run(db, sending)
     return Begun(command=command)
 
 
 def not_looked(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     push_id: int,
@@ -205,7 +208,7 @@ def not_looked(
 
 
 def postpone(
-    db: Session, push_id: int, until: int, error: str, now: int, *, token: str | None = None
+    db: Transaction, push_id: int, until: int, error: str, now: int, *, token: str | None = None
 ) -> None:
     """Nothing was done: try again later. Also for a push whose call the channel refused to take.
 
@@ -223,7 +226,7 @@ def postpone(
 
 
 def unsure(
-    db: Session, push_id: int, error: str, *, accepted: bool = False, token: str | None = None
+    db: Transaction, push_id: int, error: str, *, accepted: bool = False, token: str | None = None
 ) -> None:
     """The request went out and its outcome is unknown: read back before anything else.
 
@@ -245,7 +248,7 @@ def unsure(
     )
 
 
-def look_again(db: Session, push_id: int, at: int, error: str) -> None:
+def look_again(db: Transaction, push_id: int, at: int, error: str) -> None:
     """The channel could not be read back: nothing is sent before it could."""
     db.execute(
         update(Push)
@@ -254,7 +257,7 @@ def look_again(db: Session, push_id: int, at: int, error: str) -> None:
     )
 
 
-def read_back(db: Session, held: Held, push_id: int, now: int) -> str:
+def read_back(db: Transaction, held: Held, push_id: int, now: int) -> str:
     """The channel was read after an unknown outcome; return the push's state after that.
 
     If the read showed it, applying the read has settled it. If two reads did not, it is owed again.
@@ -278,7 +281,7 @@ def read_back(db: Session, held: Held, push_id: int, now: int) -> str:
 
 
 def fail(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     push_id: int,
@@ -356,7 +359,12 @@ def _already(to: Assignee, now: Assignee | None) -> bool:
 
 
 def _as_it_is(
-    db: Session, terms: Terms, held: Held, push: Row[*tuple[Any, ...]], command: Assign, now: int
+    db: Transaction,
+    terms: Terms,
+    held: Held,
+    push: Row[*tuple[Any, ...]],
+    command: Assign,
+    now: int,
 ) -> Begun:
     """The channel shows what we would ask for: settled without a call."""
     newest = held.thread.newest[0]
@@ -377,9 +385,9 @@ def _as_it_is(
 # -- rows ------------------------------------------------------------------------------------------
 
 
-def _lock(db: Session, push_id: int) -> tuple[Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
-    session = db.execute(_LOCK_SESSION.on(db), {"push": push_id}).one()
-    push = db.execute(_LOCK_PUSH.on(db), {"push": push_id}).one()
+def _lock(db: Transaction, push_id: int) -> tuple[Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
+    (session,) = _LOCK_SESSION.run(db, {"push": push_id})
+    (push,) = _LOCK_PUSH.run(db, {"push": push_id})
     return push, session
 
 
@@ -388,13 +396,13 @@ def _out_of_patience(push: Row[*tuple[Any, ...]], now: int) -> bool:
     return bool(now - (push.tried_at or now) - push.unsure_for > patience)
 
 
-def _later(db: Session, push: Row[*tuple[Any, ...]], until: int, why: str, now: int) -> Begun:
+def _later(db: Transaction, push: Row[*tuple[Any, ...]], until: int, why: str, now: int) -> Begun:
     postpone(db, push.id, until, why, now)
     return Begun(why=why)
 
 
 def _fail(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     push: Row[*tuple[Any, ...]],

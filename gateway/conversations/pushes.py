@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Boolean, bindparam, select, update
 
 from gateway.commands import KINDS, AddNote, Assign, Close, Command, Done, SendMessage
 from gateway.conversations import history
@@ -27,13 +26,16 @@ from gateway.events import (
     Position,
 )
 from gateway.policy import ChannelTerms
+from gateway.store import Transaction
 from gateway.store.models import Push
-from gateway.store.sql import Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
 
 SKEW_US = 5_000_000
 """How far a channel's clock (whole seconds) may be behind ours and an echo still be believed."""
 
 FROM_AI = ("answer", "last_words", "draft")
+OURS = ("assignment", "notice")
 OPEN = ("owed", "sending", "unknown")
 
 _PUSHES = table_of(Push)
@@ -45,8 +47,8 @@ _UNSETTLED = Prepared(
     .where(
         _PUSHES.c.conversation_id == bindparam("conversation"),
         # Also what was read back twice, in vain, and not begun anew yet: it may have happened late.
-        _PUSHES.c.state.in_(("sending", "unknown"))
-        | ((_PUSHES.c.state == "owed") & _PUSHES.c.begun_at.is_not(None)),
+        _PUSHES.c.state.in_(literals(*OPEN)),
+        _PUSHES.c.begun_at.is_not(None),
     )
     .order_by(_PUSHES.c.id)
 )  # fmt: skip
@@ -62,26 +64,25 @@ _OWE = Prepared(
         index_elements=[_PUSHES.c.conversation_id, _PUSHES.c.cause]
     )
 )
-_CANCEL = Prepared(
-    lambda _: (
-        update(_PUSHES)
-        .where(
-            _PUSHES.c.session_id == bindparam("session"),
-            _PUSHES.c.state == "owed",
-            _PUSHES.c.role.in_(bindparam("roles", expanding=True)),
-        )
-        .returning(_PUSHES.c.message_id)
+_OF_SESSION = (
+    (_PUSHES.c.session_id == bindparam("session"))
+    & _PUSHES.c.state.in_(literals("owed"))
+    & (
+        _PUSHES.c.role.in_(literals(*FROM_AI))
+        | (bindparam("ours_too", type_=Boolean) & _PUSHES.c.role.in_(literals(*OURS)))
     )
 )
+_CANCEL_WORDS = Prepared(
+    lambda _: history.discarding(
+        select(_PUSHES.c.message_id).where(_OF_SESSION, _PUSHES.c.message_id.is_not(None))
+    )
+)
+_CANCEL = Prepared(lambda _: update(_PUSHES).where(_OF_SESSION))
 _OVERLAPPED = Prepared(
-    lambda _: (
-        update(_PUSHES)
-        .where(
-            _PUSHES.c.session_id == bindparam("session"),
-            _PUSHES.c.role == "answer",
-            _PUSHES.c.state.in_(("sending", "unknown")),
-        )
-        .returning(_PUSHES.c.id)
+    lambda _: update(_PUSHES).where(
+        _PUSHES.c.session_id == bindparam("session"),
+        _PUSHES.c.role.in_(literals("answer")),
+        _PUSHES.c.state.in_(literals("sending", "unknown")),
     )
 )
 
@@ -95,7 +96,7 @@ def fold_text(text: str) -> str:
 
 
 def owe(
-    db: Session,
+    db: Transaction,
     held: Held,
     channel: ChannelTerms,
     *,
@@ -131,7 +132,7 @@ def owe(
         "overlapped": False,
         "accepted": False,
     }
-    db.execute(_OWE.on(db), owed)
+    _OWE.later(db, owed)
     return True
 
 
@@ -140,21 +141,17 @@ def command_of(kind: str, data: str) -> Command:
     return msgspec.json.decode(data, type=_COMMANDS[kind])
 
 
-def cancel(
-    db: Session,
-    *,
-    why: str,
-    now: int,
-    session_id: str,
-    roles: Collection[str],
-) -> None:
-    """Cancel what is owed and not begun; its words are recorded as discarded, with the reason."""
-    cancelled = {"session": session_id, "roles": list(roles), "state": "cancelled"}
-    rows = db.execute(_CANCEL.on(db), {**cancelled, "error": why, "ended_at": now}).all()
-    history.set_state(db, [row[0] for row in rows if row[0]], "discarded", why)
+def cancel(db: Transaction, *, why: str, now: int, session_id: str, ours_too: bool) -> None:
+    """Cancel the AI's words (`ours_too`: and our assignments and notices) that have not begun.
+
+    They are recorded as discarded, with the reason.
+    """
+    named = {"session": session_id, "ours_too": ours_too}
+    _CANCEL_WORDS.later(db, {**named, "why": why})
+    _CANCEL.later(db, {**named, "state": "cancelled", "error": why, "ended_at": now})
 
 
-def end(db: Session, push: Row[*tuple[Any, ...]], state: str, error: str | None, now: int) -> None:
+def end(db: Transaction, push: Any, state: str, error: str | None, now: int) -> None:
     """End a push's life without the channel's receipt; its words share its fate."""
     values: dict[str, Any] = {"state": state, "error": error, "ended_at": now}
     if state == "cancelled":
@@ -165,23 +162,27 @@ def end(db: Session, push: Row[*tuple[Any, ...]], state: str, error: str | None,
         history.set_state(db, [push.message_id], words, error)
 
 
-def mark_overlapped(db: Session, session_id: str) -> int:
-    """Record that AI words were on the wire when the session left the AI; return how many."""
-    rows = db.execute(_OVERLAPPED.on(db), {"session": session_id, "overlapped": True}).all()
-    return len(rows)
+def mark_overlapped(db: Transaction, session_id: str) -> None:
+    """Record that AI words were on the wire when the session left the AI."""
+    _OVERLAPPED.later(db, {"session": session_id, "overlapped": True})
 
 
 # -- settling --------------------------------------------------------------------------------------
 
 
-def bind(db: Session, held: Held, facts: Sequence[Fact], now: int) -> list[Fact]:
-    """Recognise the echoes of what we sent among `facts`; settle their pushes.
+def unsettled(db: Transaction, conversation_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """What each conversation's channel has not confirmed yet, though it was begun."""
+    named = [{"conversation": conversation_id} for conversation_id in conversation_ids]
+    return dict(zip(conversation_ids, _UNSETTLED.each(db, named), strict=True))
+
+
+def bind(
+    db: Transaction, held: Held, facts: Sequence[Fact], open_pushes: Sequence[Any], now: int
+) -> list[Fact]:
+    """Recognise the echoes of what we sent among `facts`, which are new; settle their pushes.
 
     The channel's id is not ours yet: an echo often comes before the call that made it returns.
     """
-    if not any(may_be_ours(fact) for fact in facts):
-        return list(facts)
-    open_pushes = db.execute(_UNSETTLED.on(db), {"conversation": held.id}).all()
     bound: list[Fact] = []
     left = list(open_pushes)
     for fact in facts:
@@ -193,13 +194,13 @@ def bind(db: Session, held: Held, facts: Sequence[Fact], now: int) -> list[Fact]
     return bound
 
 
-def settle(db: Session, held: Held, push_id: int, done: Done, now: int) -> Fact | None:
+def settle(db: Transaction, held: Held, push_id: int, done: Done, now: int) -> Fact | None:
     """The channel's receipt for a push came: settle it, and return the fact that it made.
 
     None if it was settled already, by its echo or by an earlier read.
     """
-    push = db.execute(_ONE.on(db), {"push": push_id}).one()
-    if push.state == "sent":
+    push = _ONE.first(db, {"push": push_id})
+    if push is None or push.state == "sent":
         return None
     fact = _fact_of(held, command_of(push.kind, push.command), push.cause, done)
     return _settled(db, held, fact, push.id, push.cause, push.message_id, now)
@@ -216,7 +217,7 @@ def may_be_ours(fact: Fact) -> bool:
             return False
 
 
-def _echoes(fact: Fact, push: Row[*tuple[Any, ...]]) -> bool:
+def _echoes(fact: Fact, push: Any) -> bool:
     if fact.at.at < push.begun_at - push.begun_at % 1_000_000 - SKEW_US:
         return False
     command = command_of(push.kind, push.command)
@@ -234,7 +235,7 @@ def _echoes(fact: Fact, push: Row[*tuple[Any, ...]]) -> bool:
             return False
 
 
-def _same_words(fact: MessageReceived | NoteAdded, push: Row[*tuple[Any, ...]]) -> bool:
+def _same_words(fact: MessageReceived | NoteAdded, push: Any) -> bool:
     return bool(fold_text(fact.text) == push.folded)
 
 
@@ -243,7 +244,7 @@ def _same_hand(author: Actor, as_operator: str | None) -> bool:
 
 
 def _settled(
-    db: Session,
+    db: Transaction,
     held: Held,
     fact: Fact,
     push_id: int,
@@ -252,7 +253,7 @@ def _settled(
     now: int,
 ) -> Fact:
     sent = {"push": push_id, "state": "sent", "external_id": fact.id, "ended_at": now}
-    db.execute(_SETTLE.on(db), {**sent, "error": None})
+    _SETTLE.later(db, {**sent, "error": None})
     if message_id is not None:
         history.place_own(db, held, message_id, fact.id, fact.at)
     return replace(fact, settles=cause) if isinstance(fact, Assigned | Closed) else fact

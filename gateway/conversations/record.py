@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy.orm import Session
-
 from gateway.conversations import facts as kept
 from gateway.conversations import history, pushes, runs
 from gateway.conversations.consequences import Change, follow
@@ -21,8 +19,24 @@ from gateway.events import Fact, MessageReceived, NoteAdded
 from gateway.handover import Marker, Run, Thread, fold, is_idle, is_neutral, place
 from gateway.handover import apply as step
 from gateway.policy import Terms
+from gateway.store import Transaction
 
 Source = Literal["delivery", "read", "act", "receipt", "history"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What somebody reports of one locked conversation, to be applied at once.
+
+    `contact_id`: whose conversation it is, as far as the report says.
+    """
+
+    terms: Terms
+    held: Held
+    facts: Sequence[Fact]
+    now: int
+    source: Source
+    contact_id: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +54,7 @@ class Outcome:
 
 
 def apply(
-    db: Session,
+    db: Transaction,
     terms: Terms,
     held: Held,
     reported: Sequence[Fact],
@@ -50,41 +64,73 @@ def apply(
     contact_id: str | None = None,
 ) -> Outcome:
     """Apply `reported` to the locked conversation; facts known already change nothing."""
+    report = Report(
+        terms=terms, held=held, facts=reported, now=now, source=source, contact_id=contact_id
+    )
+    return apply_all(db, [report])[0]
+
+
+def apply_all(db: Transaction, reports: Sequence[Report]) -> list[Outcome]:
+    """Apply one report of each of several conversations: what must be looked up, is so together."""
+    for report in reports:
+        report.facts = [fact for fact in report.facts if not is_idle(fact, report.held.thread)]
+    _recognise_echoes(db, reports)
+    kept_now = kept.keep(db, [(report.held.id, report.facts) for report in reports])
+    news = [sorted(fresh, key=place) for fresh in kept_now]
+    current = runs.load_current(
+        db, [report.held for report, fresh in zip(reports, news, strict=True) if fresh]
+    )
+    return [
+        _apply(db, report, fresh, current.get(report.held.id))
+        for report, fresh in zip(reports, news, strict=True)
+    ]
+
+
+def _recognise_echoes(db: Transaction, reports: Sequence[Report]) -> None:
+    """Settle what we sent by the echoes of it; leave out what a report repeats, where that helps.
+
+    A fact that is known must not settle anything again. A read tells everything again, so what is
+    known is left out before anything is written.
+    """
+    told = [report for report in reports if report.source in ("delivery", "read")]
+    maybe = [report for report in told if any(map(pushes.may_be_ours, report.facts))]
+    unsettled = pushes.unsettled(db, [report.held.id for report in maybe])
+    for report in told:
+        waiting = unsettled.get(report.held.id)
+        if waiting or report.source == "read":
+            report.facts = kept.unknown(db, report.held.id, report.facts)
+        if waiting:
+            report.facts = pushes.bind(db, report.held, report.facts, waiting, report.now)
+
+
+def _apply(
+    db: Transaction, report: Report, fresh: Sequence[Fact], current: SessionRef | None
+) -> Outcome:
     outcome = Outcome()
-    reported = [fact for fact in reported if not is_idle(fact, held.thread)]
-    if source in ("delivery", "read"):
-        # A read tells everything again, so what is known is left out before anything is written.
-        look_up = source == "read" or _has_staff_act(reported)
-        new = kept.unknown(db, held.id, reported) if look_up else reported
-        reported = pushes.bind(db, held, new, now)
-    fresh = sorted(kept.keep(db, held.id, reported), key=place)
-    relearned = _relearn(db, held, reported, fresh) if source == "receipt" else False
+    thread = report.held.thread
+    relearned = _relearn(db, report, fresh) if report.source == "receipt" else False
     if not fresh and not relearned:
         return outcome
     outcome.changed = True
-    late = [fact for fact in fresh if place(fact) < held.thread.newest]
-    if relearned or not all(is_neutral(fact, held.thread) for fact in late):
-        _apply_again(db, terms, held, fresh, now, source, contact_id, outcome)
+    late = [fact for fact in fresh if place(fact) < thread.newest]
+    if relearned or not all(is_neutral(fact, thread) for fact in late):
+        _apply_again(db, report, fresh, outcome)
     else:
-        _apply_newest(db, terms, held, fresh, now, source, contact_id, outcome)
+        _apply_newest(db, report, fresh, current, outcome)
     return outcome
 
 
 def _apply_newest(
-    db: Session,
-    terms: Terms,
-    held: Held,
+    db: Transaction,
+    report: Report,
     fresh: Sequence[Fact],
-    now: int,
-    source: Source,
-    contact_id: str | None,
+    current: SessionRef | None,
     outcome: Outcome,
 ) -> None:
     """The common case: everything new comes after everything known."""
-    before = held.thread
-    thread = before
-    ref = _current(db, held, before)
-    rows: dict[str, SessionRef] = {ref.opened_by: ref} if ref else {}
+    held, terms, now = report.held, report.terms, report.now
+    before = thread = held.thread
+    rows: dict[str, SessionRef] = {current.opened_by: current} if current else {}
     words: list[tuple[MessageReceived | NoteAdded, str | None]] = []
     markers: list[tuple[Marker, str | None]] = []
     seen: dict[str, Run] = {}
@@ -101,9 +147,7 @@ def _apply_newest(
         session_id = None
         if run is not None:
             if run.opened_by not in rows:
-                for earlier in seen.values():  # close the old one before the new one may be active
-                    runs.save(db, rows[earlier.opened_by], earlier)
-                rows[run.opened_by] = runs.insert(db, held, terms, run)
+                rows[run.opened_by] = runs.opened(run)
             seen[run.opened_by] = run
             passed.setdefault(run.opened_by, set()).add(run.state)
             session_id = rows[run.opened_by].id
@@ -112,15 +156,18 @@ def _apply_newest(
         markers += ((marker, session_id) for marker in done.markers)
         if isinstance(fact, MessageReceived | NoteAdded):
             words.append((fact, session_id))
-    first = rows[next(iter(seen))].id if seen and before.run is None else None
+    first = next(iter(seen.values())) if seen and before.run is None else None
     early = False
     if first is not None:  # what was said before the first session opened belongs to it
-        early = history.adopt_early(db, held, first)
-        words = [(fact, session_id or first) for fact, session_id in words]
-        markers = [(marker, session_id or first) for marker, session_id in markers]
+        opened = rows[first.opened_by]
+        if before != Thread():
+            runs.write(db, held, terms, opened, first)
+            early = history.adopt_early(db, held, opened.id)
+        words = [(fact, session_id or opened.id) for fact, session_id in words]
+        markers = [(marker, session_id or opened.id) for marker, session_id in markers]
     history.write_words(db, held, words, now)
     history.write_markers(db, held, markers, now)
-    write_thread(db, held, thread, contact_id=contact_id, told_at=_latest(fresh))
+    write_thread(db, held, thread, contact_id=report.contact_id, told_at=_latest(fresh))
     said: dict[str | None, list[int]] = {}
     for fact, session_id in words:
         if isinstance(fact, MessageReceived):
@@ -135,31 +182,23 @@ def _apply_newest(
             # Taken over and given back at once: an answer thought out before is for another state.
             moved=not rows[key].new and not passed[key] <= {rows[key].state, run.state},
         )
-        follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
+        follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
         outcome.found_late |= change.found_late
-        if times := said.pop(rows[key].id, None):
-            runs.save_said(db, rows[key], run, len(times), max(times))
-        elif change.before != run:
-            runs.save(db, rows[key], run)
+        times = said.pop(rows[key].id, [])
+        if times or change.before != run:
+            runs.write(db, held, terms, rows[key], run, len(times), max(times, default=None))
     # Words that came late into an earlier session, or had come before the first one opened.
-    for session_id in {*said, first if early else None} - {None}:
+    adopting = rows[first.opened_by].id if first and early else None
+    for session_id in {*said, adopting} - {None}:
         if session_id is not None:
             history.count_again(db, session_id)
     if thread.run is not None:
         outcome.session, outcome.run = rows.get(thread.run.opened_by), thread.run
 
 
-def _apply_again(
-    db: Session,
-    terms: Terms,
-    held: Held,
-    fresh: Sequence[Fact],
-    now: int,
-    source: Source,
-    contact_id: str | None,
-    outcome: Outcome,
-) -> None:
+def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome: Outcome) -> None:
     """Something happened earlier than what is known: fold the conversation from its beginning."""
+    held, terms, now = report.held, report.terms, report.now
     before = held.thread
     story = fold(kept.load(db, held.id), terms.channel.policy)
     told = list(story.runs.values())
@@ -175,10 +214,10 @@ def _apply_again(
             was = before.run if ref.opened_by == old_current else None
             moved = ref.opened_by != run.opened_by or ref.state != run.state
             ref.opened_by, ref.opened = run.opened_by, run.opened_at
-            runs.save(db, ref, run)
         else:
             was, moved = None, False
-            ref = runs.insert(db, held, terms, run)
+            ref = runs.opened(run)
+        runs.write(db, held, terms, ref, run)
         rows.append(ref)
         changes.append(
             Change(
@@ -197,10 +236,10 @@ def _apply_again(
     history.replace_markers(db, held, marked, now)
     if rows:
         history.rehome(db, held, [(ref.id, ref.opened) for ref in rows])
-    write_thread(db, held, story.thread, contact_id=contact_id, told_at=_latest(fresh))
+    write_thread(db, held, story.thread, contact_id=report.contact_id, told_at=_latest(fresh))
     counts = history.count(db, [ref.id for ref in rows])
     for change in changes:
-        follow(db, terms, held, change, now=now, source=source, owed=outcome.owed)
+        follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
         outcome.found_late |= change.found_late
         _save(db, change.ref, change.after, counts)
     if changes:
@@ -211,14 +250,8 @@ def _latest(facts: Sequence[Fact]) -> int:
     return max((fact.at.at for fact in facts), default=0)
 
 
-def _current(db: Session, held: Held, thread: Thread) -> SessionRef | None:
-    if thread.run is None:
-        return None
-    return runs.load(db, held, thread.run.opened_by)[0]
-
-
 def _save(
-    db: Session, ref: SessionRef, run: Run, counts: dict[str, tuple[int, int | None]]
+    db: Transaction, ref: SessionRef, run: Run, counts: dict[str, tuple[int, int | None]]
 ) -> None:
     if ref.id in counts:
         number, last = counts[ref.id]
@@ -239,13 +272,9 @@ def _customer_spoke(fresh: Sequence[Fact], told: Sequence[Run], index: int) -> b
     )
 
 
-def _has_staff_act(reported: Sequence[Fact]) -> bool:
-    return any(pushes.may_be_ours(fact) for fact in reported)
-
-
-def _relearn(db: Session, held: Held, reported: Sequence[Fact], fresh: Sequence[Fact]) -> bool:
+def _relearn(db: Transaction, report: Report, fresh: Sequence[Fact]) -> bool:
     """A receipt for what an echo had told without us knowing it as ours: now it is."""
-    known = [fact for fact in reported if fact not in fresh]
+    known = [fact for fact in report.facts if fact not in fresh]
     for fact in known:
-        kept.rewrite(db, held.id, fact)
+        kept.rewrite(db, report.held.id, fact)
     return bool(known)

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, bindparam, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, bindparam, func, select, update
 
 from gateway.conversations.thread import Held
 from gateway.errors import Ours
 from gateway.events import Position
 from gateway.handover import Run
 from gateway.policy import Terms
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession
-from gateway.store.sql import Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import table_of
 
 _SESSIONS = table_of(ChatSession)
 _COLUMNS = (
@@ -54,7 +54,7 @@ _SAVE = Prepared(lambda _: update(_SESSIONS).where(_SESSIONS.c.id == bindparam("
 
 @dataclass(slots=True, kw_only=True)
 class SessionRef:
-    """A session row that this transaction holds."""
+    """A session row that this transaction holds. `new`: opened by it. `written`: the row exists."""
 
     id: str
     opened_by: str
@@ -62,53 +62,78 @@ class SessionRef:
     state: str
     epoch: int
     new: bool = False
+    written: bool = True
 
 
-def load(db: Session, held: Held, opened_by: str | None = None) -> list[SessionRef]:
+def load(db: Transaction, held: Held, opened_by: str | None = None) -> list[SessionRef]:
     """The conversation's sessions (or the one that `opened_by` opened), locked, in order."""
     if opened_by is None:
-        rows = db.execute(_ALL.on(db), {"conversation": held.id})
+        rows = _ALL.run(db, {"conversation": held.id})
     else:
-        rows = db.execute(_ONE.on(db), {"conversation": held.id, "opener": opened_by})
-    refs = [_ref(row) for row in rows]
-    return sorted(refs, key=lambda ref: ref.opened)
+        rows = _ONE.run(db, {"conversation": held.id, "opener": opened_by})
+    return sorted((_ref(row) for row in rows), key=lambda ref: ref.opened)
 
 
-def insert(db: Session, held: Held, terms: Terms, run: Run) -> SessionRef:
-    """Write a session that just opened."""
-    ref = SessionRef(
+def load_current(db: Transaction, several: Sequence[Held]) -> dict[str, SessionRef]:
+    """The latest session of each conversation that has one, locked, by conversation."""
+    named = [
+        {"conversation": held.id, "opener": held.thread.run.opened_by}
+        for held in several
+        if held.thread.run is not None
+    ]
+    found = _ONE.each(db, named)
+    return {
+        one["conversation"]: _ref(row)
+        for one, rows in zip(named, found, strict=True)
+        for row in rows
+    }
+
+
+def opened(run: Run) -> SessionRef:
+    """A session that just opened; its row is still to be written."""
+    return SessionRef(
         id=new_id("ses"),
         opened_by=run.opened_by,
         opened=run.opened_at,
         state="none",
         epoch=0,
         new=True,
+        written=False,
     )
-    row = {
-        "id": ref.id,
-        "conversation_id": held.id,
-        "channel": held.channel,
-        "agent": terms.agent.name,
-        "epoch": 0,
-        "message_count": 0,
-        "parameters": {},
-        "results": {},
-    }
-    db.execute(_INSERT.on(db), {**row, **_columns(run)})
-    return ref
 
 
-def save_said(db: Session, ref: SessionRef, run: Run, said: int, last: int) -> None:
+def write(
+    db: Transaction,
+    held: Held,
+    terms: Terms,
+    ref: SessionRef,
+    run: Run,
+    said: int = 0,
+    last: int | None = None,
+) -> None:
     """Write a run over its row, with `said` more public messages, the last of them at `last`."""
-    db.execute(
-        _SAVE_SAID.on(db),
-        {"key": ref.id, "epoch": ref.epoch, **_columns(run), "said": said, "last": last},
-    )
+    if not ref.written:
+        row = {
+            "id": ref.id,
+            "conversation_id": held.id,
+            "channel": held.channel,
+            "agent": terms.agent.name,
+            "message_count": said,
+            "last_message_at": last,
+            "parameters": {},
+            "results": {},
+        }
+        _INSERT.later(db, {**row, **_columns(ref, run)})
+        ref.written = True
+    elif said:
+        _SAVE_SAID.later(db, {"key": ref.id, **_columns(ref, run), "said": said, "last": last})
+    else:
+        save(db, ref, run)
 
 
-def save(db: Session, ref: SessionRef, run: Run, **more: Any) -> None:
+def save(db: Transaction, ref: SessionRef, run: Run, **more: Any) -> None:
     """Write a run over its row."""
-    db.execute(_SAVE.on(db), {"key": ref.id, "epoch": ref.epoch, **_columns(run), **more})
+    _SAVE.later(db, {"key": ref.id, **_columns(ref, run), **more})
 
 
 def match(refs: Sequence[SessionRef], runs: Sequence[Run]) -> list[SessionRef | None]:
@@ -134,7 +159,7 @@ def match(refs: Sequence[SessionRef], runs: Sequence[Run]) -> list[SessionRef | 
     return matched
 
 
-def _ref(row: Row[*tuple[Any, ...]]) -> SessionRef:
+def _ref(row: Any) -> SessionRef:
     return SessionRef(
         id=row.id,
         opened_by=row.opened_by,
@@ -144,9 +169,10 @@ def _ref(row: Row[*tuple[Any, ...]]) -> SessionRef:
     )
 
 
-def _columns(run: Run) -> dict[str, Any]:
+def _columns(ref: SessionRef, run: Run) -> dict[str, Any]:
     handover = run.last_handover
     return {
+        "epoch": ref.epoch,
         "opened_by": run.opened_by,
         "opened_at": run.opened_at.at,
         "opened_number": run.opened_at.number,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, bindparam, select, update
-from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
 from gateway.handover import Thread
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession, Conversation
-from gateway.store.sql import Prepared, locked, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import locked, table_of
 
 _decoder = msgspec.json.Decoder(Thread)
 
@@ -39,7 +40,9 @@ _BY_EXTERNAL_ID = Prepared(
 _BY_ID = Prepared(
     lambda sql: sql.locked(select(*_COLUMNS).where(_CONVERSATIONS.c.id == bindparam("key")))
 )
-_OPEN = Prepared(lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing())
+_OPEN = Prepared(
+    lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing().returning(*_COLUMNS)
+)
 _WRITE = Prepared(lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key")))
 
 
@@ -57,37 +60,44 @@ class Held:
     contact_at: int
 
 
-def open_conversation(
-    db: Session, *, installation_id: str, channel: str, external_id: str, now: int
-) -> Held:
-    """Lock the conversation that a channel calls `external_id`, making it on its first mention."""
-    named = {"installation": installation_id, "external": external_id}
-    row = db.execute(_BY_EXTERNAL_ID.on(db), named).one_or_none()
-    if row is None:
-        first = {
-            "id": new_id("cnv"),
-            "installation_id": installation_id,
-            "channel": channel,
-            "external_id": external_id,
-            "thread": "{}",
-            "contact_at": 0,
-            "read_attempts": 0,
-            "created_at": now,
-        }
-        db.execute(_OPEN.on(db), first)
-        row = db.execute(_BY_EXTERNAL_ID.on(db), named).one()
-    return _held(row)
+class Named(NamedTuple):
+    """A conversation as its channel names it."""
+
+    installation_id: str
+    external_id: str
+    channel: str
 
 
-def lock_conversation(db: Session, conversation_id: str) -> Held:
+def open_conversations(db: Transaction, names: Collection[Named], now: int) -> dict[Named, Held]:
+    """Lock the conversations that channels name so, making each on its first mention.
+
+    In one order everywhere, so that two transactions with several of them never wait in a circle.
+    """
+    order = sorted(set(names))
+    rows = _lock_named(db, order)
+    missing = [name for name in order if name not in rows]
+    if missing:
+        made = _OPEN.each(db, [_opened(name, now) for name in missing])
+        rows |= {name: row for name, one in zip(missing, made, strict=True) for row in one}
+        # Another transaction made it a moment ago: it was waited for, and is there now.
+        rows |= _lock_named(db, [name for name in missing if name not in rows])
+    return {name: _held(rows[name]) for name in order}
+
+
+def open_conversation(db: Transaction, name: Named, now: int) -> Held:
+    """Lock one conversation, making it on its first mention."""
+    return open_conversations(db, [name], now)[name]
+
+
+def lock_conversation(db: Transaction, conversation_id: str) -> Held:
     """Lock a conversation by our own id; raise NotFound."""
-    row = db.execute(_BY_ID.on(db), {"key": conversation_id}).one_or_none()
+    row = _BY_ID.first(db, {"key": conversation_id})
     if row is None:
         raise NotFound("there is no such conversation")
     return _held(row)
 
 
-def lock_session(db: Session, session_id: str) -> tuple[Held, Row[*tuple[Any, ...]]]:
+def lock_session(db: Transaction, session_id: str) -> tuple[Held, Row[*tuple[Any, ...]]]:
     """Lock a session's conversation, then the session; raise NotFound."""
     conversation_id = db.scalar(
         select(ChatSession.conversation_id).where(ChatSession.id == session_id)
@@ -101,23 +111,43 @@ def lock_session(db: Session, session_id: str) -> tuple[Held, Row[*tuple[Any, ..
 
 
 def write_thread(
-    db: Session, held: Held, thread: Thread, *, contact_id: str | None, told_at: int
+    db: Transaction, held: Held, thread: Thread, *, contact_id: str | None, told_at: int
 ) -> None:
     """Write the fold's state back, and whose conversation it is as of the latest report."""
-    values: dict[str, object] = {"key": held.id, "thread": msgspec.json.encode(thread).decode()}
+    state = {"key": held.id, "thread": msgspec.json.encode(thread).decode()}
     if contact_id and told_at >= held.contact_at:
-        if contact_id != held.contact_id:
-            values["contact_id"] = contact_id
-        values["contact_at"] = held.contact_at = told_at
-    db.execute(_WRITE.on(db), values)
+        held.contact_id, held.contact_at = contact_id, told_at
+        _WRITE.later(db, {**state, "contact_id": contact_id, "contact_at": told_at})
+    else:
+        _WRITE.later(db, state)
     held.thread = thread
 
 
-def end_hold(db: Session, held: Held) -> None:
+def end_hold(db: Transaction, held: Held) -> None:
     """The conversation has been read: the AI may speak again, and no read is due."""
     ended = {"key": held.id, "held_since": None, "read_due": None, "read_attempts": 0}
-    db.execute(_WRITE.on(db), ended)
+    _WRITE.later(db, ended)
     held.held_since = None
+
+
+def _lock_named(db: Transaction, names: Sequence[Named]) -> dict[Named, Any]:
+    keys = [{"installation": one.installation_id, "external": one.external_id} for one in names]
+    found = _BY_EXTERNAL_ID.each(db, keys)
+    return {name: row for name, rows in zip(names, found, strict=True) for row in rows}
+
+
+def _opened(name: Named, now: int) -> dict[str, Any]:
+    return {
+        "id": new_id("cnv"),
+        "installation_id": name.installation_id,
+        "channel": name.channel,
+        "external_id": name.external_id,
+        "contact_id": None,
+        "thread": "{}",
+        "contact_at": 0,
+        "read_attempts": 0,
+        "created_at": now,
+    }
 
 
 def _held(row: Row[*tuple[Any, ...]]) -> Held:

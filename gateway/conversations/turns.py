@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from sqlalchemy import BigInteger, Executable, bindparam, text, update
-from sqlalchemy.orm import Session
 
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held
 from gateway.policy import AgentTerms
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import TurnRow
-from gateway.store.sql import Dialect, Prepared, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import Dialect, literals, table_of
 
 OPEN = ("due", "asking", "waiting")
 
@@ -28,7 +28,7 @@ def _owing(sql: Dialect) -> Executable:
             index_elements=[_TURNS.c.session_id],
             index_where=text("state IN ('due', 'asking', 'waiting')"),
             set_={"due_at": sql.least(statement.excluded.due_at, burst)},
-            where=_TURNS.c.state == "due",
+            where=_TURNS.c.state.in_(literals("due")),
         ),
     )
 
@@ -36,12 +36,14 @@ def _owing(sql: Dialect) -> Executable:
 _OWE = Prepared(_owing)
 _DISCARD = Prepared(
     lambda _: update(_TURNS).where(
-        _TURNS.c.session_id == bindparam("session"), _TURNS.c.state.in_(OPEN)
+        _TURNS.c.session_id == bindparam("session"), _TURNS.c.state.in_(literals(*OPEN))
     )
 )
 
 
-def owe(db: Session, held: Held, ref: SessionRef, cause: str, agent: AgentTerms, now: int) -> None:
+def owe(
+    db: Transaction, held: Held, ref: SessionRef, cause: str, agent: AgentTerms, now: int
+) -> None:
     """Owe the session a turn, or let one that is not asked yet wait for the burst to end.
 
     While one is being asked nothing is owed: recording its answer looks for words it did not know.
@@ -62,10 +64,10 @@ def owe(db: Session, held: Held, ref: SessionRef, cause: str, agent: AgentTerms,
         "upto_number": 0,
         "longest": int(agent.debounce_max_s * 1e6),
     }
-    db.execute(_OWE.on(db), owed)
+    _OWE.later(db, owed)
 
 
-def discard_open(db: Session, ref: SessionRef, why: str, now: int) -> None:
+def discard_open(db: Transaction, ref: SessionRef, why: str, now: int) -> None:
     """Close whatever turn is open; an answer that still comes is recorded as discarded."""
     ended = {"session": ref.id, "state": "discarded", "why": why, "ended_at": now}
-    db.execute(_DISCARD.on(db), ended)
+    _DISCARD.later(db, ended)

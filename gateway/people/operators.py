@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from gateway.errors import Conflict, NotAuthentic, NotFound, Unreadable
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import Operator as OperatorRow
 from gateway.store.models import OperatorLink, Token
 from gateway.store.sql import insert_into
@@ -41,7 +40,7 @@ class Operator:
 
 
 def add(
-    db: Session, *, email: str, name: str, role: str, now: int, password: str | None = None
+    db: Transaction, *, email: str, name: str, role: str, now: int, password: str | None = None
 ) -> Operator:
     """Add an operator; raise Unreadable for a value that cannot be, Conflict for a known e-mail.
 
@@ -66,7 +65,7 @@ def add(
     return operator
 
 
-def link(db: Session, operator_id: str, channel: str, external_id: str) -> None:
+def link(db: Transaction, operator_id: str, channel: str, external_id: str) -> None:
     """Say as whom an operator acts in a channel; an earlier link there is replaced.
 
     Raises Unreadable for an empty side, Conflict if that person is linked to somebody else.
@@ -100,7 +99,7 @@ def read_link(text: str) -> tuple[str, str]:
     return channel, external_id
 
 
-def find(db: Session, email: str) -> Operator:
+def find(db: Transaction, email: str) -> Operator:
     """The operator with this e-mail address; raise NotFound."""
     row = db.execute(select(*_COLUMNS).where(OperatorRow.email == _email(email))).one_or_none()
     if row is None:
@@ -108,7 +107,7 @@ def find(db: Session, email: str) -> Operator:
     return _operator(db, row.id, row.email, row.name, row.role)
 
 
-def new_token(db: Session, operator_id: str, now: int) -> str:
+def new_token(db: Transaction, operator_id: str, now: int) -> str:
     """Make a token that acts as the operator; only its hash is kept, so it is seen just once."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     db.execute(
@@ -119,7 +118,7 @@ def new_token(db: Session, operator_id: str, now: int) -> str:
     return token
 
 
-def authenticate(db: Session, token: str) -> Operator:
+def authenticate(db: Transaction, token: str) -> Operator:
     """The operator whom a token acts as, with links; raise NotAuthentic.
 
     The token is looked up by its hash, so how long that takes tells nothing about other tokens.
@@ -141,7 +140,7 @@ def authenticate(db: Session, token: str) -> Operator:
     )
 
 
-def password_holds(db: Session, email: str, password: str) -> bool:
+def password_holds(db: Transaction, email: str, password: str) -> bool:
     """True if this is the password of the operator with this e-mail address."""
     kept = db.scalar(select(OperatorRow.password_hash).where(OperatorRow.email == _email(email)))
     # An unknown address takes as long as a wrong password: nobody learns who works here.
@@ -151,7 +150,7 @@ def password_holds(db: Session, email: str, password: str) -> bool:
 _COLUMNS = (OperatorRow.id, OperatorRow.email, OperatorRow.name, OperatorRow.role)
 
 
-def _operator(db: Session, id: str, email: str, name: str, role: str) -> Operator:
+def _operator(db: Transaction, id: str, email: str, name: str, role: str) -> Operator:
     links = db.execute(
         select(OperatorLink.channel, OperatorLink.external_id).where(OperatorLink.operator_id == id)
     )

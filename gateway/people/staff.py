@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+from collections.abc import Iterable
+from typing import Any
+
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session
 
 from gateway.events import StaffSeen
+from gateway.store import Transaction
 from gateway.store.models import Staff
-from gateway.store.sql import Prepared, insert_into, table_of
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, table_of
 
 _DETAILS = ("name", "email", "away")
+
+_Known = namedtuple("_Known", ("name", "email", "away", "removed"))
 
 _STAFF = table_of(Staff)
 _KNOWN = Prepared(
@@ -21,10 +28,28 @@ _KNOWN = Prepared(
 )
 
 
-def see(db: Session, installation_id: str, seen: StaffSeen) -> None:
-    """Record a person, team or bot; a missing detail leaves the known one."""
-    named = {"installation": installation_id, "kind": seen.kind, "external": seen.id}
-    row = db.execute(_KNOWN.on(db), named).one_or_none()
+def see(db: Transaction, installation_id: str, several: Iterable[StaffSeen]) -> None:
+    """Record people, teams and bots; a missing detail leaves the known one."""
+    # The same teammate is behind most of what comes at once: each is looked up once.
+    told = dict.fromkeys(several)
+    asked = [
+        {"installation": installation_id, "kind": kind, "external": id}
+        for kind, id in sorted({(seen.kind, seen.id) for seen in told})
+    ]
+    found = _KNOWN.each(db, asked)
+    known = {
+        (one["kind"], one["external"]): row
+        for one, rows in zip(asked, found, strict=True)
+        for row in rows
+    }
+    for seen in told:
+        known[seen.kind, seen.id] = _update(
+            db, installation_id, known.get((seen.kind, seen.id)), seen
+        )
+
+
+def _update(db: Transaction, installation_id: str, row: Any | None, seen: StaffSeen) -> Any:
+    """Write what is new about somebody; return what is known now."""
     stated = {name: value for name in _DETAILS if (value := getattr(seen, name)) is not None}
     stated["removed"] = seen.removed
     if row is None:
@@ -38,7 +63,8 @@ def see(db: Session, installation_id: str, seen: StaffSeen) -> None:
             )
             .on_conflict_do_nothing()
         )
-    elif any(getattr(row, name) != value for name, value in stated.items()):
+        return _Known(**{**dict.fromkeys((*_DETAILS, "removed")), **stated})
+    if any(getattr(row, name) != value for name, value in stated.items()):
         db.execute(
             update(Staff)
             .where(
@@ -48,3 +74,4 @@ def see(db: Session, installation_id: str, seen: StaffSeen) -> None:
             )
             .values(stated)
         )
+    return row._replace(**stated)

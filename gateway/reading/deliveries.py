@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.sessions import Json, Page
+from gateway.store import Transaction
 from gateway.store.models import InboxDelivery
 
 DeliveryState = Literal["applied", "failed", "foreign"]
 
 
 def find_deliveries(
-    db: Session,
+    db: Transaction,
     *,
     state: DeliveryState | None = None,
     channel: str | None = None,
@@ -38,7 +38,7 @@ def find_deliveries(
     return Page(items=[_delivery(row) for row in page], next_cursor=following)
 
 
-def find_delivery(db: Session, delivery_id: str) -> Json:
+def find_delivery(db: Transaction, delivery_id: str) -> Json:
     """One delivery; raise NotFound."""
     row = db.execute(_query().where(InboxDelivery.id == delivery_id)).one_or_none()
     if row is None:

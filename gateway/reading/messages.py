@@ -7,13 +7,13 @@ from datetime import tzinfo
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, select, tuple_
-from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.markers import marker_text
 from gateway.reading.names import Names, Person, find_names
 from gateway.reading.sessions import Json, Page
+from gateway.store import Transaction
 from gateway.store.models import UNPLACED, ChatSession, Conversation, Message, Push
 
 _POSITION = (Message.at, Message.number, Message.step, Message.id)
@@ -21,7 +21,7 @@ _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
 
 
 def find_messages(
-    db: Session,
+    db: Transaction,
     session_id: str,
     *,
     zone: tzinfo,
@@ -49,7 +49,7 @@ def find_messages(
     return Page(items=_to_json(db, installation, page, zone), next_cursor=following)
 
 
-def find_message(db: Session, message_id: str, *, zone: tzinfo) -> Json:
+def find_message(db: Transaction, message_id: str, *, zone: tzinfo) -> Json:
     """One line of the history; raise NotFound."""
     rows = db.execute(_query().where(Message.id == message_id)).all()
     if not rows:
@@ -76,7 +76,7 @@ def _query() -> Select[*tuple[Any, ...]]:
 
 
 def _to_json(
-    db: Session, installation: str, rows: Sequence[Row[*tuple[Any, ...]]], zone: tzinfo
+    db: Transaction, installation: str, rows: Sequence[Row[*tuple[Any, ...]]], zone: tzinfo
 ) -> list[Json]:
     people = [person for row in rows for person in _people(installation, row)]
     names = find_names(db, people)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from gateway.store import Transaction
 from gateway.store.models import Contact, ContactIdentity, Operator, Staff
 
 OPERATOR_PREFIX = "opr_"
@@ -56,7 +56,7 @@ class Names:
         return _NAMELESS.get(person.kind, "Somebody")
 
 
-def find_names(db: Session, people: Iterable[Person]) -> Names:
+def find_names(db: Transaction, people: Iterable[Person]) -> Names:
     """Look up everybody in at most three statements."""
     wanted = {person for person in people if person.id is not None}
     ours = sorted({p.id for p in wanted if p.id and p.id.startswith(OPERATOR_PREFIX)})

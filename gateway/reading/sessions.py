@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, tuple_
-from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.names import Names, Person, find_names
+from gateway.store import Transaction
 from gateway.store.models import ChatSession, Contact, Conversation, Message, Operator, Staff
 
 Json = dict[str, Any]
@@ -47,7 +47,7 @@ class Page:
 
 
 def find_sessions(
-    db: Session,
+    db: Transaction,
     wanted: SessionFilter,
     *,
     refusal: Refusal,
@@ -69,7 +69,7 @@ def find_sessions(
     return Page(items=_to_json(db, page, refusal), next_cursor=following)
 
 
-def find_session(db: Session, session_id: str, *, refusal: Refusal) -> Json:
+def find_session(db: Transaction, session_id: str, *, refusal: Refusal) -> Json:
     """One session; raise NotFound."""
     rows = db.execute(_query().where(ChatSession.id == session_id)).all()
     if not rows:
@@ -151,7 +151,9 @@ def _mentions(words: str) -> ColumnElement[bool]:
 # -- as JSON -------------------------------------------------------------------------------------
 
 
-def _to_json(db: Session, rows: Sequence[Row[*tuple[Any, ...]]], refusal: Refusal) -> list[Json]:
+def _to_json(
+    db: Transaction, rows: Sequence[Row[*tuple[Any, ...]]], refusal: Refusal
+) -> list[Json]:
     people = [person for row in rows for person in _people(row)]
     names = find_names(db, people)
     return [_session(row, names, refusal) for row in rows]

@@ -19,10 +19,10 @@ import msgspec
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
 from gateway.clock import Clock, SystemClock, to_micros
 from gateway.errors import Unavailable
+from gateway.store.transaction import Transaction
 from gateway.store.turnstile import Turnstile
 
 T = TypeVar("T")
@@ -81,12 +81,12 @@ class Database:
     # -- transactions ------------------------------------------------------------------------------
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Transaction]:
         """A transaction that only reads. Raises Unavailable when the database is out of reach."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as db:
+        with _translated(), Transaction(self.engine) as db:
             yield db
 
-    def write(self, work: Callable[[Session], T]) -> T:
+    def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work(db)` in one transaction, commit, and return its result.
 
         `work` may run up to three times (deadlock, serialisation failure, a connection that died in
@@ -103,13 +103,13 @@ class Database:
                 raise Unavailable("the database is busy: no free connection") from error
         raise AssertionError("unreachable")
 
-    def _write_once(self, work: Callable[[Session], T]) -> T:
+    def _write_once(self, work: Callable[[Transaction], T]) -> T:
         if self._turnstile is None:
-            with Session(self._writing, expire_on_commit=False) as db, db.begin():
+            with Transaction(self._writing) as db, db.begin():
                 return work(db)
         with (
             self._turnstile.passing() as self._write_until,
-            Session(self._writing, expire_on_commit=False) as db,
+            Transaction(self._writing) as db,
             db.begin(),
         ):
             return work(db)
@@ -142,7 +142,7 @@ class Database:
 
     # -- time --------------------------------------------------------------------------------------
 
-    def now(self, db: Session) -> int:
+    def now(self, db: Transaction) -> int:
         """The database's time in microseconds: what leases of several machines are measured by.
 
         SQLite runs on our own machine, so there it is the clock's.

@@ -1,20 +1,15 @@
-"""The few things that SQLite and PostgreSQL say differently, said once; and statements built once.
-
-Building a statement costs several times what running it does, so the hot path prepares its own:
-`Prepared(lambda sql: sql.insert(Table)...)`, run with `db.execute(prepared.on(db), parameters)`.
-"""
+"""The few things that SQLite and PostgreSQL say differently, said once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Executable, Select, Table, func
+from sqlalchemy import ColumnElement, Select, Table, func, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from gateway.store.models import Base
+from gateway.store.transaction import Transaction
 
 Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 
@@ -42,28 +37,21 @@ class Dialect:
         return func.max(one, other) if self.name == "sqlite" else func.greatest(one, other)
 
 
-_DIALECTS = {"sqlite": Dialect("sqlite"), "postgresql": Dialect("postgresql")}
+DIALECTS = {"sqlite": Dialect("sqlite"), "postgresql": Dialect("postgresql")}
 
 
-def dialect_of(db: Session) -> Dialect:
+def dialect_of(db: Transaction) -> Dialect:
     """The dialect that `db` speaks."""
-    return _DIALECTS[db.get_bind().dialect.name]
+    return DIALECTS[db.get_bind().dialect.name]
 
 
-class Prepared:
-    """A statement that is built once per dialect; values come as parameters."""
+def literals(*words: str) -> list[ColumnElement[str]]:
+    """Words of ours, written into a statement: `column.in_(literals("due", "asking"))`.
 
-    def __init__(self, build: Callable[[Dialect], Executable]) -> None:
-        self._build = build
-        self._built: dict[str, Executable] = {}
-
-    def on(self, db: Session) -> Executable:
-        """The statement for this database."""
-        name = db.get_bind().dialect.name
-        built = self._built.get(name)
-        if built is None:
-            built = self._built[name] = self._build(_DIALECTS[name])
-        return built
+    A planner that knows them finds the partial index for them; one that gets them as parameters
+    does not.
+    """
+    return [literal_column(f"'{word}'") for word in words]
 
 
 def table_of(model: type[Base]) -> Table:
@@ -71,11 +59,11 @@ def table_of(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
 
-def insert_into(db: Session, table: type[Base]) -> Any:
+def insert_into(db: Transaction, table: type[Base]) -> Any:
     """An INSERT that knows ON CONFLICT, in the dialect of `db`."""
     return dialect_of(db).insert(table)
 
 
-def locked(db: Session, query: Query) -> Query:
+def locked(db: Transaction, query: Query) -> Query:
     """`query` with its rows locked; on SQLite the one writer holds the whole database anyway."""
     return dialect_of(db).locked(query)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import structlog
-from sqlalchemy.orm import Session
 
 from gateway.channels.base import Snapshot
 from gateway.clock import to_micros
@@ -15,6 +14,7 @@ from gateway.conversations.lanes import Begun, Head, Seen
 from gateway.conversations.thread import Held, lock_conversation
 from gateway.errors import Again, Never, NotFound, UnknownOutcome
 from gateway.policy import Terms
+from gateway.store import Transaction
 from gateway.sync.reading import Reader, observe
 from gateway.wiring import Parts
 
@@ -115,7 +115,7 @@ class Deliver:
         return self._post(terms, head, token, begun.command, begun_about)
 
     def _begin(
-        self, db: Session, terms: Terms, head: Head, token: str, snapshot: Snapshot | None
+        self, db: Transaction, terms: Terms, head: Head, token: str, snapshot: Snapshot | None
     ) -> Begun:
         held = lock_conversation(db, head.conversation_id)
         owed: set[str] = set()
@@ -187,7 +187,7 @@ class Deliver:
             lambda db: lanes.unsure(db, head.id, error, accepted=accepted, token=token)
         )
 
-    def _settle(self, db: Session, held: Held, terms: Terms, head: Head, done: Done) -> Begun:
+    def _settle(self, db: Transaction, held: Held, terms: Terms, head: Head, done: Done) -> Begun:
         fact = pushes.settle(db, held, head.id, done, self._now())
         if fact is None:
             return Begun()
@@ -206,7 +206,7 @@ class Deliver:
             self._gone(terms, head)
             return True
 
-        def apply(db: Session, held: Held) -> Begun:
+        def apply(db: Transaction, held: Held) -> Begun:
             outcome = observe(self._parts.inbox, db, held, snapshot, head.hold)
             state = lanes.read_back(db, held, head.id, self._now())
             log.info("push_read_back", push=head.id, state=state)
@@ -221,7 +221,7 @@ class Deliver:
 
     # -- what they share ---------------------------------------------------------------------------
 
-    def _ended(self, head: Head, work: Callable[[Session, Held], Begun]) -> Begun:
+    def _ended(self, head: Head, work: Callable[[Transaction, Held], Begun]) -> Begun:
         begun = self._database.write(
             lambda db: work(db, lock_conversation(db, head.conversation_id))
         )

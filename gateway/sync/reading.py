@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from gateway.channels.base import Sender, Snapshot
 from gateway.clock import to_micros
@@ -18,6 +17,7 @@ from gateway.conversations.thread import Held, end_hold, lock_conversation
 from gateway.errors import Again, Never, NotFound
 from gateway.events import ConversationDeleted, Position
 from gateway.inbox import Inbox
+from gateway.store import Transaction
 from gateway.store.models import Claim, Conversation
 from gateway.wiring import Parts
 
@@ -54,7 +54,7 @@ class Reader:
         for kind in sorted(owed):
             self._parts.waker.wake(kind)
 
-    def _gone(self, db: Session, conversation_id: str) -> set[str]:
+    def _gone(self, db: Transaction, conversation_id: str) -> set[str]:
         now = to_micros(self._parts.clock.now())
         held = lock_conversation(db, conversation_id)
         newest = held.thread.newest[0]
@@ -137,7 +137,7 @@ class Reads:
         for kind in sorted({*owed, "deliver"} - {self.kind}):
             self._parts.waker.wake(kind)
 
-    def _later(self, db: Session, conversation_id: str) -> None:
+    def _later(self, db: Transaction, conversation_id: str) -> None:
         attempts = db.scalar(
             select(Conversation.read_attempts).where(Conversation.id == conversation_id)
         )
@@ -166,7 +166,7 @@ class Reads:
         return to_micros(self._parts.clock.now())
 
 
-def observe(inbox: Inbox, db: Session, held: Held, snapshot: Snapshot, known: Hold) -> Outcome:
+def observe(inbox: Inbox, db: Transaction, held: Held, snapshot: Snapshot, known: Hold) -> Outcome:
     """Apply a read. It ends the hold and the due read that were `known` before, no later ones.
 
     A takeover that could not be translated may have come while the channel's answer was on its way.

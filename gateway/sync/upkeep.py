@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import delete, or_, select
-from sqlalchemy.orm import Session
 
 from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.thread import lock_session
 from gateway.events import SYSTEM
+from gateway.store import Transaction
 from gateway.store.models import ChatSession, IdempotentAnswer
 from gateway.wiring import Parts
 
@@ -71,7 +71,7 @@ class Upkeep:
             )
         )
 
-    def _finish(self, db: Session, session_id: str) -> set[str]:
+    def _finish(self, db: Transaction, session_id: str) -> set[str]:
         held, row = lock_session(db, session_id)
         terms = self._parts.terms[row.channel]
         now = self._now()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from gateway import contacts, wiring
@@ -22,7 +21,7 @@ from gateway.config import (
 )
 from gateway.conversations import record
 from gateway.conversations.record import Source
-from gateway.conversations.thread import open_conversation
+from gateway.conversations.thread import Named, open_conversation
 from gateway.events import (
     Actor,
     Assigned,
@@ -36,7 +35,7 @@ from gateway.events import (
     StaffSeen,
 )
 from gateway.people import operators, staff
-from gateway.store import new_id
+from gateway.store import Transaction, new_id
 from gateway.store.models import Installation
 from gateway.store.sql import insert_into
 
@@ -94,7 +93,7 @@ class House:
     def add_operator(self, role: str, *, key: str | None = None, link: str | None = None) -> str:
         key = key or role
 
-        def add(db: Session) -> tuple[str, str]:
+        def add(db: Transaction) -> tuple[str, str]:
             added = operators.add(
                 db, email=f"{key}@acme.test", name=f"{key.title()} Ann", role=role, now=self.now
             )
@@ -107,7 +106,9 @@ class House:
 
     def staff(self, kind: Any, id: str, name: str | None) -> None:
         self.database.write(
-            lambda db: staff.see(db, self.installation(db), StaffSeen(kind=kind, id=id, name=name))
+            lambda db: staff.see(
+                db, self.installation(db), [StaffSeen(kind=kind, id=id, name=name)]
+            )
         )
 
     # -- what a channel reports --------------------------------------------------------------------
@@ -116,7 +117,7 @@ class House:
     def now(self) -> int:
         return to_micros(self.clock.now())
 
-    def installation(self, db: Session) -> str:
+    def installation(self, db: Transaction) -> str:
         known = db.query(Installation.id).filter(Installation.channel == CHANNEL).scalar()
         if known is None:
             known = new_id("ins")
@@ -133,13 +134,10 @@ class House:
     ) -> record.Outcome:  # fmt: skip
         """Apply facts of one conversation, as a delivery would."""
 
-        def apply(db: Session) -> record.Outcome:
+        def apply(db: Transaction) -> record.Outcome:
             installation_id = self.installation(db)
-            held = open_conversation(
-                db, installation_id=installation_id, channel=CHANNEL,
-                external_id=conversation, now=self.now,
-            )  # fmt: skip
-            contact_id = contact and contacts.see(db, installation_id, contact, self.now)
+            held = open_conversation(db, Named(installation_id, conversation, CHANNEL), self.now)
+            contact_id = contact and contacts.see(db, installation_id, [contact], self.now)[0]
             return record.apply(
                 db, self.parts.terms[CHANNEL], held, facts,
                 now=self.now, source=source, contact_id=contact_id,

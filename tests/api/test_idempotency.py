@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from gateway.errors import Unavailable
+from gateway.store import Transaction
 from gateway.store.models import IdempotentAnswer, Message
 from tests.api.house import House
 
@@ -77,7 +77,7 @@ def test_trouble_of_ours_is_not_kept(house: House, monkeypatch: pytest.MonkeyPat
     write = house.database.write
 
     def broken(work: Any) -> Any:
-        def then_break(db: Session) -> Any:
+        def then_break(db: Transaction) -> Any:
             work(db)
             raise Unavailable("the disk is full")
 

@@ -21,7 +21,7 @@ from gateway.config import HttpAgentSettings, IntercomSettings, Settings
 from gateway.conversations import facts as kept
 from gateway.conversations import record
 from gateway.conversations.record import Source
-from gateway.conversations.thread import open_conversation
+from gateway.conversations.thread import Named, open_conversation
 from gateway.events import Fact
 from gateway.store.models import (
     Base,
@@ -70,13 +70,8 @@ class Gateway:
         """Take a fact that no notification tells: an act at our doors, or a receipt."""
 
         def apply(db: Any) -> None:
-            held = open_conversation(
-                db,
-                installation_id=self._installation_id,
-                channel=CHANNEL,
-                external_id=fact.conversation,
-                now=self.now,
-            )
+            named = Named(self._installation_id, fact.conversation, CHANNEL)
+            held = open_conversation(db, named, self.now)
             terms = self.parts.terms[CHANNEL]
             record.apply(db, terms, held, [fact], now=self.now, source=source)
 
@@ -86,13 +81,8 @@ class Gateway:
         """Take what reading a conversation showed."""
 
         def apply(db: Any) -> None:
-            held = open_conversation(
-                db,
-                installation_id=self._installation_id,
-                channel=CHANNEL,
-                external_id=snapshot.conversation,
-                now=self.now,
-            )
+            named = Named(self._installation_id, snapshot.conversation, CHANNEL)
+            held = open_conversation(db, named, self.now)
             self.parts.inbox.observe(db, held, snapshot)
 
         self.parts.database.write(apply)

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from gateway.errors import Unavailable
-from gateway.store import Database, new_id
+from gateway.store import Database, Transaction, new_id
 from gateway.store.models import Claim, Operator
 from gateway.store.turnstile import Turnstile
 
@@ -26,7 +25,7 @@ def database(migrated_url: str) -> Iterator[Database]:
     it.dispose()
 
 
-def add(db: Session, key: str) -> None:
+def add(db: Transaction, key: str) -> None:
     db.execute(insert(Claim).values(kind="test", key=key, token="x", until=0))
 
 
@@ -36,7 +35,7 @@ def keys(database: Database) -> list[str]:
 
 
 def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
-    def half(db: Session) -> None:
+    def half(db: Transaction) -> None:
         add(db, "half")
         raise RuntimeError("in the middle")
 
@@ -68,7 +67,7 @@ def test_a_deadlock_is_tried_again(migrated_postgres_url: str) -> None:
     tries: list[str] = []
 
     def cross(first: str, second: str) -> None:
-        def work(db: Session) -> None:
+        def work(db: Transaction) -> None:
             tries.append(first)
             db.execute(update(Claim).where(Claim.key == first).values(until=Claim.until + 1))
             if len(tries) <= 2:

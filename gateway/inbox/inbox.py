@@ -1,0 +1,218 @@
+"""The inbox: receives deliveries, replays failed ones, and takes in what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import structlog
+from sqlalchemy import select, update
+
+from gateway.channels.base import Channel, Envelope, Snapshot
+from gateway.clock import Clock, to_micros
+from gateway.conversations import doors
+from gateway.conversations.record import Outcome
+from gateway.conversations.thread import Held, Named, end_hold, open_conversation
+from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
+from gateway.events import SYSTEM, Event
+from gateway.inbox import deliveries
+from gateway.inbox.applying import Told, apply_deliveries, apply_parts, conversation_of, meet
+from gateway.inbox.deliveries import Arrival, Receipt
+from gateway.inbox.installations import Installations, pinned
+from gateway.policy import Terms
+from gateway.store import PATIENCE_S, Database, Together, Transaction
+from gateway.store.models import Conversation, InboxDelivery
+
+log = structlog.get_logger(__name__)
+
+FOUND_LATE = "found late"
+
+MOST_TOGETHER = 32
+"""How many deliveries share a commit at most: on SQLite nobody else writes meanwhile."""
+
+
+class Inbox:
+    """Receives deliveries of every channel."""
+
+    def __init__(
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        terms: Mapping[str, Terms],
+        clock: Clock,
+        wake: Callable[[str], object],
+        link: Callable[[str], str],
+    ) -> None:
+        self._database = database
+        self._channels = channels
+        self._terms = terms
+        self._clock = clock
+        self._wake = wake
+        self._link = link
+        self._installations = Installations()
+        self._together: Together[Arrival, Receipt | Exception] = Together(
+            self._keep_together, most=MOST_TOGETHER, patience_s=PATIENCE_S
+        )
+
+    def receive(self, channel: Channel, envelope: Envelope, body: bytes) -> Receipt:
+        """Keep and apply one authentic notification, in a commit with those that came with it.
+
+        Raises Unavailable when nothing can be kept; whatever else goes wrong is kept as failed.
+        """
+        try:
+            events = channel.receiver.translate(envelope).events
+            receipt = self._together.do(
+                Arrival(channel=channel, envelope=envelope, body=body, events=events)
+            )
+            if isinstance(receipt, Exception):
+                raise receipt
+        except Unavailable:
+            raise
+        except Exception as error:  # kept and shown instead: the sender can do nothing about it
+            trouble = describe(error)
+            log.warning(
+                "delivery_failed", channel=channel.name, topic=envelope.topic, error=trouble,
+                exc_info=not isinstance(error, GatewayError),
+            )  # fmt: skip
+            arrival = Arrival(channel=channel, envelope=envelope, body=body)
+            receipt = self._database.write(lambda db: self._keep_failed(db, arrival, trouble))
+            self._wake_all(receipt.owed)
+        return receipt
+
+    def replay(self, delivery_id: str) -> Receipt:
+        """Apply a failed delivery once more; raise NotFound or Conflict if there is none."""
+        with self._database.read() as db:
+            row = db.execute(
+                select(InboxDelivery.channel, InboxDelivery.body, InboxDelivery.state).where(
+                    InboxDelivery.id == delivery_id
+                )
+            ).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        if row.state != "failed":
+            raise Conflict(f"delivery {delivery_id} is {row.state}, only failed ones are replayed")
+        channel = self._channels.get(row.channel)
+        if channel is None:
+            raise Conflict(f"the channel {row.channel} is not configured any more")
+        envelope = channel.receiver.read_envelope(row.body)
+        try:
+            events = channel.receiver.translate(envelope).events
+            receipt = self._database.write(
+                lambda db: self._apply_kept(db, channel, envelope, delivery_id, events)
+            )
+        except Unavailable:
+            raise
+        except Exception as error:
+            trouble = describe(error)
+            log.warning("replay_failed", delivery=delivery_id, error=trouble)
+            self._database.write(lambda db: deliveries.failed_again(db, delivery_id, trouble))
+            receipt = Receipt(id=delivery_id, state="failed")
+        self._wake_all(receipt.owed)
+        return receipt
+
+    def observe(self, db: Transaction, held: Held, snapshot: Snapshot) -> Outcome:
+        """Apply what reading a conversation showed, within the caller's transaction.
+
+        The conversation's hold ends: what the failed delivery may have said is known now.
+        """
+        now = to_micros(self._clock.now())
+        (contact_id,) = meet(db, [(held.installation_id, snapshot.events)], now)
+        told = [event for event in snapshot.events if conversation_of(event)]
+        (outcome,) = apply_parts(db, self._terms, [(held, told, contact_id)], now, "read")
+        if outcome.found_late and outcome.session is not None:
+            session_id = outcome.session.id
+            outcome.owed |= doors.give_to_people(
+                db, self._terms[held.channel], held, session_id,
+                trigger="rule", by=SYSTEM, reason=FOUND_LATE, link=self._link(session_id), now=now,
+            ).owed  # fmt: skip
+        end_hold(db, held)
+        return outcome
+
+    def meet(self, channel: str, people: Sequence[Event]) -> None:
+        """Record who works in a private channel; nothing if it was never heard of."""
+
+        def see(db: Transaction) -> None:
+            installation_id = pinned(db, self._channels[channel])
+            if installation_id is not None:
+                meet(db, [(installation_id, people)], to_micros(self._clock.now()))
+
+        self._database.write(see)
+
+    def _wake_all(self, owed: Collection[str]) -> None:
+        for kind in sorted(owed):
+            self._wake(kind)
+
+    # -- one transaction ---------------------------------------------------------------------------
+
+    def _keep_together(self, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
+        """Keep deliveries in one commit; if one of them cannot be applied, each in its own."""
+        try:
+            receipts = self._database.write(lambda db: self._keep(db, arrivals))
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(arrivals) == 1:
+                return [error]
+            return [self._keep_together([arrival])[0] for arrival in arrivals]
+        self._wake_all({kind for receipt in receipts for kind in receipt.owed})
+        return receipts
+
+    def _keep(self, db: Transaction, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        now = to_micros(self._clock.now())
+        homes = [self._home(db, arrival, now) for arrival in arrivals]
+        states = ["applied" if home else "foreign" for home in homes]
+        receipts = deliveries.keep(db, arrivals, states, now)
+        told = [
+            Told(
+                installation_id=home,
+                channel=arrival.channel.name,
+                events=arrival.events,
+                owed=receipt.owed,
+            )
+            for home, arrival, receipt in zip(homes, arrivals, receipts, strict=True)
+            if home is not None and not receipt.again
+        ]
+        apply_deliveries(db, self._terms, told, now)
+        return receipts
+
+    def _keep_failed(self, db: Transaction, arrival: Arrival, error: str) -> Receipt:
+        now = to_micros(self._clock.now())
+        home = self._home(db, arrival, now)
+        state = "failed" if home else "foreign"
+        (receipt,) = deliveries.keep(db, [arrival], [state], now, error=error)
+        conversation = arrival.envelope.conversation
+        if home and conversation and not receipt.again:
+            held = open_conversation(db, Named(home, conversation, arrival.channel.name), now)
+            db.execute(
+                update(Conversation)
+                .where(Conversation.id == held.id)
+                .values(held_since=held.held_since or now, read_due=now)
+            )
+            receipt.owed.add("sync")
+        return receipt
+
+    def _apply_kept(
+        self,
+        db: Transaction,
+        channel: Channel,
+        envelope: Envelope,
+        delivery_id: str,
+        events: Sequence[Event],
+    ) -> Receipt:
+        now = to_micros(self._clock.now())
+        home = self._installations.of(db, channel, envelope.installation, now)
+        if home is None:
+            raise Conflict("the delivery is of another workspace")
+        told = Told(installation_id=home, channel=channel.name, events=events)
+        apply_deliveries(db, self._terms, [told], now)
+        deliveries.applied_at_last(db, delivery_id, now)
+        return Receipt(id=delivery_id, state="applied", owed=told.owed)
+
+    def _home(self, db: Transaction, arrival: Arrival, now: int) -> str | None:
+        return self._installations.of(db, arrival.channel, arrival.envelope.installation, now)
+
+
+def describe(error: Exception) -> str:
+    """An error as one line for the record: its kind and words, never a payload's."""
+    if isinstance(error, GatewayError):
+        return error.message
+    return f"{type(error).__name__} while applying; see the log"

@@ -1,0 +1,123 @@
+"""One transaction: SQLAlchemy's session, and a short way to the driver for the hot path.
+
+What SQLAlchemy does around a statement costs several times what the statement does. Statements that
+are built once (`prepared.py`) go to the driver directly, several at a time where the database is a
+network away, and those whose answer nobody needs wait until the end and go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import ORMExecuteState, Session
+
+Parameters = Sequence[Any] | dict[str, Any]
+Answer = list[tuple[Any, ...]]
+
+
+class Postponable(Protocol):
+    """A statement in the driver's words. `rank`: what must be written first has the lower one."""
+
+    @property
+    def sql(self) -> str: ...
+
+    @property
+    def rank(self) -> tuple[int, int]: ...
+
+
+class Transaction(Session):
+    """A session for one transaction on one connection. The caller commits."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, autoflush=False, expire_on_commit=False)
+        self.kind: str = engine.dialect.name
+        self._driver_connection: Any = None
+        self._postponed: dict[Postponable, list[Parameters]] = {}
+
+    def ask(self, sql: str, parameters: Sequence[Parameters], *, answers: bool) -> list[Answer]:
+        """Execute `sql` once for each of `parameters`, in this order; return each one's rows.
+
+        On PostgreSQL they travel together: one round trip. Raises DBAPIError.
+        """
+        if self._postponed:
+            self.write_postponed()
+        return self._ask(sql, parameters, answers)
+
+    def postpone(self, statement: Postponable, parameters: Parameters) -> None:
+        """Execute `statement` later: at the end, or before anything else is executed.
+
+        By then those of all callers have gathered, and each statement is sent once for all of them,
+        in the order in which tables depend on each other: callers must not depend on another.
+        """
+        self._postponed.setdefault(statement, []).append(parameters)
+
+    def write_postponed(self) -> None:
+        """Execute what was postponed."""
+        waiting, self._postponed = self._postponed, {}
+        with self._together():
+            for statement in sorted(waiting, key=lambda one: one.rank):
+                self._ask(statement.sql, waiting[statement], False)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Let several statements travel in one round trip, where there is a way."""
+        if self.kind == "sqlite":
+            yield
+        else:
+            with self._explained("(several statements)"), self._driver().pipeline():
+                yield
+
+    def _ask(self, sql: str, parameters: Sequence[Parameters], answers: bool) -> list[Answer]:
+        with self._explained(sql):
+            cursor = self._driver().cursor()
+            if self.kind == "sqlite":
+                if not answers:
+                    cursor.executemany(sql, parameters)
+                    return []
+                return [cursor.execute(sql, one).fetchall() for one in parameters]
+            if len(parameters) == 1:
+                cursor.execute(sql, parameters[0])
+                return [cursor.fetchall()] if answers else []
+            cursor.executemany(sql, parameters, returning=answers)
+            return [found.fetchall() for found in cursor.results()] if answers else []
+
+    def _driver(self) -> Any:
+        """The driver's own connection, its transaction begun."""
+        if self._driver_connection is None:
+            self._driver_connection = self.connection().connection.dbapi_connection
+        return self._driver_connection
+
+    @contextmanager
+    def _explained(self, sql: str) -> Iterator[None]:
+        """Give the driver's errors the form that SQLAlchemy's have; a dead connection goes."""
+        connection = self.connection()
+        dialect = connection.dialect
+        module: Any = dialect.dbapi
+        try:
+            yield
+        except module.Error as error:
+            dead = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+            if dead:
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                sql, None, error, module.Error,
+                hide_parameters=True, connection_invalidated=dead, dialect=dialect,
+            ) from error  # fmt: skip
+
+
+@event.listens_for(Transaction, "do_orm_execute")
+def _in_order(state: ORMExecuteState) -> None:
+    """Whatever takes the long way sees what was postponed before it."""
+    db = state.session
+    if isinstance(db, Transaction) and db._postponed:
+        db.write_postponed()
+
+
+@event.listens_for(Transaction, "before_commit")
+def _at_the_end(db: Session) -> None:
+    if isinstance(db, Transaction) and db._postponed:
+        db.write_postponed()

@@ -33,7 +33,9 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 _FACTS = table_of(FactRow)
 _KEEP = Prepared(
     lambda sql: (
-        sql.insert(_FACTS).on_conflict_do_nothing().returning(_FACTS.c.external_id, _FACTS.c.kind)
+        sql.insert(_FACTS)
+        .on_conflict_do_nothing()
+        .returning(_FACTS.c.conversation_id, _FACTS.c.external_id, _FACTS.c.kind)
     )
 )
 _KNOWN = Prepared(
@@ -56,9 +58,13 @@ def name_of(fact: Fact) -> str:
 
 def keep(db: Transaction, reported: Sequence[tuple[str, Sequence[Fact]]]) -> list[list[Fact]]:
     """Keep what is not known yet of several conversations' facts; return just that, of each."""
-    rows = [_row(conversation_id, fact) for conversation_id, facts in reported for fact in facts]
+    told = [
+        (conversation_id, {(name_of(fact), fact.id): fact for fact in facts}.values())
+        for conversation_id, facts in reported
+    ]
+    rows = [_row(conversation_id, fact) for conversation_id, facts in told for fact in facts]
     kept = iter(_KEEP.each(db, rows))
-    return [[fact for fact in facts if next(kept)] for _, facts in reported]
+    return [[fact for fact in facts if next(kept)] for _, facts in told]
 
 
 def rewrite(db: Transaction, conversation_id: str, fact: Fact) -> None:

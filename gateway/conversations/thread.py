@@ -41,7 +41,7 @@ _BY_ID = Prepared(
     lambda sql: sql.locked(select(*_COLUMNS).where(_CONVERSATIONS.c.id == bindparam("key")))
 )
 _OPEN = Prepared(
-    lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing().returning(*_COLUMNS)
+    lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing().returning(_CONVERSATIONS.c.id)
 )
 _WRITE = Prepared(lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key")))
 
@@ -74,14 +74,17 @@ def open_conversations(db: Transaction, names: Collection[Named], now: int) -> d
     In one order everywhere, so that two transactions with several of them never wait in a circle.
     """
     order = sorted(set(names))
-    rows = _lock_named(db, order)
-    missing = [name for name in order if name not in rows]
+    held = _lock_named(db, order)
+    missing = [name for name in order if name not in held]
     if missing:
-        made = _OPEN.each(db, [_opened(name, now) for name in missing])
-        rows |= {name: row for name, one in zip(missing, made, strict=True) for row in one}
+        rows = [_opened(name, now) for name in missing]
+        made = _OPEN.each(db, rows)
+        for name, row, mine in zip(missing, rows, made, strict=True):
+            if mine:
+                held[name] = _new(row["id"], name)
         # Another transaction made it a moment ago: it was waited for, and is there now.
-        rows |= _lock_named(db, [name for name in missing if name not in rows])
-    return {name: _held(rows[name]) for name in order}
+        held |= _lock_named(db, [name for name in missing if name not in held])
+    return held
 
 
 def open_conversation(db: Transaction, name: Named, now: int) -> Held:
@@ -130,10 +133,10 @@ def end_hold(db: Transaction, held: Held) -> None:
     held.held_since = None
 
 
-def _lock_named(db: Transaction, names: Sequence[Named]) -> dict[Named, Any]:
+def _lock_named(db: Transaction, names: Sequence[Named]) -> dict[Named, Held]:
     keys = [{"installation": one.installation_id, "external": one.external_id} for one in names]
     found = _BY_EXTERNAL_ID.each(db, keys)
-    return {name: row for name, rows in zip(names, found, strict=True) for row in rows}
+    return {name: _held(row) for name, rows in zip(names, found, strict=True) for row in rows}
 
 
 def _opened(name: Named, now: int) -> dict[str, Any]:
@@ -148,6 +151,19 @@ def _opened(name: Named, now: int) -> dict[str, Any]:
         "read_attempts": 0,
         "created_at": now,
     }
+
+
+def _new(conversation_id: str, name: Named) -> Held:
+    return Held(
+        id=conversation_id,
+        installation_id=name.installation_id,
+        channel=name.channel,
+        external_id=name.external_id,
+        contact_id=None,
+        thread=Thread(),
+        held_since=None,
+        contact_at=0,
+    )
 
 
 def _held(row: Row[*tuple[Any, ...]]) -> Held:

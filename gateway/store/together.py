@@ -6,10 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from gateway.errors import Ours, Unavailable
+
+_A_TURN_S = 1e-6
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,11 +19,14 @@ R = TypeVar("R")
 
 @dataclass(slots=True, eq=False)
 class _Seat(Generic[T, R]):
+    """One who waits: woken when the piece is done, or to do it and those behind it."""
+
     work: T
-    result: R | None = None
-    error: Exception | None = None
+    woken: threading.Event = field(default_factory=threading.Event)
     taken: bool = False
     done: bool = False
+    result: R | None = None
+    error: Exception | None = None
 
 
 class Together(Generic[T, R]):
@@ -38,7 +43,8 @@ class Together(Generic[T, R]):
         self._most = most
         self._patience_s = patience_s
         self._waiting: deque[_Seat[T, R]] = deque()
-        self._leading = threading.Lock()
+        self._lock = threading.Lock()
+        self._busy = False
 
     def do(self, piece: T) -> R:
         """Do one piece and return its result; what the group's work raises, everybody gets.
@@ -46,48 +52,57 @@ class Together(Generic[T, R]):
         Raises Unavailable, and withdraws the piece, if nobody took it in `patience_s`.
         """
         seat: _Seat[T, R] = _Seat(piece)
-        self._waiting.append(seat)
-        if not self._leading.acquire(timeout=self._patience_s):
-            if self._withdraw(seat):
-                raise Unavailable("the database is busy: others did not finish in time")
-            self._leading.acquire()  # it is being done just now
-        try:
-            while not seat.done:
-                self._lead()
-        finally:
-            self._leading.release()
+        with self._lock:
+            self._waiting.append(seat)
+            mine, self._busy = not self._busy, True
+        if not mine and not seat.woken.wait(self._patience_s):
+            with self._lock:
+                if not seat.taken and not seat.woken.is_set():
+                    self._waiting.remove(seat)
+                    raise Unavailable("the database is busy: others did not finish in time")
+            seat.woken.wait()  # it is being done just now
+        if not seat.done:
+            self._lead(seat)
         if seat.error is not None:
             raise seat.error
         if seat.result is None:
             raise Ours("a piece of work came to nothing")
         return seat.result
 
-    def _withdraw(self, seat: _Seat[T, R]) -> bool:
-        if seat.taken or seat.done:
-            return False
-        try:
-            self._waiting.remove(seat)
-        except ValueError:  # taken in this very moment
-            return False
-        return True
-
-    def _lead(self) -> None:
-        # Requests that have been received already come along: where threads take turns by
-        # themselves (gevent), this lets the others reach their place in the queue.
-        time.sleep(0)
+    def _lead(self, seat: _Seat[T, R]) -> None:
+        """Do what waits, ours first, and leave the rest to the next in the queue."""
         group: list[_Seat[T, R]] = []
-        while self._waiting and len(group) < self._most:
-            seat = self._waiting.popleft()
-            seat.taken = True
-            group.append(seat)
-            seat.error = Unavailable("whoever did it was interrupted")
         try:
-            results = self._work([seat.work for seat in group])
-            for seat, result in zip(group, results, strict=True):
-                seat.result, seat.error = result, None
+            group = self._gather()
+            results = self._work([one.work for one in group])
+            for one, result in zip(group, results, strict=True):
+                one.result, one.error = result, None
         except Exception as error:
-            for seat in group:
-                seat.error = error
+            for one in group:
+                one.error = error
         finally:
-            for seat in group:
-                seat.done = True
+            with self._lock:
+                if not seat.taken:  # interrupted while it was gathering
+                    self._waiting.remove(seat)
+                for one in group:
+                    one.done = True
+                    one.woken.set()
+                self._busy = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].woken.set()
+
+    def _gather(self) -> list[_Seat[T, R]]:
+        # Where threads take turns by themselves (gevent) and the work never waits (SQLite), this
+        # lets those whose requests have arrived come along, for as long as there are any.
+        known = 0
+        while known < len(self._waiting) < self._most:
+            known = len(self._waiting)
+            time.sleep(_A_TURN_S)
+        group: list[_Seat[T, R]] = []
+        with self._lock:
+            while self._waiting and len(group) < self._most:
+                seat = self._waiting.popleft()
+                seat.taken = True
+                seat.error = Unavailable("whoever did it was interrupted")
+                group.append(seat)
+        return group

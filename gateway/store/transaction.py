@@ -7,7 +7,7 @@ network away, and those whose answer nobody needs wait until the end and go toge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -20,13 +20,12 @@ Answer = list[tuple[Any, ...]]
 
 
 class Postponable(Protocol):
-    """A statement in the driver's words. `rank`: what must be written first has the lower one."""
-
-    @property
-    def sql(self) -> str: ...
+    """A statement that may wait. `rank`: what must be written first has the lower one."""
 
     @property
     def rank(self) -> tuple[int, int]: ...
+
+    def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> object: ...
 
 
 class Transaction(Session):
@@ -36,7 +35,7 @@ class Transaction(Session):
         super().__init__(engine, autoflush=False, expire_on_commit=False)
         self.kind: str = engine.dialect.name
         self._driver_connection: Any = None
-        self._postponed: dict[Postponable, list[Parameters]] = {}
+        self._postponed: dict[Postponable, list[Mapping[str, Any]]] = {}
 
     def ask(self, sql: str, parameters: Sequence[Parameters], *, answers: bool) -> list[Answer]:
         """Execute `sql` once for each of `parameters`, in this order; return each one's rows.
@@ -45,33 +44,6 @@ class Transaction(Session):
         """
         if self._postponed:
             self.write_postponed()
-        return self._ask(sql, parameters, answers)
-
-    def postpone(self, statement: Postponable, parameters: Parameters) -> None:
-        """Execute `statement` later: at the end, or before anything else is executed.
-
-        By then those of all callers have gathered, and each statement is sent once for all of them,
-        in the order in which tables depend on each other: callers must not depend on another.
-        """
-        self._postponed.setdefault(statement, []).append(parameters)
-
-    def write_postponed(self) -> None:
-        """Execute what was postponed."""
-        waiting, self._postponed = self._postponed, {}
-        with self._together():
-            for statement in sorted(waiting, key=lambda one: one.rank):
-                self._ask(statement.sql, waiting[statement], False)
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Let several statements travel in one round trip, where there is a way."""
-        if self.kind == "sqlite":
-            yield
-        else:
-            with self._explained("(several statements)"), self._driver().pipeline():
-                yield
-
-    def _ask(self, sql: str, parameters: Sequence[Parameters], answers: bool) -> list[Answer]:
         with self._explained(sql):
             cursor = self._driver().cursor()
             if self.kind == "sqlite":
@@ -84,6 +56,30 @@ class Transaction(Session):
                 return [cursor.fetchall()] if answers else []
             cursor.executemany(sql, parameters, returning=answers)
             return [found.fetchall() for found in cursor.results()] if answers else []
+
+    def postpone(self, statement: Postponable, parameters: Mapping[str, Any]) -> None:
+        """Execute `statement` later: at the end, or before anything else is executed.
+
+        By then those of all callers have gathered, and each statement is sent once for all of them,
+        in the order in which tables depend on each other: callers must not depend on another.
+        """
+        self._postponed.setdefault(statement, []).append(parameters)
+
+    def write_postponed(self) -> None:
+        """Execute what was postponed."""
+        waiting, self._postponed = self._postponed, {}
+        with self._together():
+            for statement in sorted(waiting, key=lambda one: one.rank):
+                statement.ask(self, waiting[statement])
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Let several statements travel in one round trip, where there is a way."""
+        if self.kind == "sqlite":
+            yield
+        else:
+            with self._explained("(several statements)"), self._driver().pipeline():
+                yield
 
     def _driver(self) -> Any:
         """The driver's own connection, its transaction begun."""

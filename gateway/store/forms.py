@@ -1,0 +1,198 @@
+"""Statements in a driver's words: for one set of parameters, and on PostgreSQL for many at once.
+
+There a statement costs its way through driver, socket and server, many times what its row costs. So
+a SELECT or INSERT for many sets of parameters becomes one statement over a table of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import BindParameter, Executable, Insert, Select, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.types import TypeEngine
+
+from gateway.store.models import Base
+from gateway.store.transaction import Parameters, Transaction
+
+Convert = Callable[[Any], Any]
+Slot = tuple[str, Convert | None]
+
+_NAMED = re.compile(r"%\((\w+)\)s")
+_TABLES: dict[Any, int] = {table: place for place, table in enumerate(Base.metadata.sorted_tables)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A text and its parameters, in the driver's order: a name, and how to convert the value."""
+
+    sql: str
+    slots: tuple[Slot, ...]
+    positional: bool
+
+    def bind(self, parameters: Mapping[str, Any]) -> Parameters:
+        """Give parameters the form that the driver takes."""
+        given = parameters.get
+        if self.positional:
+            return [
+                given(name) if convert is None else convert(given(name))
+                for name, convert in self.slots
+            ]
+        return {
+            name: given(name) if convert is None else convert(given(name))
+            for name, convert in self.slots
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A statement for parameters of certain names. `rank`: the lower one must be written first."""
+
+    one: Compiled
+    many: Compiled | None
+    rank: tuple[int, int]
+    # What its rows are, None if it has none; and which of their values must be converted.
+    row: Callable[[Sequence[Any]], Any] | None
+    columns: tuple[str, ...]
+    converters: tuple[tuple[int, Convert], ...]
+    is_insert: bool
+
+    def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        """Execute it for each of `several`; return each one's rows."""
+        answers = self.row is not None
+        if self.many is None or len(several) == 1:
+            found = db.ask(self.one.sql, [self.one.bind(one) for one in several], answers=answers)
+            return [self._rows(rows) for rows in found] if answers else [[]] * len(several)
+        columns = {name: [one[name] for one in several] for name in several[0]}
+        found = db.ask(self.many.sql, [self.many.bind(columns)], answers=answers)
+        if not answers:
+            return [[]] * len(several)
+        read = self._matched if self.is_insert else self._placed
+        return read(found[0], several)
+
+    def _rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if self.row is None or not found:
+            return []
+        if not self.converters:
+            return [self.row(values) for values in found]
+        rows = []
+        for one in found:
+            values = list(one)
+            for place, convert in self.converters:
+                values[place] = convert(values[place])
+            rows.append(self.row(values))
+        return rows
+
+    def _placed(
+        self, found: Sequence[tuple[Any, ...]], several: Sequence[Mapping[str, Any]]
+    ) -> list[list[Any]]:
+        """Rows of a SELECT, each led by the place of the parameters that it answers."""
+        answers: list[list[Any]] = [[] for _ in several]
+        for (place, *_), row in zip(found, self._rows([one[1:] for one in found]), strict=True):
+            answers[place - 1].append(row)
+        return answers
+
+    def _matched(
+        self, found: Sequence[tuple[Any, ...]], several: Sequence[Mapping[str, Any]]
+    ) -> list[list[Any]]:
+        """Rows of an INSERT, matched by what they return."""
+        rows = {tuple(row): row for row in self._rows(found)}
+        keys = [tuple(one[name] for name in self.columns) for one in several]
+        return [[rows[key]] if key in rows else [] for key in keys]
+
+
+def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]) -> Form:
+    """Compile a statement for parameters of these names; raises TypeError if it cannot be done."""
+    exported = list(cast(Any, statement).exported_columns.items())
+    converters: list[tuple[int, Convert]] = []
+    for place, (_, column) in enumerate(exported):
+        convert = _of_dialect(column.type, dialect).result_processor(dialect, None)
+        if convert is not None:
+            converters.append((place, convert))
+    columns = tuple(name for name, _ in exported)
+    row: Any = namedtuple("Row", columns) if columns else None
+    is_insert = isinstance(statement, Insert)
+    one = _compile(statement, dialect, names)
+    many = None
+    if dialect.name == "postgresql":
+        binds = cast(SQLCompiler, cast(Any, statement).compile(dialect=dialect, column_keys=names))
+        many_at_once = _for_many(statement, {name: binds.binds[name].type for name in names})
+        many = None if many_at_once is None else _compile(many_at_once, dialect, names, listed=True)
+    return Form(
+        one=one,
+        many=many,
+        # The closed row before the new one: no two may be active at any moment.
+        rank=(_TABLES.get(getattr(statement, "table", None), 0), int(is_insert)),
+        row=row._make if row else None,
+        columns=columns,
+        converters=tuple(converters),
+        is_insert=is_insert,
+    )
+
+
+def _for_many(statement: Executable, types: Mapping[str, TypeEngine[Any]]) -> Executable | None:
+    """The statement over a table of parameters; None where point by point is the better way.
+
+    Point by point are UPDATEs: over a table that the planner takes for small it would read all of
+    it, until it learns better. A SELECT is kept from that by OFFSET 0, which it cannot look into.
+    """
+    if not isinstance(statement, Select | Insert):
+        return None
+    lists = [
+        BindParameter(name, type_=ARRAY(type_, dimensions=1), unique=False)
+        for name, type_ in types.items()
+    ]
+    given = (
+        func.unnest(*lists)
+        .table_valued(*types, with_ordinality="place", name="given")
+        .render_derived()
+    )
+
+    def of_given(element: Any, **_: Any) -> Any:
+        if isinstance(element, BindParameter) and element.key in types:
+            return given.c[element.key]
+        return None
+
+    if isinstance(statement, Insert):
+        if not types.keys() <= set(statement.table.columns.keys()):
+            return None  # what it does about a conflict depends on each one's parameters
+        return statement.from_select(list(types), select(*(given.c[name] for name in types)))
+    inner = cast(Any, replacement_traverse(statement, {}, of_given))
+    inner = inner.offset(literal_column("0")).lateral("found")
+    return select(given.c.place, *inner.c).select_from(given.join(inner, true()))
+
+
+def _compile(
+    statement: Executable, dialect: Dialect, names: tuple[str, ...], *, listed: bool = False
+) -> Compiled:
+    compiled = cast(
+        SQLCompiler,
+        cast(Any, statement).compile(dialect=dialect, column_keys=None if listed else names),
+    )
+    if "POSTCOMPILE" in compiled.string or compiled.insert_prefetch:
+        raise TypeError(f"cannot be prepared (a list, or a default): {compiled.string}")
+    positional = compiled.positiontup is not None
+    order = compiled.positiontup or dict.fromkeys(_NAMED.findall(compiled.string))
+    slots: list[Slot] = []
+    for name in order:
+        bind = compiled.binds[name]
+        convert: Convert | None = _of_dialect(bind.type, dialect).bind_processor(dialect)
+        if name not in names:  # a value of ours within the statement: LIMIT 1
+            convert = _always(convert(bind.value) if convert else bind.value)
+        slots.append((name, convert))
+    return Compiled(sql=compiled.string, slots=tuple(slots), positional=positional)
+
+
+def _of_dialect(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    return type_.dialect_impl(dialect)
+
+
+def _always(value: Any) -> Convert:
+    return lambda _: value

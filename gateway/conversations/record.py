@@ -6,7 +6,7 @@ channel, a receipt for what we sent, or a person at our doors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,9 +26,9 @@ Source = Literal["delivery", "read", "act", "receipt", "history"]
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What somebody reports of one locked conversation, to be applied at once.
+    """What is reported of one locked conversation, to be applied at once.
 
-    `contact_id`: whose conversation it is, as far as the report says.
+    `whose`: the contact whose conversation it is, by the id of the fact that was told with it.
     """
 
     terms: Terms
@@ -36,7 +36,7 @@ class Report:
     facts: Sequence[Fact]
     now: int
     source: Source
-    contact_id: str | None = None
+    whose: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,12 +61,9 @@ def apply(
     *,
     now: int,
     source: Source,
-    contact_id: str | None = None,
 ) -> Outcome:
     """Apply `reported` to the locked conversation; facts known already change nothing."""
-    report = Report(
-        terms=terms, held=held, facts=reported, now=now, source=source, contact_id=contact_id
-    )
+    report = Report(terms=terms, held=held, facts=reported, now=now, source=source)
     return apply_all(db, [report])[0]
 
 
@@ -167,7 +164,7 @@ def _apply_newest(
         markers = [(marker, session_id or opened.id) for marker, session_id in markers]
     history.write_words(db, held, words, now)
     history.write_markers(db, held, markers, now)
-    write_thread(db, held, thread, contact_id=report.contact_id, told_at=_latest(fresh))
+    write_thread(db, held, thread, whose=_whose(report, fresh))
     said: dict[str | None, list[int]] = {}
     for fact, session_id in words:
         if isinstance(fact, MessageReceived):
@@ -236,7 +233,7 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
     history.replace_markers(db, held, marked, now)
     if rows:
         history.rehome(db, held, [(ref.id, ref.opened) for ref in rows])
-    write_thread(db, held, story.thread, contact_id=report.contact_id, told_at=_latest(fresh))
+    write_thread(db, held, story.thread, whose=_whose(report, fresh))
     counts = history.count(db, [ref.id for ref in rows])
     for change in changes:
         follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
@@ -246,8 +243,11 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
         outcome.session, outcome.run = changes[-1].ref, changes[-1].after
 
 
-def _latest(facts: Sequence[Fact]) -> int:
-    return max((fact.at.at for fact in facts), default=0)
+def _whose(report: Report, fresh: Sequence[Fact]) -> tuple[str, int] | None:
+    """Whose conversation it is by the newest of these facts that says so, and as of when."""
+    named = [fact for fact in fresh if fact.id in report.whose]
+    newest = max(named, key=place, default=None)
+    return None if newest is None else (report.whose[newest.id], newest.at.at)
 
 
 def _save(

@@ -114,13 +114,13 @@ def lock_session(db: Transaction, session_id: str) -> tuple[Held, Row[*tuple[Any
 
 
 def write_thread(
-    db: Transaction, held: Held, thread: Thread, *, contact_id: str | None, told_at: int
+    db: Transaction, held: Held, thread: Thread, *, whose: tuple[str, int] | None
 ) -> None:
-    """Write the fold's state back, and whose conversation it is as of the latest report."""
+    """Write the fold's state back, and whose conversation it is (contact, as of when) if told."""
     state = {"key": held.id, "thread": msgspec.json.encode(thread).decode()}
-    if contact_id and told_at >= held.contact_at:
-        held.contact_id, held.contact_at = contact_id, told_at
-        _WRITE.later(db, {**state, "contact_id": contact_id, "contact_at": told_at})
+    if whose is not None and whose[1] >= held.contact_at:
+        held.contact_id, held.contact_at = whose
+        _WRITE.later(db, {**state, "contact_id": whose[0], "contact_at": whose[1]})
     else:
         _WRITE.later(db, state)
     held.thread = thread

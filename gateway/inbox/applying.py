@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from sqlalchemy import update
 
@@ -31,73 +30,71 @@ class Told:
     owed: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What it says of one conversation."""
+@dataclass(slots=True)
+class Said:
+    """All that is said of one conversation, and by which fact's word it is whose."""
 
-    held: Held
-    events: Sequence[Event]
-    contact_id: str | None
-    owed: set[str]
+    facts: list[Fact] = field(default_factory=list)
+    redacted: list[str] = field(default_factory=list)
+    whose: dict[str, str] = field(default_factory=dict)
+    owed: list[set[str]] = field(default_factory=list)
+
+    def add(self, event: Event, contact_id: str | None) -> None:
+        """Take in what an event says."""
+        if isinstance(event, MessageRedacted):
+            self.redacted.append(event.message)
+        elif not isinstance(event, ContactSeen | StaffSeen | Unrecognised):
+            self.facts.append(event)
+            if contact_id is not None:
+                self.whose[event.id] = contact_id
 
 
 def apply_deliveries(
     db: Transaction, terms: Mapping[str, Terms], several: Sequence[Told], now: int
 ) -> None:
-    """Apply what deliveries say: look-ups and writes of all of them go together."""
-    parts: list[tuple[Named, Sequence[Event], Told]] = []
-    for told in several:
-        by_conversation: dict[str, list[Event]] = {}
+    """Apply what deliveries say, all of a conversation at once.
+
+    Look-ups and writes of all of them go together.
+    """
+    names = {name for told in several for name in _named(told)}
+    held = open_conversations(db, names, now)
+    customers = meet(db, [(told.installation_id, told.events) for told in several], now)
+    said: dict[Named, Said] = {name: Said() for name in sorted(names)}
+    for told, contact_id in zip(several, customers, strict=True):
         for event in told.events:
-            if name := conversation_of(event):
-                by_conversation.setdefault(name, []).append(event)
-        parts += (
-            (Named(told.installation_id, name, told.channel), by_conversation[name], told)
-            for name in sorted(by_conversation)
-        )
-    held = open_conversations(db, {named for named, _, _ in parts}, now)
-    met = meet(db, [(told.installation_id, told.events) for told in several], now)
-    whose = {id(told): contact_id for told, contact_id in zip(several, met, strict=True)}
-    waiting = [
-        _Part(held[named], events, whose[id(told)], told.owed) for named, events, told in parts
-    ]
-    while waiting:
-        together, waiting = _one_of_each(waiting)
-        outcomes = apply_parts(
-            db, terms, [(part.held, part.events, part.contact_id) for part in together], now,
-            "delivery",
-        )  # fmt: skip
-        for part, outcome in zip(together, outcomes, strict=True):
-            part.owed.update(outcome.owed)
+            if external_id := conversation_of(event):
+                named = Named(told.installation_id, external_id, told.channel)
+                said[named].add(event, contact_id)
+        for name in _named(told):
+            said[name].owed.append(told.owed)
+    outcomes = apply_said(db, terms, [(held[name], said[name]) for name in said], now, "delivery")
+    for one, outcome in zip(said.values(), outcomes, strict=True):
+        for owed in one.owed:
+            owed.update(outcome.owed)
 
 
-def apply_parts(
+def apply_said(
     db: Transaction,
     terms: Mapping[str, Terms],
-    parts: Sequence[tuple[Held, Sequence[Event], str | None]],
+    several: Sequence[tuple[Held, Said]],
     now: int,
     source: Source,
 ) -> list[Outcome]:
     """Apply what is said of locked conversations, each of them once."""
-    assumed = [held.thread.assumed for held, _, _ in parts]
+    assumed = [held.thread.assumed for held, _ in several]
     outcomes = record.apply_all(
         db,
         [
             Report(
-                terms=terms[held.channel],
-                held=held,
-                facts=[cast(Fact, event) for event in events if _is_fact(event)],
-                now=now,
-                source=source,
-                contact_id=contact_id,
+                terms=terms[held.channel], held=held, facts=said.facts, now=now, source=source,
+                whose=said.whose,
             )
-            for held, events, contact_id in parts
+            for held, said in several
         ],
-    )
-    for (held, events, _), was_assumed, outcome in zip(parts, assumed, outcomes, strict=True):
-        for event in events:
-            if isinstance(event, MessageRedacted):
-                history.redact(db, held, event.message)
+    )  # fmt: skip
+    for (held, said), was_assumed, outcome in zip(several, assumed, outcomes, strict=True):
+        for message in said.redacted:
+            history.redact(db, held, message)
         if held.thread.assumed and not was_assumed:
             _make_sure(db, held, now)
             outcome.owed.add("sync")
@@ -131,15 +128,12 @@ def conversation_of(event: Event) -> str:
     return event.conversation
 
 
-def _is_fact(event: Event) -> bool:
-    return bool(conversation_of(event)) and not isinstance(event, MessageRedacted)
-
-
-def _one_of_each(parts: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
-    """The first part of each conversation, and the rest: it depends on what the first changes."""
-    first: dict[str, _Part] = {}
-    rest = [part for part in parts if first.setdefault(part.held.id, part) is not part]
-    return list(first.values()), rest
+def _named(told: Told) -> set[Named]:
+    return {
+        Named(told.installation_id, external_id, told.channel)
+        for event in told.events
+        if (external_id := conversation_of(event))
+    }
 
 
 def _make_sure(db: Transaction, held: Held, now: int) -> None:

@@ -15,7 +15,7 @@ from gateway.conversations.thread import Held, Named, end_hold, open_conversatio
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
 from gateway.events import SYSTEM, Event
 from gateway.inbox import deliveries
-from gateway.inbox.applying import Told, apply_deliveries, apply_parts, conversation_of, meet
+from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, meet
 from gateway.inbox.deliveries import Arrival, Receipt
 from gateway.inbox.installations import Installations, pinned
 from gateway.policy import Terms
@@ -116,8 +116,10 @@ class Inbox:
         """
         now = to_micros(self._clock.now())
         (contact_id,) = meet(db, [(held.installation_id, snapshot.events)], now)
-        told = [event for event in snapshot.events if conversation_of(event)]
-        (outcome,) = apply_parts(db, self._terms, [(held, told, contact_id)], now, "read")
+        said = Said()
+        for event in snapshot.events:
+            said.add(event, contact_id)
+        (outcome,) = apply_said(db, self._terms, [(held, said)], now, "read")
         if outcome.found_late and outcome.session is not None:
             session_id = outcome.session.id
             outcome.owed |= doors.give_to_people(

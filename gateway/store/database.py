@@ -24,7 +24,7 @@ from gateway.clock import Clock, SystemClock, to_micros
 from gateway.errors import Unavailable
 from gateway.store.transaction import Transaction
 from gateway.store.turnstile import Turnstile
-from gateway.store.waiting import look_before_waiting
+from gateway.store.waiting import wait_lightly
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Database:
             self._turnstile = Turnstile(os.path.abspath(path) + ".lock", PATIENCE_S)
             options["connect_args"] = {"timeout": PATIENCE_S, "check_same_thread": False}
         else:
-            look_before_waiting()
+            wait_lightly()
             patience_ms = int(PATIENCE_S * 1000)
             options["connect_args"] = {
                 "connect_timeout": int(PATIENCE_S),

@@ -1,7 +1,8 @@
 """Statements in a driver's words: for one set of parameters, and on PostgreSQL for many at once.
 
-There a statement costs its way through driver, socket and server, many times what its row costs. So
-a SELECT or INSERT for many sets of parameters becomes one statement over a table of them.
+There a statement costs its way through driver, socket and server, many times what its rows cost.
+So a SELECT for many sets of parameters becomes one SELECT over a table of them. What writes travels
+row by row in one pipeline: psycopg spends more on lists of texts than it saves on statements.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Executable, Insert, Select, func, literal_column, select, true
+from sqlalchemy import (
+    BindParameter,
+    Executable,
+    Insert,
+    Select,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -60,9 +70,7 @@ class Form:
     rank: tuple[int, int]
     # What its rows are, None if it has none; and which of their values must be converted.
     row: Callable[[Sequence[Any]], Any] | None
-    columns: tuple[str, ...]
     converters: tuple[tuple[int, Convert], ...]
-    is_insert: bool
 
     def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         """Execute it for each of `several`; return each one's rows."""
@@ -74,8 +82,11 @@ class Form:
         found = db.ask(self.many.sql, [self.many.bind(columns)], answers=answers)
         if not answers:
             return [[]] * len(several)
-        read = self._matched if self.is_insert else self._placed
-        return read(found[0], several)
+        places: list[list[Any]] = [[] for _ in several]
+        (led,) = found  # each row is led by the place of the parameters that it answers
+        for (place, *_), row in zip(led, self._rows([one[1:] for one in led]), strict=True):
+            places[place - 1].append(row)
+        return places
 
     def _rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
         if self.row is None or not found:
@@ -90,23 +101,6 @@ class Form:
             rows.append(self.row(values))
         return rows
 
-    def _placed(
-        self, found: Sequence[tuple[Any, ...]], several: Sequence[Mapping[str, Any]]
-    ) -> list[list[Any]]:
-        """Rows of a SELECT, each led by the place of the parameters that it answers."""
-        answers: list[list[Any]] = [[] for _ in several]
-        for (place, *_), row in zip(found, self._rows([one[1:] for one in found]), strict=True):
-            answers[place - 1].append(row)
-        return answers
-
-    def _matched(
-        self, found: Sequence[tuple[Any, ...]], several: Sequence[Mapping[str, Any]]
-    ) -> list[list[Any]]:
-        """Rows of an INSERT, matched by what they return."""
-        rows = {tuple(row): row for row in self._rows(found)}
-        keys = [tuple(one[name] for name in self.columns) for one in several]
-        return [[rows[key]] if key in rows else [] for key in keys]
-
 
 def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]) -> Form:
     """Compile a statement for parameters of these names; raises TypeError if it cannot be done."""
@@ -118,7 +112,6 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
             converters.append((place, convert))
     columns = tuple(name for name, _ in exported)
     row: Any = namedtuple("Row", columns) if columns else None
-    is_insert = isinstance(statement, Insert)
     one = _compile(statement, dialect, names)
     many = None
     if dialect.name == "postgresql":
@@ -129,21 +122,22 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
         one=one,
         many=many,
         # The closed row before the new one: no two may be active at any moment.
-        rank=(_TABLES.get(getattr(statement, "table", None), 0), int(is_insert)),
+        rank=(
+            _TABLES.get(getattr(statement, "table", None), 0),
+            int(isinstance(statement, Insert)),
+        ),
         row=row._make if row else None,
-        columns=columns,
         converters=tuple(converters),
-        is_insert=is_insert,
     )
 
 
 def _for_many(statement: Executable, types: Mapping[str, TypeEngine[Any]]) -> Executable | None:
-    """The statement over a table of parameters; None where point by point is the better way.
+    """A SELECT over a table of parameters; None for everything else, which goes row by row.
 
-    Point by point are UPDATEs: over a table that the planner takes for small it would read all of
-    it, until it learns better. A SELECT is kept from that by OFFSET 0, which it cannot look into.
+    An UPDATE over a table that the planner takes for small would read all of it, until it learns
+    better. A SELECT is kept from that by OFFSET 0, which the planner cannot look into.
     """
-    if not isinstance(statement, Select | Insert):
+    if not isinstance(statement, Select):
         return None
     lists = [
         BindParameter(name, type_=ARRAY(type_, dimensions=1), unique=False)
@@ -160,10 +154,6 @@ def _for_many(statement: Executable, types: Mapping[str, TypeEngine[Any]]) -> Ex
             return given.c[element.key]
         return None
 
-    if isinstance(statement, Insert):
-        if not types.keys() <= set(statement.table.columns.keys()):
-            return None  # what it does about a conflict depends on each one's parameters
-        return statement.from_select(list(types), select(*(given.c[name] for name in types)))
     inner = cast(Any, replacement_traverse(statement, {}, of_given))
     inner = inner.offset(literal_column("0")).lateral("found")
     return select(given.c.place, *inner.c).select_from(given.join(inner, true()))

@@ -41,8 +41,7 @@ class Prepared:
     def each(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         """Execute it for each of `several`, in one round trip; return each one's rows.
 
-        All of them have the same names. An INSERT must return what tells its rows apart, out of
-        what it is given. Raises DBAPIError.
+        All of them have the same names. Raises DBAPIError.
         """
         return self._form(db, several[0]).ask(db, several) if several else []
 

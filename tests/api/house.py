@@ -137,11 +137,17 @@ class House:
         def apply(db: Transaction) -> record.Outcome:
             installation_id = self.installation(db)
             held = open_conversation(db, Named(installation_id, conversation, CHANNEL), self.now)
-            contact_id = contact and contacts.see(db, installation_id, [contact], self.now)[0]
-            return record.apply(
-                db, self.parts.terms[CHANNEL], held, facts,
-                now=self.now, source=source, contact_id=contact_id,
+            seen = [contact] if contact else []
+            whose = {
+                fact.id: contact_id
+                for contact_id in contacts.see(db, installation_id, seen, self.now)
+                for fact in facts
+            }
+            report = record.Report(
+                terms=self.parts.terms[CHANNEL], held=held, facts=facts,
+                now=self.now, source=source, whose=whose,
             )  # fmt: skip
+            return record.apply_all(db, [report])[0]
 
         return self.database.write(apply)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import namedtuple
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
@@ -37,61 +38,82 @@ _IDENTIFY = Prepared(
 )
 
 
+Known = namedtuple("Known", ("id", "name", "email", "phone", "external_id", "deleted", "as_of"))
+"""What is known of a contact."""
+
+
+def look_up(
+    db: Transaction, installation_id: str, several: Sequence[ContactSeen]
+) -> Callable[[], dict[str, Any]]:
+    """Ask for what is known of contacts, by the channel's ids."""
+    return _look_up(db, installation_id, {seen.id for seen in several})
+
+
 def see(
-    db: Transaction, installation_id: str, several: Sequence[ContactSeen], now: int
+    db: Transaction,
+    installation_id: str,
+    several: Sequence[ContactSeen],
+    now: int,
+    known: dict[str, Any] | None = None,
 ) -> list[str]:
     """Record what a channel says of contacts and return our id for each.
 
     Details never get lost to silence: only a value that the channel states replaces another, and
-    only if it is not older than what is known.
+    only if it is not older than what is known. `known` is what was looked up before.
     """
-    names = sorted({seen.id for seen in several})
-    known = _known(db, installation_id, names)
-    # In one order everywhere, so that two transactions that meet the same people never wait for
-    # each other in a circle.
+    if known is None:
+        known = look_up(db, installation_id, several)()
     strangers = {seen.id: seen for seen in reversed(several) if seen.id not in known}
     if strangers:
-        _introduce(db, installation_id, [strangers[name] for name in sorted(strangers)], now)
-        known |= _known(db, installation_id, sorted(strangers))
+        known |= _introduce(db, installation_id, strangers, now)
     for seen in several:
         known[seen.id] = _update(db, known[seen.id], seen)
         for alias in seen.merged:
             _join(db, installation_id, alias, known[seen.id].id)
         if seen.merged:
-            known |= _known(db, installation_id, names)
+            known |= _look_up(db, installation_id, set(known))()
     return [known[seen.id].id for seen in several]
 
 
-def _known(db: Transaction, installation_id: str, names: Sequence[str]) -> dict[str, Any]:
-    asked = [{"installation": installation_id, "external": name} for name in names]
-    found = _KNOWN.each(db, asked)
-    return {name: row for name, rows in zip(names, found, strict=True) for row in rows}
+def _look_up(
+    db: Transaction, installation_id: str, names: Collection[str]
+) -> Callable[[], dict[str, Any]]:
+    asked = sorted(names)
+    found = _KNOWN.ask(db, [{"installation": installation_id, "external": name} for name in asked])
+    return lambda: {name: row for name, rows in zip(asked, found(), strict=True) for row in rows}
 
 
 def _introduce(
-    db: Transaction, installation_id: str, strangers: Sequence[ContactSeen], now: int
-) -> None:
-    rows = [
-        {
-            "id": new_id("con"),
-            **{detail: getattr(seen, detail) or None for detail in _DETAILS},
-            "verified": False,
-            "deleted": seen.deleted,
-            "as_of": seen.as_of,
-            "created_at": now,
-        }
-        for seen in strangers
-    ]
-    _INTRODUCE.each(db, rows)
-    identities = [
-        {"installation_id": installation_id, "external_id": seen.id, "contact_id": row["id"]}
-        for seen, row in zip(strangers, rows, strict=True)
-    ]
-    written = _IDENTIFY.each(db, identities)
+    db: Transaction, installation_id: str, strangers: Mapping[str, ContactSeen], now: int
+) -> dict[str, Any]:
+    """Record new contacts; return what is known of them."""
+    # In one order everywhere, so that two transactions that meet the same people never wait for
+    # each other in a circle.
+    names = sorted(strangers)
+    new = {name: _stranger(strangers[name]) for name in names}
+    with db.in_one_trip():
+        _INTRODUCE.ask(
+            db,
+            [{**row._asdict(), "verified": False, "created_at": now} for row in new.values()],
+        )
+        written = _IDENTIFY.ask(
+            db,
+            [
+                {"installation_id": installation_id, "external_id": name, "contact_id": row.id}
+                for name, row in new.items()
+            ],
+        )
     # Another delivery introduced the same person a moment ago.
-    unneeded = [row["id"] for row, identity in zip(rows, written, strict=True) if not identity]
-    if unneeded:
-        db.execute(delete(Contact).where(Contact.id.in_(unneeded)))
+    met = [name for name, identity in zip(names, written(), strict=True) if not identity]
+    if met:
+        db.execute(delete(Contact).where(Contact.id.in_([new[name].id for name in met])))
+        new |= _look_up(db, installation_id, met)()
+    return new
+
+
+def _stranger(seen: ContactSeen) -> Any:
+    details = {detail: getattr(seen, detail) or None for detail in _DETAILS}
+    return Known(id=new_id("con"), **details, deleted=seen.deleted, as_of=seen.as_of)
 
 
 def _update(db: Transaction, known: Any, seen: ContactSeen) -> Any:

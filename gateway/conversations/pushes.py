@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -170,10 +170,13 @@ def mark_overlapped(db: Transaction, session_id: str) -> None:
 # -- settling --------------------------------------------------------------------------------------
 
 
-def unsettled(db: Transaction, conversation_ids: Sequence[str]) -> dict[str, list[Any]]:
-    """What each conversation's channel has not confirmed yet, though it was begun."""
+def ask_unsettled(
+    db: Transaction, conversation_ids: Sequence[str]
+) -> Callable[[], dict[str, list[Any]]]:
+    """Ask what each conversation's channel has not confirmed yet, though it was begun."""
     named = [{"conversation": conversation_id} for conversation_id in conversation_ids]
-    return dict(zip(conversation_ids, _UNSETTLED.each(db, named), strict=True))
+    found = _UNSETTLED.ask(db, named)
+    return lambda: dict(zip(conversation_ids, found(), strict=True))
 
 
 def bind(

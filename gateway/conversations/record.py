@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.conversations import facts as kept
 from gateway.conversations import history, pushes, runs
@@ -71,28 +71,31 @@ def apply_all(db: Transaction, reports: Sequence[Report]) -> list[Outcome]:
     """Apply one report of each of several conversations: what must be looked up, is so together."""
     for report in reports:
         report.facts = [fact for fact in report.facts if not is_idle(fact, report.held.thread)]
-    _recognise_echoes(db, reports)
-    kept_now = kept.keep(db, [(report.held.id, report.facts) for report in reports])
-    news = [sorted(fresh, key=place) for fresh in kept_now]
-    current = runs.load_current(
-        db, [report.held for report, fresh in zip(reports, news, strict=True) if fresh]
-    )
+    with db.in_one_trip():
+        unsettled = pushes.ask_unsettled(db, [one.held.id for one in reports if _may_echo(one)])
+        current = runs.ask_current(db, [report.held for report in reports])
+    _recognise_echoes(db, reports, unsettled())
+    sessions = current()
+    news = kept.keep(db, [(report.held.id, report.facts) for report in reports])
     return [
-        _apply(db, report, fresh, current.get(report.held.id))
+        _apply(db, report, sorted(fresh, key=place), sessions.get(report.held.id))
         for report, fresh in zip(reports, news, strict=True)
     ]
 
 
-def _recognise_echoes(db: Transaction, reports: Sequence[Report]) -> None:
+def _may_echo(report: Report) -> bool:
+    return report.source in ("delivery", "read") and any(map(pushes.may_be_ours, report.facts))
+
+
+def _recognise_echoes(
+    db: Transaction, reports: Sequence[Report], unsettled: Mapping[str, Sequence[Any]]
+) -> None:
     """Settle what we sent by the echoes of it; leave out what a report repeats, where that helps.
 
     A fact that is known must not settle anything again. A read tells everything again, so what is
     known is left out before anything is written.
     """
-    told = [report for report in reports if report.source in ("delivery", "read")]
-    maybe = [report for report in told if any(map(pushes.may_be_ours, report.facts))]
-    unsettled = pushes.unsettled(db, [report.held.id for report in maybe])
-    for report in told:
+    for report in reports:
         waiting = unsettled.get(report.held.id)
         if waiting or report.source == "read":
             report.facts = kept.unknown(db, report.held.id, report.facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,17 +74,17 @@ def load(db: Transaction, held: Held, opened_by: str | None = None) -> list[Sess
     return sorted((_ref(row) for row in rows), key=lambda ref: ref.opened)
 
 
-def load_current(db: Transaction, several: Sequence[Held]) -> dict[str, SessionRef]:
-    """The latest session of each conversation that has one, locked, by conversation."""
+def ask_current(db: Transaction, several: Sequence[Held]) -> Callable[[], dict[str, SessionRef]]:
+    """Lock and ask for the latest session of each conversation that has one, by conversation."""
     named = [
         {"conversation": held.id, "opener": held.thread.run.opened_by}
         for held in several
         if held.thread.run is not None
     ]
-    found = _ONE.each(db, named)
-    return {
+    found = _ONE.ask(db, named)
+    return lambda: {
         one["conversation"]: _ref(row)
-        for one, rows in zip(named, found, strict=True)
+        for one, rows in zip(named, found(), strict=True)
         for row in rows
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,22 +68,35 @@ class Named(NamedTuple):
     channel: str
 
 
-def open_conversations(db: Transaction, names: Collection[Named], now: int) -> dict[Named, Held]:
-    """Lock the conversations that channels name so, making each on its first mention.
+def look_up(db: Transaction, names: Collection[Named]) -> Callable[[], dict[Named, Held]]:
+    """Lock those of the conversations that are known, and ask for them.
 
     In one order everywhere, so that two transactions with several of them never wait in a circle.
     """
-    order = sorted(set(names))
-    held = _lock_named(db, order)
-    missing = [name for name in order if name not in held]
+    asked = sorted(names)
+    keys = [{"installation": one.installation_id, "external": one.external_id} for one in asked]
+    found = _BY_EXTERNAL_ID.ask(db, keys)
+    return lambda: {
+        name: _held(row) for name, rows in zip(asked, found(), strict=True) for row in rows
+    }
+
+
+def open_conversations(
+    db: Transaction, names: Collection[Named], now: int, held: dict[Named, Held] | None = None
+) -> dict[Named, Held]:
+    """Lock the conversations that channels name so, making each on its first mention.
+
+    `held` are those that have been looked up.
+    """
+    held = look_up(db, names)() if held is None else held
+    missing = [name for name in sorted(names) if name not in held]
     if missing:
         rows = [_opened(name, now) for name in missing]
-        made = _OPEN.each(db, rows)
-        for name, row, mine in zip(missing, rows, made, strict=True):
+        for name, row, mine in zip(missing, rows, _OPEN.each(db, rows), strict=True):
             if mine:
                 held[name] = _new(row["id"], name)
         # Another transaction made it a moment ago: it was waited for, and is there now.
-        held |= _lock_named(db, [name for name in missing if name not in held])
+        held |= look_up(db, [name for name in missing if name not in held])()
     return held
 
 
@@ -131,12 +144,6 @@ def end_hold(db: Transaction, held: Held) -> None:
     ended = {"key": held.id, "held_since": None, "read_due": None, "read_attempts": 0}
     _WRITE.later(db, ended)
     held.held_since = None
-
-
-def _lock_named(db: Transaction, names: Sequence[Named]) -> dict[Named, Held]:
-    keys = [{"installation": one.installation_id, "external": one.external_id} for one in names]
-    found = _BY_EXTERNAL_ID.each(db, keys)
-    return {name: _held(row) for name, rows in zip(names, found, strict=True) for row in rows}
 
 
 def _opened(name: Named, now: int) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import update
 
@@ -11,6 +12,7 @@ from gateway import contacts
 from gateway.conversations import history, record
 from gateway.conversations.record import Outcome, Report, Source
 from gateway.conversations.thread import Held, Named, open_conversations
+from gateway.conversations.thread import look_up as look_up_conversations
 from gateway.events import ContactSeen, Event, Fact, MessageRedacted, StaffSeen, Unrecognised
 from gateway.people import staff
 from gateway.policy import Terms
@@ -28,6 +30,12 @@ class Told:
     channel: str
     events: Sequence[Event]
     owed: set[str] = field(default_factory=set)
+
+    @property
+    def names(self) -> set[Named]:
+        """The conversations that it names."""
+        ids = {conversation_of(event) for event in self.events} - {""}
+        return {Named(self.installation_id, id, self.channel) for id in ids}
 
 
 @dataclass(slots=True)
@@ -49,23 +57,44 @@ class Said:
                 self.whose[event.id] = contact_id
 
 
-def apply_deliveries(
-    db: Transaction, terms: Mapping[str, Terms], several: Sequence[Told], now: int
-) -> None:
-    """Apply what deliveries say, all of a conversation at once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known of those whom deliveries name; asked for, and there after the trip."""
 
-    Look-ups and writes of all of them go together.
-    """
-    names = {name for told in several for name in _named(told)}
-    held = open_conversations(db, names, now)
-    customers = meet(db, [(told.installation_id, told.events) for told in several], now)
+    conversations: Callable[[], dict[Named, Held]]
+    contacts: Mapping[str, Callable[[], dict[str, Any]]]
+    staff: Mapping[str, Callable[[], dict[tuple[str, str], Any]]]
+
+
+def look_up(db: Transaction, several: Sequence[Told]) -> Found:
+    """Lock the conversations that deliveries name, and ask for the people in them."""
+    homes = _by_home(several)
+    return Found(
+        conversations=look_up_conversations(db, {name for told in several for name in told.names}),
+        contacts={home: contacts.look_up(db, home, met.customers) for home, met in homes.items()},
+        staff={home: staff.look_up(db, home, met.staff) for home, met in homes.items()},
+    )
+
+
+def apply_deliveries(
+    db: Transaction, terms: Mapping[str, Terms], several: Sequence[Told], found: Found, now: int
+) -> None:
+    """Apply what deliveries say, all of a conversation at once."""
+    names = {name for told in several for name in told.names}
+    held = open_conversations(db, names, now, found.conversations())
+    customers: dict[int, str] = {}
+    for home, met in _by_home(several).items():
+        ids = contacts.see(db, home, met.customers, now, found.contacts[home]())
+        for place, contact_id in zip(met.told_by, ids, strict=True):
+            customers.setdefault(place, contact_id)  # the first is whose conversation it is
+        staff.see(db, home, met.staff, found.staff[home]())
     said: dict[Named, Said] = {name: Said() for name in sorted(names)}
-    for told, contact_id in zip(several, customers, strict=True):
+    for place, told in enumerate(several):
         for event in told.events:
             if external_id := conversation_of(event):
-                named = Named(told.installation_id, external_id, told.channel)
-                said[named].add(event, contact_id)
-        for name in _named(told):
+                name = Named(told.installation_id, external_id, told.channel)
+                said[name].add(event, customers.get(place))
+        for name in told.names:
             said[name].owed.append(told.owed)
     outcomes = apply_said(db, terms, [(held[name], said[name]) for name in said], now, "delivery")
     for one, outcome in zip(said.values(), outcomes, strict=True):
@@ -101,24 +130,13 @@ def apply_said(
     return outcomes
 
 
-def meet(
-    db: Transaction, several: Sequence[tuple[str, Sequence[Event]]], now: int
-) -> list[str | None]:
-    """Record the people whom installations name; return each one's first customer."""
-    customers: list[str | None] = [None] * len(several)
-    for home in sorted({installation_id for installation_id, _ in several}):
-        told = [
-            (place, event)
-            for place, (installation_id, events) in enumerate(several)
-            if installation_id == home
-            for event in events
-        ]
-        seen = [(place, event) for place, event in told if isinstance(event, ContactSeen)]
-        ids = contacts.see(db, home, [event for _, event in seen], now)
-        for (place, _), contact_id in zip(seen, ids, strict=True):
-            customers[place] = customers[place] or contact_id
-        staff.see(db, home, [event for _, event in told if isinstance(event, StaffSeen)])
-    return customers
+def meet(db: Transaction, installation_id: str, events: Sequence[Event], now: int) -> str | None:
+    """Record the people whom an installation names; return the first customer."""
+    told = Told(installation_id=installation_id, channel="", events=events)
+    met = _by_home([told])[installation_id]
+    ids = contacts.see(db, installation_id, met.customers, now)
+    staff.see(db, installation_id, met.staff)
+    return ids[0] if ids else None
 
 
 def conversation_of(event: Event) -> str:
@@ -128,12 +146,26 @@ def conversation_of(event: Event) -> str:
     return event.conversation
 
 
-def _named(told: Told) -> set[Named]:
-    return {
-        Named(told.installation_id, external_id, told.channel)
-        for event in told.events
-        if (external_id := conversation_of(event))
-    }
+@dataclass(slots=True)
+class _Met:
+    """The people whom deliveries of one installation name, customers with the delivery's place."""
+
+    customers: list[ContactSeen] = field(default_factory=list)
+    told_by: list[int] = field(default_factory=list)
+    staff: list[StaffSeen] = field(default_factory=list)
+
+
+def _by_home(several: Sequence[Told]) -> dict[str, _Met]:
+    homes: dict[str, _Met] = {}
+    for place, told in enumerate(several):
+        met = homes.setdefault(told.installation_id, _Met())
+        for event in told.events:
+            if isinstance(event, ContactSeen):
+                met.customers.append(event)
+                met.told_by.append(place)
+            elif isinstance(event, StaffSeen):
+                met.staff.append(event)
+    return homes
 
 
 def _make_sure(db: Transaction, held: Held, now: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -48,20 +48,24 @@ def keep(
     now: int,
     *,
     error: str | None = None,
-) -> list[Receipt]:
+) -> Callable[[], list[Receipt]]:
     """Keep deliveries in the state they will have when this transaction commits."""
     rows = [
         _row(arrival, state, error, now) for arrival, state in zip(arrivals, states, strict=True)
     ]
     # In one order everywhere: two transactions with the same deliveries never wait in a circle.
-    kept = _KEEP.each(db, sorted(rows, key=itemgetter("dedup")))
-    new = {row.id for written in kept for row in written}
-    return [
-        Receipt(id=row["id"], state=row["state"])
-        if row["id"] in new
-        else Receipt(id=None, state=row["state"], again=True)
-        for row in rows
-    ]
+    kept = _KEEP.ask(db, sorted(rows, key=itemgetter("dedup")))
+
+    def receipts() -> list[Receipt]:
+        new = {row.id for written in kept() for row in written}
+        return [
+            Receipt(id=row["id"], state=row["state"])
+            if row["id"] in new
+            else Receipt(id=None, state=row["state"], again=True)
+            for row in rows
+        ]
+
+    return receipts
 
 
 def applied_at_last(db: Transaction, delivery_id: str, now: int) -> None:

@@ -15,7 +15,7 @@ from gateway.conversations.thread import Held, Named, end_hold, open_conversatio
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
 from gateway.events import SYSTEM, Event
 from gateway.inbox import deliveries
-from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, meet
+from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, look_up, meet
 from gateway.inbox.deliveries import Arrival, Receipt
 from gateway.inbox.installations import Installations, pinned
 from gateway.policy import Terms
@@ -115,7 +115,7 @@ class Inbox:
         The conversation's hold ends: what the failed delivery may have said is known now.
         """
         now = to_micros(self._clock.now())
-        (contact_id,) = meet(db, [(held.installation_id, snapshot.events)], now)
+        contact_id = meet(db, held.installation_id, snapshot.events, now)
         said = Said()
         for event in snapshot.events:
             said.add(event, contact_id)
@@ -135,7 +135,7 @@ class Inbox:
         def see(db: Transaction) -> None:
             installation_id = pinned(db, self._channels[channel])
             if installation_id is not None:
-                meet(db, [(installation_id, people)], to_micros(self._clock.now()))
+                meet(db, installation_id, people, to_micros(self._clock.now()))
 
         self._database.write(see)
 
@@ -162,25 +162,27 @@ class Inbox:
         now = to_micros(self._clock.now())
         homes = [self._home(db, arrival, now) for arrival in arrivals]
         states = ["applied" if home else "foreign" for home in homes]
-        receipts = deliveries.keep(db, arrivals, states, now)
         told = [
-            Told(
-                installation_id=home,
-                channel=arrival.channel.name,
-                events=arrival.events,
-                owed=receipt.owed,
-            )
-            for home, arrival, receipt in zip(homes, arrivals, receipts, strict=True)
-            if home is not None and not receipt.again
+            Told(installation_id=home or "", channel=arrival.channel.name, events=arrival.events)
+            for home, arrival in zip(homes, arrivals, strict=True)
         ]
-        apply_deliveries(db, self._terms, told, now)
+        with db.in_one_trip():
+            kept = deliveries.keep(db, arrivals, states, now)
+            found = look_up(db, [one for one in told if one.installation_id])
+        receipts = kept()
+        new = []
+        for one, receipt in zip(told, receipts, strict=True):
+            if one.installation_id and not receipt.again:
+                one.owed = receipt.owed
+                new.append(one)
+        apply_deliveries(db, self._terms, new, found, now)
         return receipts
 
     def _keep_failed(self, db: Transaction, arrival: Arrival, error: str) -> Receipt:
         now = to_micros(self._clock.now())
         home = self._home(db, arrival, now)
         state = "failed" if home else "foreign"
-        (receipt,) = deliveries.keep(db, [arrival], [state], now, error=error)
+        (receipt,) = deliveries.keep(db, [arrival], [state], now, error=error)()
         conversation = arrival.envelope.conversation
         if home and conversation and not receipt.again:
             held = open_conversation(db, Named(home, conversation, arrival.channel.name), now)
@@ -205,7 +207,7 @@ class Inbox:
         if home is None:
             raise Conflict("the delivery is of another workspace")
         told = Told(installation_id=home, channel=channel.name, events=events)
-        apply_deliveries(db, self._terms, [told], now)
+        apply_deliveries(db, self._terms, [told], look_up(db, [told]), now)
         deliveries.applied_at_last(db, delivery_id, now)
         return Receipt(id=delivery_id, state="applied", owed=told.owed)
 

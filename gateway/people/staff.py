@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -28,24 +28,38 @@ _KNOWN = Prepared(
 )
 
 
-def see(db: Transaction, installation_id: str, several: Iterable[StaffSeen]) -> None:
-    """Record people, teams and bots; a missing detail leaves the known one."""
-    # The same teammate is behind most of what comes at once: each is looked up once.
+def look_up(
+    db: Transaction, installation_id: str, several: Iterable[StaffSeen]
+) -> Callable[[], dict[tuple[str, str], Any]]:
+    """Ask for what is known of people, teams and bots, by kind and the channel's id."""
+    names = sorted({(seen.kind, seen.id) for seen in several})
+    found = _KNOWN.ask(
+        db,
+        [
+            {"installation": installation_id, "kind": kind, "external": external_id}
+            for kind, external_id in names
+        ],
+    )
+    return lambda: {name: row for name, rows in zip(names, found(), strict=True) for row in rows}
+
+
+def see(
+    db: Transaction,
+    installation_id: str,
+    several: Iterable[StaffSeen],
+    known: dict[tuple[str, str], Any] | None = None,
+) -> None:
+    """Record people, teams and bots; a missing detail leaves the known one.
+
+    `known` is what was looked up before.
+    """
+    # The same teammate is behind most of what comes at once: each is written once.
     told = dict.fromkeys(several)
-    asked = [
-        {"installation": installation_id, "kind": kind, "external": id}
-        for kind, id in sorted({(seen.kind, seen.id) for seen in told})
-    ]
-    found = _KNOWN.each(db, asked)
-    known = {
-        (one["kind"], one["external"]): row
-        for one, rows in zip(asked, found, strict=True)
-        for row in rows
-    }
+    if known is None:
+        known = look_up(db, installation_id, told)()
     for seen in told:
-        known[seen.kind, seen.id] = _update(
-            db, installation_id, known.get((seen.kind, seen.id)), seen
-        )
+        name = (seen.kind, seen.id)
+        known[name] = _update(db, installation_id, known.get(name), seen)
 
 
 def _update(db: Transaction, installation_id: str, row: Any | None, seen: StaffSeen) -> Any:

@@ -11,6 +11,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -30,10 +31,11 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
 from gateway.store.models import Base
-from gateway.store.transaction import Parameters, Transaction
+from gateway.store.transaction import Answer, Parameters, Transaction
 
 Convert = Callable[[Any], Any]
 Slot = tuple[str, Convert | None]
+Asked = Callable[[], list[list[Any]]]
 
 _NAMED = re.compile(r"%\((\w+)\)s")
 _TABLES: dict[Any, int] = {table: place for place, table in enumerate(Base.metadata.sorted_tables)}
@@ -72,18 +74,23 @@ class Form:
     row: Callable[[Sequence[Any]], Any] | None
     converters: tuple[tuple[int, Convert], ...]
 
-    def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-        """Execute it for each of `several`; return each one's rows."""
+    def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Asked:
+        """Execute it for each of `several`; return how to get each one's rows."""
         answers = self.row is not None
         if self.many is None or len(several) == 1:
-            found = db.ask(self.one.sql, [self.one.bind(one) for one in several], answers=answers)
-            return [self._rows(rows) for rows in found] if answers else [[]] * len(several)
+            bound = [self.one.bind(one) for one in several]
+            return partial(self._each, db.send(self.one.sql, bound, answers=answers))
         columns = {name: [one[name] for one in several] for name in several[0]}
-        found = db.ask(self.many.sql, [self.many.bind(columns)], answers=answers)
-        if not answers:
-            return [[]] * len(several)
-        places: list[list[Any]] = [[] for _ in several]
-        (led,) = found  # each row is led by the place of the parameters that it answers
+        sent = db.send(self.many.sql, [self.many.bind(columns)], answers=answers)
+        return partial(self._placed, sent, len(several))
+
+    def _each(self, sent: Callable[[], list[Answer]]) -> list[list[Any]]:
+        return [self._rows(found) for found in sent()]
+
+    def _placed(self, sent: Callable[[], list[Answer]], count: int) -> list[list[Any]]:
+        """Each row is led by the place, from 1, of the parameters that it answers."""
+        places: list[list[Any]] = [[] for _ in range(count)]
+        (led,) = sent()
         for (place, *_), row in zip(led, self._rows([one[1:] for one in led]), strict=True):
             places[place - 1].append(row)
         return places

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from gateway.store.forms import Form, compile_form
+from gateway.store.forms import Asked, Form, compile_form
 from gateway.store.sql import DIALECTS, Dialect
 from gateway.store.transaction import Transaction
 
@@ -31,7 +31,8 @@ class Prepared:
 
     def run(self, db: Transaction, parameters: Mapping[str, Any]) -> list[Any]:
         """Execute it and return its rows, as named tuples. Raises DBAPIError."""
-        return self._form(db, parameters).ask(db, [parameters])[0]
+        answers = self.ask(db, [parameters])()
+        return answers[0] if answers else []
 
     def first(self, db: Transaction, parameters: Mapping[str, Any]) -> Any | None:
         """Execute it and return its first row; None if it has none. Raises DBAPIError."""
@@ -43,7 +44,11 @@ class Prepared:
 
         All of them have the same names. Raises DBAPIError.
         """
-        return self._form(db, several[0]).ask(db, several) if several else []
+        return self.ask(db, several)()
+
+    def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Asked:
+        """The same, but return how to get the rows: for what goes `in_one_trip` with others."""
+        return self._form(db, several[0]).ask(db, several) if several else list
 
     def later(self, db: Transaction, parameters: Mapping[str, Any]) -> None:
         """Execute it at the end of the transaction, together with those of others."""

@@ -7,8 +7,9 @@ network away, and those whose answer nobody needs wait until the end and go toge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Engine, event
@@ -37,25 +38,46 @@ class Transaction(Session):
         self._driver_connection: Any = None
         self._postponed: dict[Postponable, list[Mapping[str, Any]]] = {}
 
-    def ask(self, sql: str, parameters: Sequence[Parameters], *, answers: bool) -> list[Answer]:
-        """Execute `sql` once for each of `parameters`, in this order; return each one's rows.
+    def send(
+        self, sql: str, parameters: Sequence[Parameters], *, answers: bool
+    ) -> Callable[[], list[Answer]]:
+        """Execute `sql` once for each of `parameters`, in this order; return how to get the rows.
 
-        On PostgreSQL they travel together: one round trip. Raises DBAPIError.
+        On PostgreSQL they travel together, and with what else is sent `in_one_trip`; then the rows
+        are there when that ends. Raises DBAPIError, now or when rows are asked for.
         """
         if self._postponed:
             self.write_postponed()
         with self._explained(sql):
-            cursor = self._driver().cursor()
+            driver = self._driver()
             if self.kind == "sqlite":
                 if not answers:
-                    cursor.executemany(sql, parameters)
-                    return []
-                return [cursor.execute(sql, one).fetchall() for one in parameters]
+                    driver.executemany(sql, parameters)
+                    return list
+                rows = [driver.execute(sql, one).fetchall() for one in parameters]
+                return lambda: rows
+            if not answers and len(parameters) > 1:
+                driver.cursor().executemany(sql, parameters)
+                return list
             if len(parameters) == 1:
-                cursor.execute(sql, parameters[0])
-                return [cursor.fetchall()] if answers else []
-            cursor.executemany(sql, parameters, returning=answers)
-            return [found.fetchall() for found in cursor.results()] if answers else []
+                cursors = [driver.execute(sql, parameters[0], prepare=True)]
+            else:
+                with driver.pipeline():
+                    cursors = [driver.execute(sql, one, prepare=True) for one in parameters]
+        return partial(self._fetch, sql, cursors) if answers else list
+
+    def _fetch(self, sql: str, cursors: Sequence[Any]) -> list[Answer]:
+        with self._explained(sql):
+            return [cursor.fetchall() for cursor in cursors]
+
+    @contextmanager
+    def in_one_trip(self) -> Iterator[None]:
+        """Let what is sent within the block travel together, where the database is far away."""
+        if self.kind == "sqlite":
+            yield
+        else:
+            with self._explained("(several statements)"), self._driver().pipeline():
+                yield
 
     def postpone(self, statement: Postponable, parameters: Mapping[str, Any]) -> None:
         """Execute `statement` later: at the end, or before anything else is executed.
@@ -68,18 +90,9 @@ class Transaction(Session):
     def write_postponed(self) -> None:
         """Execute what was postponed."""
         waiting, self._postponed = self._postponed, {}
-        with self._together():
+        with self.in_one_trip():
             for statement in sorted(waiting, key=lambda one: one.rank):
                 statement.ask(self, waiting[statement])
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Let several statements travel in one round trip, where there is a way."""
-        if self.kind == "sqlite":
-            yield
-        else:
-            with self._explained("(several statements)"), self._driver().pipeline():
-                yield
 
     def _driver(self) -> Any:
         """The driver's own connection, its transaction begun."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from flask import Flask
 
 from gateway import wiring
 from gateway.api import add_api
 from gateway.app.errors import add_error_answers
-from gateway.app.headers import add_headers
+from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
-from gateway.channels.webhook import webhook_routes
+from gateway.channels.webhook import receiving, webhook_routes
 from gateway.config import load_settings
 from gateway.logs import set_up_logging
 from gateway.store import migrate
@@ -26,9 +27,12 @@ def create_app(parts: Parts) -> Flask:
     metrics = Metrics(parts.database)
     add_error_answers(app)
     add_headers(app)
-    app.register_blueprint(webhook_routes(parts.channels, metrics.counting(parts.inbox.receive)))
+    app.register_blueprint(webhook_routes(parts.channels))
     add_api(app, parts)
     add_health(app, parts)
+    receive = metrics.counting(parts.inbox.receive)
+    wsgi: Any = app
+    wsgi.wsgi_app = receiving(app.wsgi_app, parts.channels, receive, HEADERS)
     add_metrics(app, metrics)
     return app
 

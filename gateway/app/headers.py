@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-_HEADERS = (
+HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -19,7 +19,7 @@ def add_headers(app: Flask) -> None:
     def set_headers(response: Response) -> Response:
         headers = response.headers
         known = {name.lower() for name, _ in headers}
-        for name, value in _HEADERS:
+        for name, value in HEADERS:
             if name.lower() not in known:
                 headers.add(name, value)
         return response

@@ -1,49 +1,122 @@
-"""The one receiver of every channel's notifications: raw bytes, verify, read, keep, answer."""
+"""The one receiver of every channel's notifications: raw bytes, verify, read, keep, answer.
+
+Notifications are most of what comes in and need nothing that Flask does for a request, so they are
+received in front of it. What is refused goes on to Flask, which answers as it does at every door.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from gateway.channels.base import Channel, Envelope
 from gateway.errors import NotFound, Oversized
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAX_BODY = 10 * 1024 * 1024
 
 Receive = Callable[[Channel, Envelope, bytes], object]
 
+_PREFIX = "/webhooks/"
+_KEPT = b'{"status": "kept"}'
+_REFUSED = "gateway.refused"
 
-def webhook_routes(channels: Mapping[str, Channel], receive: Receive) -> Blueprint:
-    """The routes of `/webhooks/<channel>`; `receive` keeps what is authentic.
+
+def receiving(
+    application: WSGIApplication,
+    channels: Mapping[str, Channel],
+    receive: Receive,
+    headers: Iterable[tuple[str, str]],
+) -> WSGIApplication:
+    """`application`, with the receiver in front of it; `receive` keeps what is authentic.
 
     Never 410, which would end Intercom's subscription, and never 429, which delays it for hours.
     """
-    routes = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+    answer = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(_KEPT))),
+        *headers,
+    ]
+
+    def door(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        name = _named(environ)
+        if name is None:
+            return application(environ, start_response)
+        try:
+            channel = _channel(channels, name)
+            body = _body(environ)
+            channel.receiver.verify(_Headers(environ), body)
+            receive(channel, channel.receiver.read_envelope(body), body)
+        except Exception as error:  # whatever it is, there is one place that answers for it
+            environ[_REFUSED] = error
+            return application(environ, start_response)
+        start_response("200 OK", answer)
+        return [_KEPT]
+
+    return door
+
+
+def webhook_routes(channels: Mapping[str, Channel]) -> Blueprint:
+    """What Flask answers at `/webhooks/<channel>`: HEAD, and for what was refused."""
+    routes = Blueprint("webhooks", __name__, url_prefix=_PREFIX.rstrip("/"))
 
     @routes.route("/<name>", methods=["HEAD", "POST"], provide_automatic_options=False)
     def webhook(name: str) -> Response:
-        channel = channels.get(name)
-        if channel is None:
-            raise NotFound(f"there is no channel {name!r} here; see [channels.*] in gateway.toml")
-        if request.method == "HEAD":  # sent by Intercom when the address is saved
-            return Response(status=200)
-        body = _body()
-        # Werkzeug's own object iterates over pairs, so it is no mapping of names.
-        channel.receiver.verify(dict(request.headers), body)
-        envelope = channel.receiver.read_envelope(body)
-        receive(channel, envelope, body)
-        return Response('{"status": "kept"}', content_type="application/json")
+        refused: Exception | None = request.environ.get(_REFUSED)
+        if refused is not None:
+            raise refused
+        _channel(channels, name)
+        return Response(status=200)  # HEAD is sent by Intercom when the address is saved
 
     return routes
 
 
-def _body() -> bytes:
+def _named(environ: WSGIEnvironment) -> str | None:
+    """The channel that a notification is posted to; None for any other request."""
+    path = environ.get("PATH_INFO", "")
+    if environ["REQUEST_METHOD"] != "POST" or not path.startswith(_PREFIX):
+        return None
+    name: str = path[len(_PREFIX) :]
+    return name if name and "/" not in name else None
+
+
+def _channel(channels: Mapping[str, Channel], name: str) -> Channel:
+    channel = channels.get(name)
+    if channel is None:
+        raise NotFound(f"there is no channel {name!r} here; see [channels.*] in gateway.toml")
+    return channel
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
     """The raw body; raises Oversized without reading a large one to its end."""
-    too_large = Oversized(f"the body is larger than {MAX_BODY} bytes")
-    if (request.content_length or 0) > MAX_BODY:
-        raise too_large
-    body = request.stream.read(MAX_BODY + 1)  # a chunked body does not announce its length
+    too_large = f"the body is larger than {MAX_BODY} bytes"
+    if (get_content_length(environ) or 0) > MAX_BODY:
+        raise Oversized(too_large)
+    # A chunked body does not announce its length.
+    body: bytes = get_input_stream(environ).read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        raise too_large
+        raise Oversized(too_large)
     return body
+
+
+class _Headers(Mapping[str, str]):
+    """A request's headers by name; Werkzeug's own object iterates over pairs."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._environ["HTTP_" + name.upper().replace("-", "_")]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        names = (key[5:] for key in self._environ if key.startswith("HTTP_"))
+        return (name.replace("_", "-").title() for name in names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

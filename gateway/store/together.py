@@ -23,6 +23,7 @@ class _Seat(Generic[T, R]):
 
     work: T
     woken: threading.Event = field(default_factory=threading.Event)
+    since: float = field(default_factory=time.monotonic)
     taken: bool = False
     done: bool = False
     result: R | None = None
@@ -49,7 +50,8 @@ class Together(Generic[T, R]):
     def do(self, piece: T) -> R:
         """Do one piece and return its result; what the group's work raises, everybody gets.
 
-        Raises Unavailable, and withdraws the piece, if nobody took it in `patience_s`.
+        Raises Unavailable, and withdraws the piece, if nobody took it in `patience_s`; or sooner if
+        the work found that out for others.
         """
         seat: _Seat[T, R] = _Seat(piece)
         with self._lock:
@@ -80,6 +82,8 @@ class Together(Generic[T, R]):
         except Exception as error:
             for one in group:
                 one.error = error
+            if isinstance(error, Unavailable):
+                group += self._tired()
         finally:
             with self._lock:
                 if not seat.taken:  # interrupted while it was gathering
@@ -90,6 +94,17 @@ class Together(Generic[T, R]):
                 self._busy = bool(self._waiting)
                 if self._waiting:
                     self._waiting[0].woken.set()
+
+    def _tired(self) -> list[_Seat[T, R]]:
+        """Those who have waited too long to see whether the next group fares better."""
+        waited = time.monotonic() - self._patience_s / 3
+        with self._lock:
+            tired = [seat for seat in self._waiting if seat.since < waited]
+            for seat in tired:
+                self._waiting.remove(seat)
+                seat.taken = True
+                seat.error = Unavailable("the database is busy: those before waited in vain")
+        return tired
 
     def _gather(self) -> list[_Seat[T, R]]:
         # Where threads take turns by themselves (gevent) and the work never waits (SQLite), this

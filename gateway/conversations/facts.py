@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -31,15 +31,16 @@ _KINDS: dict[str, type[Fact]] = {
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _FACTS = table_of(FactRow)
-_KEEP = Prepared(
-    lambda sql: (
-        sql.insert(_FACTS)
-        .on_conflict_do_nothing()
-        .returning(_FACTS.c.conversation_id, _FACTS.c.external_id, _FACTS.c.kind)
+_KEEP = Prepared(lambda sql: sql.insert(_FACTS))
+_KNOWN = Prepared(
+    lambda _: select(_FACTS.c.conversation_id, _FACTS.c.external_id, _FACTS.c.kind).where(
+        _FACTS.c.conversation_id == bindparam("conversation"),
+        _FACTS.c.external_id == bindparam("external"),
+        _FACTS.c.kind == bindparam("of_kind"),
     )
 )
-_KNOWN = Prepared(
-    lambda _: select(_FACTS.c.external_id, _FACTS.c.kind).where(
+_KNOWN_OF_ALL = Prepared(
+    lambda _: select(_FACTS.c.conversation_id, _FACTS.c.external_id, _FACTS.c.kind).where(
         _FACTS.c.conversation_id == bindparam("conversation")
     )
 )
@@ -56,15 +57,39 @@ def name_of(fact: Fact) -> str:
     return _NAMES[type(fact)]
 
 
-def keep(db: Transaction, reported: Sequence[tuple[str, Sequence[Fact]]]) -> list[list[Fact]]:
-    """Keep what is not known yet of several conversations' facts; return just that, of each."""
-    told = [
-        (conversation_id, {(name_of(fact), fact.id): fact for fact in facts}.values())
-        for conversation_id, facts in reported
-    ]
-    rows = [_row(conversation_id, fact) for conversation_id, facts in told for fact in facts]
-    kept = iter(_KEEP.each(db, rows))
-    return [[fact for fact in facts if next(kept)] for _, facts in told]
+Name = tuple[str, str, str]
+"""Which fact it is: the conversation's id, the fact's, and its kind."""
+
+_MANY = 20
+
+
+def ask_known(
+    db: Transaction, reported: Sequence[tuple[str, Sequence[Fact]]]
+) -> Callable[[], set[Name]]:
+    """Ask which of these facts of (locked) conversations are kept already."""
+    some, all_of = [], []
+    for conversation_id, facts in reported:
+        if len(facts) > _MANY:  # a read tells a whole conversation
+            all_of.append({"conversation": conversation_id})
+        else:
+            some += [
+                {"conversation": conversation_id, "external": fact.id, "of_kind": name_of(fact)}
+                for fact in facts
+            ]
+    found = (_KNOWN.ask(db, some), _KNOWN_OF_ALL.ask(db, all_of))
+    return lambda: {tuple(row) for asked in found for rows in asked() for row in rows}
+
+
+def unknown(conversation_id: str, facts: Iterable[Fact], known: set[Name]) -> list[Fact]:
+    """Those of `facts` that are not kept yet, each once."""
+    named = {(conversation_id, fact.id, name_of(fact)): fact for fact in facts}
+    return [fact for name, fact in named.items() if name not in known]
+
+
+def keep(db: Transaction, conversation_id: str, facts: Iterable[Fact]) -> None:
+    """Keep facts that are not known yet."""
+    for fact in facts:
+        _KEEP.later(db, _row(conversation_id, fact))
 
 
 def rewrite(db: Transaction, conversation_id: str, fact: Fact) -> None:
@@ -84,13 +109,6 @@ def load(db: Transaction, conversation_id: str) -> list[Fact]:
     """Every fact of a conversation, in no order."""
     rows = _ALL.run(db, {"conversation": conversation_id})
     return [_DECODERS[row.kind].decode(row.data) for row in rows]
-
-
-def unknown(db: Transaction, conversation_id: str, facts: Iterable[Fact]) -> list[Fact]:
-    """Those of `facts` that are not kept yet."""
-    rows = _KNOWN.run(db, {"conversation": conversation_id})
-    known = {(row.external_id, row.kind) for row in rows}
-    return [fact for fact in facts if (fact.id, name_of(fact)) not in known]
 
 
 def _row(conversation_id: str, fact: Fact) -> dict[str, object]:

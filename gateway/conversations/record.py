@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from gateway.conversations import facts as kept
 from gateway.conversations import history, pushes, runs
@@ -72,35 +72,24 @@ def apply_all(db: Transaction, reports: Sequence[Report]) -> list[Outcome]:
     for report in reports:
         report.facts = [fact for fact in report.facts if not is_idle(fact, report.held.thread)]
     with db.in_one_trip():
+        known = kept.ask_known(db, [(report.held.id, report.facts) for report in reports])
         unsettled = pushes.ask_unsettled(db, [one.held.id for one in reports if _may_echo(one)])
         current = runs.ask_current(db, [report.held for report in reports])
-    _recognise_echoes(db, reports, unsettled())
-    sessions = current()
-    news = kept.keep(db, [(report.held.id, report.facts) for report in reports])
-    return [
-        _apply(db, report, sorted(fresh, key=place), sessions.get(report.held.id))
-        for report, fresh in zip(reports, news, strict=True)
-    ]
+    names, waiting, sessions = known(), unsettled(), current()
+    outcomes = []
+    for report in reports:
+        held = report.held
+        fresh = kept.unknown(held.id, report.facts, names)
+        if held.id in waiting:  # an echo often comes before the call that made it returns
+            fresh = pushes.bind(db, held, fresh, waiting[held.id], report.now)
+        kept.keep(db, held.id, fresh)
+        fresh.sort(key=place)
+        outcomes.append(_apply(db, report, fresh, sessions.get(held.id)))
+    return outcomes
 
 
 def _may_echo(report: Report) -> bool:
     return report.source in ("delivery", "read") and any(map(pushes.may_be_ours, report.facts))
-
-
-def _recognise_echoes(
-    db: Transaction, reports: Sequence[Report], unsettled: Mapping[str, Sequence[Any]]
-) -> None:
-    """Settle what we sent by the echoes of it; leave out what a report repeats, where that helps.
-
-    A fact that is known must not settle anything again. A read tells everything again, so what is
-    known is left out before anything is written.
-    """
-    for report in reports:
-        waiting = unsettled.get(report.held.id)
-        if waiting or report.source == "read":
-            report.facts = kept.unknown(db, report.held.id, report.facts)
-        if waiting:
-            report.facts = pushes.bind(db, report.held, report.facts, waiting, report.now)
 
 
 def _apply(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 
 from gateway.channels.base import Channel, Envelope
 from gateway.events import Event
@@ -18,7 +18,8 @@ from gateway.store.prepared import Prepared
 from gateway.store.sql import table_of
 
 _INBOX = table_of(InboxDelivery)
-_KEEP = Prepared(lambda sql: sql.insert(_INBOX).on_conflict_do_nothing().returning(_INBOX.c.id))
+_KEEP = Prepared(lambda sql: sql.insert(_INBOX).on_conflict_do_nothing())
+_IS_KEPT = Prepared(lambda _: select(_INBOX.c.id).where(_INBOX.c.id == bindparam("delivery")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,13 @@ def keep(
         _row(arrival, state, error, now) for arrival, state in zip(arrivals, states, strict=True)
     ]
     # In one order everywhere: two transactions with the same deliveries never wait in a circle.
-    kept = _KEEP.ask(db, sorted(rows, key=itemgetter("dedup")))
+    kept = _KEEP.count(db, sorted(rows, key=itemgetter("dedup")))
 
     def receipts() -> list[Receipt]:
-        new = {row.id for written in kept() for row in written}
+        new = {row["id"] for row in rows}
+        if kept() < len(rows):  # some had come before
+            found = _IS_KEPT.each(db, [{"delivery": id} for id in sorted(new)])
+            new = {row.id for written in found for row in written}
         return [
             Receipt(id=row["id"], state=row["state"])
             if row["id"] in new

@@ -76,13 +76,19 @@ class Form:
 
     def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Asked:
         """Execute it for each of `several`; return how to get each one's rows."""
-        answers = self.row is not None
+        if self.row is None:
+            self.write(db, several)
+            return list
         if self.many is None or len(several) == 1:
-            bound = [self.one.bind(one) for one in several]
-            return partial(self._each, db.send(self.one.sql, bound, answers=answers))
+            sent = db.send(self.one.sql, [self.one.bind(one) for one in several])
+            return partial(self._each, sent)
         columns = {name: [one[name] for one in several] for name in several[0]}
-        sent = db.send(self.many.sql, [self.many.bind(columns)], answers=answers)
+        sent = db.send(self.many.sql, [self.many.bind(columns)])
         return partial(self._placed, sent, len(several))
+
+    def write(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Callable[[], int]:
+        """Execute it for each of `several`; return how to get the number of rows it changed."""
+        return db.write(self.one.sql, [self.one.bind(one) for one in several])
 
     def _each(self, sent: Callable[[], list[Answer]]) -> list[list[Any]]:
         return [self._rows(found) for found in sent()]

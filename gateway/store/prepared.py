@@ -50,6 +50,10 @@ class Prepared:
         """The same, but return how to get the rows: for what goes `in_one_trip` with others."""
         return self._form(db, several[0]).ask(db, several) if several else list
 
+    def count(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Callable[[], int]:
+        """Execute what gives no rows; return how to get the number of rows it changed."""
+        return self._form(db, several[0]).write(db, several)
+
     def later(self, db: Transaction, parameters: Mapping[str, Any]) -> None:
         """Execute it at the end of the transaction, together with those of others."""
         db.postpone(self._form(db, parameters), parameters)

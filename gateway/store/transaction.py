@@ -26,7 +26,7 @@ class Postponable(Protocol):
     @property
     def rank(self) -> tuple[int, int]: ...
 
-    def ask(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> object: ...
+    def write(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> object: ...
 
 
 class Transaction(Session):
@@ -38,33 +38,34 @@ class Transaction(Session):
         self._driver_connection: Any = None
         self._postponed: dict[Postponable, list[Mapping[str, Any]]] = {}
 
-    def send(
-        self, sql: str, parameters: Sequence[Parameters], *, answers: bool
-    ) -> Callable[[], list[Answer]]:
+    def send(self, sql: str, parameters: Sequence[Parameters]) -> Callable[[], list[Answer]]:
         """Execute `sql` once for each of `parameters`, in this order; return how to get the rows.
 
         On PostgreSQL they travel together, and with what else is sent `in_one_trip`; then the rows
         are there when that ends. Raises DBAPIError, now or when rows are asked for.
         """
-        if self._postponed:
-            self.write_postponed()
+        driver = self._ready()
         with self._explained(sql):
-            driver = self._driver()
             if self.kind == "sqlite":
-                if not answers:
-                    driver.executemany(sql, parameters)
-                    return list
                 rows = [driver.execute(sql, one).fetchall() for one in parameters]
                 return lambda: rows
-            if not answers and len(parameters) > 1:
-                driver.cursor().executemany(sql, parameters)
-                return list
             if len(parameters) == 1:
                 cursors = [driver.execute(sql, parameters[0], prepare=True)]
             else:
                 with driver.pipeline():
                     cursors = [driver.execute(sql, one, prepare=True) for one in parameters]
-        return partial(self._fetch, sql, cursors) if answers else list
+        return partial(self._fetch, sql, cursors)
+
+    def write(self, sql: str, parameters: Sequence[Parameters]) -> Callable[[], int]:
+        """The same for what gives no rows; return how to get the number of rows it changed."""
+        driver = self._ready()
+        with self._explained(sql):
+            cursor = driver.cursor()
+            if len(parameters) == 1:
+                cursor.execute(sql, parameters[0])
+            else:
+                cursor.executemany(sql, parameters)
+        return lambda: int(cursor.rowcount)
 
     def _fetch(self, sql: str, cursors: Sequence[Any]) -> list[Answer]:
         with self._explained(sql):
@@ -92,7 +93,12 @@ class Transaction(Session):
         waiting, self._postponed = self._postponed, {}
         with self.in_one_trip():
             for statement in sorted(waiting, key=lambda one: one.rank):
-                statement.ask(self, waiting[statement])
+                statement.write(self, waiting[statement])
+
+    def _ready(self) -> Any:
+        if self._postponed:
+            self.write_postponed()
+        return self._driver()
 
     def _driver(self) -> Any:
         """The driver's own connection, its transaction begun."""

@@ -1,8 +1,9 @@
 """Statements in a driver's words: for one set of parameters, and on PostgreSQL for many at once.
 
 There a statement costs its way through driver, socket and server, many times what its rows cost.
-So a SELECT for many sets of parameters becomes one SELECT over a table of them. What writes travels
-row by row in one pipeline: psycopg spends more on lists of texts than it saves on statements.
+So a SELECT for many sets of parameters becomes one SELECT over a table of them, and an INSERT takes
+several rows. (INSERT over a table of parameters would be shorter, but psycopg spends more on lists
+of texts than that saves.) An UPDATE goes row by row, in one pipeline.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ Convert = Callable[[Any], Any]
 Slot = tuple[str, Convert | None]
 Asked = Callable[[], list[list[Any]]]
 
+_GROUPS = (16, 4)
 _NAMED = re.compile(r"%\((\w+)\)s")
 _TABLES: dict[Any, int] = {table: place for place, table in enumerate(Base.metadata.sorted_tables)}
 
@@ -69,6 +71,8 @@ class Form:
 
     one: Compiled
     many: Compiled | None
+    # An INSERT for so many rows at once, the larger ones first.
+    groups: tuple[tuple[int, Compiled], ...]
     rank: tuple[int, int]
     # What its rows are, None if it has none; and which of their values must be converted.
     row: Callable[[Sequence[Any]], Any] | None
@@ -88,7 +92,20 @@ class Form:
 
     def write(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Callable[[], int]:
         """Execute it for each of `several`; return how to get the number of rows it changed."""
-        return db.write(self.one.sql, [self.one.bind(one) for one in several])
+        counts = []
+        rest = list(several)
+        for size, compiled in self.groups:
+            while len(rest) >= size:
+                group, rest = rest[:size], rest[size:]
+                named = {
+                    _numbered(name, place): value
+                    for place, one in enumerate(group)
+                    for name, value in one.items()
+                }
+                counts.append(db.write(compiled.sql, [compiled.bind(named)]))
+        if rest:
+            counts.append(db.write(self.one.sql, [self.one.bind(one) for one in rest]))
+        return lambda: sum(count() for count in counts)
 
     def _each(self, sent: Callable[[], list[Answer]]) -> list[list[Any]]:
         return [self._rows(found) for found in sent()]
@@ -125,15 +142,22 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
             converters.append((place, convert))
     columns = tuple(name for name, _ in exported)
     row: Any = namedtuple("Row", columns) if columns else None
-    one = _compile(statement, dialect, names)
-    many = None
-    if dialect.name == "postgresql":
-        binds = cast(SQLCompiler, cast(Any, statement).compile(dialect=dialect, column_keys=names))
-        many_at_once = _for_many(statement, {name: binds.binds[name].type for name in names})
-        many = None if many_at_once is None else _compile(many_at_once, dialect, names, listed=True)
+    compiled = cast(Any, statement).compile(dialect=dialect, column_keys=names)
+    types = {name: compiled.binds[name].type for name in names}
+    many, groups = None, []
+    if dialect.name == "postgresql" and isinstance(statement, Select):
+        many = _compiled(_for_many(statement, types).compile(dialect=dialect), names)
+    elif dialect.name == "postgresql" and isinstance(statement, Insert) and not columns:
+        # What an INSERT does about conflicts may depend on each one's parameters: then one by one.
+        of_table = types.keys() <= set(statement.table.columns.keys())
+        for size in _GROUPS if of_table else ():
+            numbered = {_numbered(name, i): name for name in names for i in range(size)}
+            grouped = _for_group(statement, types, size).compile(dialect=dialect)
+            groups.append((size, _compiled(grouped, tuple(numbered))))
     return Form(
-        one=one,
+        one=_compiled(compiled, names),
         many=many,
+        groups=tuple(groups),
         # The closed row before the new one: no two may be active at any moment.
         rank=(
             _TABLES.get(getattr(statement, "table", None), 0),
@@ -144,14 +168,12 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
     )
 
 
-def _for_many(statement: Executable, types: Mapping[str, TypeEngine[Any]]) -> Executable | None:
-    """A SELECT over a table of parameters; None for everything else, which goes row by row.
+def _for_many(statement: Select[Any], types: Mapping[str, TypeEngine[Any]]) -> Select[Any]:
+    """A SELECT over a table of parameters.
 
-    An UPDATE over a table that the planner takes for small would read all of it, until it learns
-    better. A SELECT is kept from that by OFFSET 0, which the planner cannot look into.
+    OFFSET 0 keeps the planner from looking into it: over a table that it takes for small, it would
+    read all of it, until it learns better.
     """
-    if not isinstance(statement, Select):
-        return None
     lists = [
         BindParameter(name, type_=ARRAY(type_, dimensions=1), unique=False)
         for name, type_ in types.items()
@@ -172,13 +194,25 @@ def _for_many(statement: Executable, types: Mapping[str, TypeEngine[Any]]) -> Ex
     return select(given.c.place, *inner.c).select_from(given.join(inner, true()))
 
 
-def _compile(
-    statement: Executable, dialect: Dialect, names: tuple[str, ...], *, listed: bool = False
-) -> Compiled:
-    compiled = cast(
-        SQLCompiler,
-        cast(Any, statement).compile(dialect=dialect, column_keys=None if listed else names),
-    )
+def _for_group(statement: Insert, types: Mapping[str, TypeEngine[Any]], size: int) -> Insert:
+    """An INSERT of so many rows."""
+    rows = [
+        {
+            name: BindParameter(_numbered(name, place), type_=type_, unique=False)
+            for name, type_ in types.items()
+        }
+        for place in range(size)
+    ]
+    return statement.values(rows)
+
+
+def _numbered(name: str, place: int) -> str:
+    return f"{name}_{place}"
+
+
+def _compiled(compiled: SQLCompiler, names: tuple[str, ...]) -> Compiled:
+    """What a driver needs of a compiled statement with parameters of these names."""
+    dialect = compiled.dialect
     if "POSTCOMPILE" in compiled.string or compiled.insert_prefetch:
         raise TypeError(f"cannot be prepared (a list, or a default): {compiled.string}")
     positional = compiled.positiontup is not None

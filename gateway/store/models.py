@@ -173,7 +173,6 @@ class FactRow(Base):
     number: Mapped[int]
     step: Mapped[int] = mapped_column(Integer)
     data: Mapped[str] = mapped_column(Text)
-    __table_args__ = (Index("ix_facts_position", "conversation_id", "at", "number", "step"),)
 
 
 class ChatSession(Base):

@@ -64,17 +64,6 @@ _COUNT = Prepared(
         .group_by(_MESSAGES.c.session_id)
     )
 )
-# Rows of one shape share one prepared statement.
-_BLANK: dict[str, Any] = {
-    "external_id": None,
-    "text": "",
-    "html": "",
-    "attachments": [],
-    "data": None,
-    "why": None,
-    "asked_in": None,
-    "redacted": False,
-}
 _POSITION = (Message.at, Message.number, Message.step)
 _RANKS = 10
 _TURNING = ("handover", "returned")
@@ -99,13 +88,14 @@ def write_words(
             "text": fact.text,
             "html": fact.html,
             "attachments": [asdict(attachment) for attachment in fact.attachments],
+            "redacted": False,
             **_at(fact.at),
             "created_at": now,
         }
         for fact, session_id in facts
     ]
     for row in rows:
-        _WRITE.later(db, {**_BLANK, **row})
+        _WRITE.later(db, row)
 
 
 def write_markers(
@@ -121,13 +111,17 @@ def write_markers(
             "kind": "marker",
             **_author(Actor(kind="system")),
             "state": "received",
+            "text": "",
+            "html": "",
+            "attachments": [],
+            "redacted": False,
             **_says(marker),
             "created_at": now,
         }
         for marker, session_id in markers
     ]
     for row in rows:
-        _WRITE.later(db, {**_BLANK, **row})
+        _WRITE.later(db, row)
 
 
 def write_own(
@@ -157,13 +151,15 @@ def write_own(
         "state": state,
         "text": text,
         "html": html,
+        "attachments": [],
+        "redacted": False,
         "why": why,
         "at": at,
         "number": index,
         "step": 0,
         "created_at": now,
     }
-    _WRITE.later(db, {**_BLANK, **row})
+    _WRITE.later(db, row)
     return message_id
 
 

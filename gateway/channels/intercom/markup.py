@@ -74,6 +74,7 @@ _HTML_BODY = re.compile(
     r"(?:\s[^<]*)?/?>",
     re.IGNORECASE,
 )
+_MOSTLY = ("<p>", '<p class="no-margin">')
 _PLACEHOLDER = re.compile(r"^[ \t]*\[(?:Image|Attachment|GIF)\][ \t]*$", re.MULTILINE)
 
 
@@ -97,7 +98,7 @@ SILENCE = Words("", "", ())
 
 def is_html(body: str) -> bool:
     """Tell HTML from plain text: Intercom's HTML bodies begin with an element, mostly `<p>`."""
-    return _HTML_BODY.match(body) is not None
+    return body.startswith(_MOSTLY) or _HTML_BODY.match(body) is not None
 
 
 def read_html(html: str) -> Words:

@@ -25,10 +25,13 @@ from gateway.app import create_app
 from gateway.channels.base import Channel, Envelope, Receiver
 from gateway.config import load_settings
 from gateway.events import Delivery
-from gateway.inbox import Inbox
+from gateway.inbox import Arrival, Inbox, Receipt
+from gateway.store import Transaction
 from gateway.wiring import Parts
 
 _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK")
+# How prepared statements go to the driver, past SQLAlchemy and its events.
+_DIRECT_WAYS = ("send", "write")
 
 
 @dataclass(slots=True)
@@ -134,6 +137,21 @@ class InProcess:
         b"".join(self._app(environ, start_response))
         assert statuses == ["200 OK"], statuses
 
+    def post_together(self, group: Sequence[Posted]) -> None:
+        """Deliver notifications as if they had come at the same moment."""
+        if len(group) == 1:
+            self.post(group[0])
+            return
+        (channel,) = self.parts.channels.values()
+        arrivals = []
+        for one in group:
+            body = one.request.partition(b"\r\n\r\n")[2]
+            envelope = channel.receiver.read_envelope(body)
+            events = channel.receiver.translate(envelope).events
+            arrivals.append(Arrival(channel=channel, envelope=envelope, body=body, events=events))
+        for receipt in self.parts.inbox.keep_together(arrivals):
+            assert isinstance(receipt, Receipt), receipt
+
     def close(self) -> None:
         """Close the pooled connections."""
         self.parts.database.dispose()
@@ -169,32 +187,72 @@ def _timed(parts: Parts, clockwork: Clockwork) -> Parts:
     return timed
 
 
-def count(ground: Ground, deliveries: Sequence[Posted], warm: Sequence[Posted] = ()) -> Counts:
-    """Deliver to a receiver in this process and count statements and commits."""
+@contextmanager
+def _wrapped(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    """Wrap the direct ways to the driver, for the block."""
+    direct: Any = Transaction
+    ways = {way: getattr(direct, way) for way in _DIRECT_WAYS}
+    try:
+        for way, act in ways.items():
+            setattr(direct, way, wrap(act))
+        yield
+    finally:
+        for way, act in ways.items():
+            setattr(direct, way, act)
+
+
+@contextmanager
+def _watching(engine: Engine, seen: Callable[[str], None]) -> Iterator[None]:
+    """Tell `seen` every statement of the block, whichever way it takes to the driver."""
+
+    def watched(act: Callable[..., Any]) -> Callable[..., Any]:
+        def run(db: Transaction, sql: str, parameters: Sequence[Any]) -> Any:
+            for _ in parameters:
+                seen(sql)
+            return act(db, sql, parameters)
+
+        return run
+
+    def long_way(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen(statement)
+
+    event.listen(engine, "before_cursor_execute", long_way)
+    try:
+        with _wrapped(watched):
+            yield
+    finally:
+        event.remove(engine, "before_cursor_execute", long_way)
+
+
+def count(
+    ground: Ground, deliveries: Sequence[Posted], warm: Sequence[Posted] = (), together: int = 1
+) -> Counts:
+    """Deliver to a receiver in this process, so many at a time; count statements and commits."""
     counts = Counts()
     gateway = InProcess(ground)
     for one in warm:
         gateway.post(one)
 
-    @event.listens_for(gateway.engine, "before_cursor_execute")
-    def before(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        words = statement.split(None, 1)[0].upper()
-        if words not in _TRANSACTION:
+    def statement(sql: str) -> None:
+        if sql.split(None, 1)[0].upper() not in _TRANSACTION:
             counts.statements += 1
-            counts.by_kind[_kind_of(statement)] += 1
+            counts.by_kind[_kind_of(sql)] += 1
 
     @event.listens_for(gateway.engine, "commit")
     def commit(_: Any) -> None:
         counts.commits += 1
 
     try:
-        for one in deliveries:
-            known = counts.statements
-            gateway.post(one)
-            counts.deliveries += 1
-            topic = counts.by_topic.setdefault(one.topic, [0, 0])
-            topic[0] += 1
-            topic[1] += counts.statements - known
+        with _watching(gateway.engine, statement):
+            for start in range(0, len(deliveries), together):
+                group = deliveries[start : start + together]
+                known = counts.statements
+                gateway.post_together(group)
+                counts.deliveries += len(group)
+                if together == 1:
+                    topic = counts.by_topic.setdefault(group[0].topic, [0, 0])
+                    topic[0] += 1
+                    topic[1] += counts.statements - known
     finally:
         gateway.close()
     return counts
@@ -206,7 +264,9 @@ def _kind_of(statement: str) -> str:
     verb = words[0].upper()
     before_table = {"SELECT": "FROM", "INSERT": "INTO", "UPDATE": "UPDATE", "DELETE": "FROM"}
     upper = [word.upper() for word in words]
-    at = upper.index(before_table[verb]) + 1 if verb in before_table else 0
+    at = 0
+    if verb in before_table:  # the innermost table: the outer one may be that of the parameters
+        at = len(upper) - upper[::-1].index(before_table[verb])
     return f"{verb} {words[at]}"
 
 
@@ -218,8 +278,9 @@ def phases(ground: Ground, deliveries: Sequence[Posted], warm: Sequence[Posted])
         gateway.post(one)
     clockwork.seconds.clear()
     post = clockwork.timed("whole", gateway.post)
-    for one in deliveries:
-        post(one)
+    with _wrapped(lambda act: clockwork.timed("statements", act)):
+        for one in deliveries:
+            post(one)
     gateway.close()
     each = {name: 1e6 * took / len(deliveries) for name, took in clockwork.seconds.items()}
     inside = each["statements"] + each["commit"]

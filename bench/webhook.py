@@ -30,6 +30,8 @@ _NOTHING = "bench.floor:nothing"
 _WARM_UP_S = 3.0
 # Notifications made for a round, as a multiple of what the last one took.
 _SPARE = 2.0
+# Deliveries that come at once, for counting what they share.
+_TOGETHER = 8
 
 
 @dataclass(slots=True)
@@ -236,10 +238,13 @@ def print_statements(kind: str, folder: Path, deliveries: int) -> None:
         traffic = Traffic()
         warm = traffic.post(500)
         counts = receiver.count(place, traffic.post(deliveries), warm)
+        shared = receiver.count(place, traffic.post(deliveries), together=_TOGETHER)
     print(
         f"\nstatements per webhook: {counts.per_delivery:.1f}, "
         f"commits per webhook: {counts.commits_per_delivery:.2f} "
-        f"({counts.deliveries} deliveries, BEGIN and COMMIT not counted)"
+        f"({counts.deliveries} deliveries, BEGIN and COMMIT not counted); "
+        f"if {_TOGETHER} come at once: {shared.per_delivery:.1f} "
+        f"and {shared.commits_per_delivery:.2f}"
     )
     rows = [["  by topic", "share", "statements"]]
     for topic, (number, statements) in sorted(

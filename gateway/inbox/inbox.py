@@ -50,7 +50,7 @@ class Inbox:
         self._link = link
         self._installations = Installations()
         self._together: Together[Arrival, Receipt | Exception] = Together(
-            self._keep_together, most=MOST_TOGETHER, patience_s=PATIENCE_S
+            self.keep_together, most=MOST_TOGETHER, patience_s=PATIENCE_S
         )
 
     def receive(self, channel: Channel, envelope: Envelope, body: bytes) -> Receipt:
@@ -77,6 +77,23 @@ class Inbox:
             receipt = self._database.write(lambda db: self._keep_failed(db, arrival, trouble))
             self._wake_all(receipt.owed)
         return receipt
+
+    def keep_together(self, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
+        """Keep deliveries in one commit; if one of them cannot be applied, each in its own.
+
+        Returns for each what became of it, or why it cannot be applied. Raises Unavailable when
+        nothing can be kept.
+        """
+        try:
+            receipts = self._database.write(lambda db: self._keep(db, arrivals))
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(arrivals) == 1:
+                return [error]
+            return [self.keep_together([arrival])[0] for arrival in arrivals]
+        self._wake_all({kind for receipt in receipts for kind in receipt.owed})
+        return receipts
 
     def replay(self, delivery_id: str) -> Receipt:
         """Apply a failed delivery once more; raise NotFound or Conflict if there is none."""
@@ -144,19 +161,6 @@ class Inbox:
             self._wake(kind)
 
     # -- one transaction ---------------------------------------------------------------------------
-
-    def _keep_together(self, arrivals: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
-        """Keep deliveries in one commit; if one of them cannot be applied, each in its own."""
-        try:
-            receipts = self._database.write(lambda db: self._keep(db, arrivals))
-        except Unavailable:
-            raise
-        except Exception as error:
-            if len(arrivals) == 1:
-                return [error]
-            return [self._keep_together([arrival])[0] for arrival in arrivals]
-        self._wake_all({kind for receipt in receipts for kind in receipt.owed})
-        return receipts
 
     def _keep(self, db: Transaction, arrivals: Sequence[Arrival]) -> list[Receipt]:
         now = to_micros(self._clock.now())

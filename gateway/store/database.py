@@ -3,7 +3,8 @@
 SQLite allows one writer at a time. A read-then-write in a deferred transaction fails there at once
 in spite of any timeout, so writers begin IMMEDIATE; and since SQLite's own waiting sleeps up to
 0.1 s at a time, and with it every greenlet of a web process, they queue on a lock of ours first and
-wait for other programs in naps.
+wait for other programs in naps. What the threads of a process write at the same moment shares one
+transaction, and so one wait for the disk.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import msgspec
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -22,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.clock import Clock, SystemClock, to_micros
 from gateway.errors import Unavailable
+from gateway.store.together import Together
 from gateway.store.transaction import Transaction
 from gateway.store.turnstile import Turnstile
 from gateway.store.waiting import wait_lightly
@@ -32,8 +36,26 @@ PATIENCE_S = 3.0
 """How long a transaction waits for a lock or a statement before the answer is 503."""
 
 _ATTEMPTS = 3
+_MOST_TOGETHER = 16
 _NAP_S = 0.005
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
+
+
+Work = Callable[[Transaction], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a work came to."""
+
+    value: Any = None
+    error: Exception | None = None
+
+    def result(self) -> Any:
+        """Return what it returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
 
 
 def engine_url(url: str) -> str:
@@ -79,6 +101,11 @@ class Database:
         self._writing = self.engine.execution_options(gateway_writes=True)
         # When the writer who has passed the turnstile gives up.
         self._write_until = 0.0
+        self._together: Together[Work, _Done] | None = None
+        if self.is_sqlite:
+            self._together = Together(
+                self._write_together, most=_MOST_TOGETHER, patience_s=PATIENCE_S
+            )
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -93,11 +120,17 @@ class Database:
 
         `work` may run up to three times (deadlock, serialisation failure, a connection that died in
         the pool), each time from the start, so it must have no effect outside the database.
+        On SQLite it may share the commit of others who write at the same moment, and run in their
+        thread; what it raises undoes just what it did itself.
         Raises Unavailable when nothing could be kept.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._write_once(work)
+                if self._together is None:
+                    return self._write_alone(work)
+                context = copy_context()
+                done = self._together.do(lambda db: context.run(work, db))
+                return cast(T, done.result())
             except DBAPIError as error:
                 if attempt == _ATTEMPTS or not _worth_another_try(error):
                     raise _unavailable_or(error) from error
@@ -105,16 +138,21 @@ class Database:
                 raise Unavailable("the database is busy: no free connection") from error
         raise AssertionError("unreachable")
 
-    def _write_once(self, work: Callable[[Transaction], T]) -> T:
-        if self._turnstile is None:
-            with Transaction(self._writing) as db, db.begin():
-                return work(db)
+    def _write_alone(self, work: Callable[[Transaction], T]) -> T:
+        with Transaction(self._writing) as db, db.begin():
+            return work(db)
+
+    def _write_together(self, works: Sequence[Work]) -> list[_Done]:
+        """Run several works in one transaction of SQLite's, each in its savepoint."""
+        assert self._turnstile is not None
         with (
             self._turnstile.passing() as self._write_until,
             Transaction(self._writing) as db,
             db.begin(),
         ):
-            return work(db)
+            if len(works) == 1:
+                return [_Done(works[0](db))]
+            return [_in_savepoint(db, work) for work in works]
 
     def _begin_sqlite(self, connection: Any) -> None:
         """Begin reading with SQLite's patience, or writing with ours. Raises Unavailable."""
@@ -159,6 +197,23 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _in_savepoint(db: Transaction, work: Work) -> _Done:
+    """Run a work so that it fails alone; raises what has ended the whole transaction."""
+    driver = cast(sqlite3.Connection, db.connection().connection.dbapi_connection)
+    driver.execute("SAVEPOINT one")
+    try:
+        done = _Done(work(db))
+        db.write_postponed()
+    except Exception as error:
+        db.forget_postponed()
+        if not driver.in_transaction:  # a full disk, for one, undoes everything at once
+            raise
+        driver.execute("ROLLBACK TO one")
+        done = _Done(error=error)
+    driver.execute("RELEASE one")
+    return done
 
 
 def _encode_json(value: Any) -> str:

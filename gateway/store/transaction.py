@@ -88,6 +88,10 @@ class Transaction(Session):
         """
         self._postponed.setdefault(statement, []).append(parameters)
 
+    def forget_postponed(self) -> None:
+        """Drop what was postponed: the work that wanted it failed."""
+        self._postponed = {}
+
     def write_postponed(self) -> None:
         """Execute what was postponed."""
         waiting, self._postponed = self._postponed, {}

@@ -126,11 +126,7 @@ class Database:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                if self._together is None:
-                    return self._write_alone(work)
-                context = copy_context()
-                done = self._together.do(lambda db: context.run(work, db))
-                return cast(T, done.result())
+                return self._write_once(work)
             except DBAPIError as error:
                 if attempt == _ATTEMPTS or not _worth_another_try(error):
                     raise _unavailable_or(error) from error
@@ -138,7 +134,10 @@ class Database:
                 raise Unavailable("the database is busy: no free connection") from error
         raise AssertionError("unreachable")
 
-    def _write_alone(self, work: Callable[[Transaction], T]) -> T:
+    def _write_once(self, work: Callable[[Transaction], T]) -> T:
+        if self._together is not None:
+            context = copy_context()
+            return cast(T, self._together.do(lambda db: context.run(work, db)).result())
         with Transaction(self._writing) as db, db.begin():
             return work(db)
 

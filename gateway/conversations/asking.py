@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Row, select, update
+from sqlalchemy import Integer, Row, bindparam, select, update
 
 from gateway.conversations import briefing, doors, history, turns
 from gateway.conversations.doors import Owing
@@ -24,7 +24,18 @@ from gateway.events import SYSTEM, Actor, Answer, Turn
 from gateway.policy import AgentTerms, Terms
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
-from gateway.store.sql import locked
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, locked, table_of
+
+_TURNS = table_of(TurnRow)
+_DUE = Prepared(
+    lambda _: (
+        select(_TURNS.c.id)
+        .where(_TURNS.c.state.in_(literals(*turns.OPEN)), _TURNS.c.due_at <= bindparam("now"))
+        .order_by(_TURNS.c.due_at)
+        .limit(bindparam("most", type_=Integer))
+    )
+)
 
 UNAVAILABLE = "AI agent unavailable"
 _RETRY_AFTER_US = (1_000_000, 3_000_000)
@@ -42,13 +53,7 @@ class Recorded:
 
 def due(db: Transaction, now: int, limit: int) -> list[str]:
     """Turns whose time has come, oldest first: to be asked, asked again, or given up."""
-    rows = db.execute(
-        select(TurnRow.id)
-        .where(TurnRow.state.in_(turns.OPEN), TurnRow.due_at <= now)
-        .order_by(TurnRow.due_at)
-        .limit(limit)
-    )
-    return [row.id for row in rows]
+    return [row.id for row in _DUE.run(db, {"now": now, "most": limit})]
 
 
 def begin(

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Integer, Row, bindparam, exists, func, select, update
 
 from gateway.commands import Assign, Command
 from gateway.conversations import claims, doors, pushes, record
@@ -39,6 +38,31 @@ _AI_HOLDS = ("ai", "nobody")
 
 _PUSHES, _SESSIONS = table_of(Push), table_of(ChatSession)
 _CONVERSATIONS = table_of(Conversation)
+_CLAIMS = table_of(Claim)
+_EARLIER = _PUSHES.alias("earlier")
+_DUE = Prepared(
+    lambda _: (
+        select(_PUSHES.c.conversation_id)
+        .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
+        .outerjoin(
+            _CLAIMS,
+            _CLAIMS.c.kind.in_(literals(CLAIM)) & (_CLAIMS.c.key == _PUSHES.c.conversation_id),
+        )
+        .where(
+            _PUSHES.c.state.in_(literals(*pushes.OPEN)),
+            _PUSHES.c.due_at <= bindparam("now"),
+            _CLAIMS.c.until.is_(None) | (_CLAIMS.c.until <= bindparam("database_now")),
+            ~exists().where(
+                _EARLIER.c.conversation_id == _PUSHES.c.conversation_id,
+                _EARLIER.c.id < _PUSHES.c.id,
+                _EARLIER.c.state.in_(literals(*pushes.OPEN)),
+            ),
+            _CONVERSATIONS.c.held_since.is_(None) | _PUSHES.c.role.in_(literals(*NOT_LOOKED_FIRST)),
+        )
+        .order_by(_PUSHES.c.due_at)
+        .limit(bindparam("most", type_=Integer))
+    )
+)
 _HEAD = Prepared(
     lambda _: select(
         _PUSHES.c.id, _PUSHES.c.conversation_id, _CONVERSATIONS.c.external_id,
@@ -115,26 +139,8 @@ class Begun:
 
 def due(db: Transaction, database_now: int, now: int, limit: int) -> list[str]:
     """Conversations whose first open push is due and that nobody works on."""
-    earlier = aliased(Push)
-    rows = db.execute(
-        select(Push.conversation_id)
-        .join(Conversation, Conversation.id == Push.conversation_id)
-        .outerjoin(Claim, (Claim.kind == CLAIM) & (Claim.key == Push.conversation_id))
-        .where(
-            Push.state.in_(pushes.OPEN),
-            Push.due_at <= now,
-            (Claim.until.is_(None)) | (Claim.until <= database_now),
-            ~exists().where(
-                earlier.conversation_id == Push.conversation_id,
-                earlier.id < Push.id,
-                earlier.state.in_(pushes.OPEN),
-            ),
-            (Conversation.held_since.is_(None)) | Push.role.in_(NOT_LOOKED_FIRST),
-        )
-        .order_by(Push.due_at)
-        .limit(limit)
-    )
-    return [row.conversation_id for row in rows]
+    asked = {"database_now": database_now, "now": now, "most": limit}
+    return [row.conversation_id for row in _DUE.run(db, asked)]
 
 
 def head(db: Transaction, conversation_id: str) -> Head | None:

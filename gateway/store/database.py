@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import msgspec
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, literal_column, make_url, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.clock import Clock, SystemClock, to_micros
 from gateway.errors import Unavailable
+from gateway.store.prepared import Prepared
 from gateway.store.together import Together
 from gateway.store.transaction import Transaction
 from gateway.store.turnstile import Turnstile
@@ -35,6 +36,11 @@ T = TypeVar("T")
 PATIENCE_S = 3.0
 """How long a transaction waits for a lock or a statement before the answer is 503."""
 
+_NOW = Prepared(
+    lambda _: select(
+        literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint").label("micros")
+    )
+)
 _ATTEMPTS = 3
 _MOST_TOGETHER = 16
 _NAP_S = 0.005
@@ -188,10 +194,8 @@ class Database:
         """
         if self.is_sqlite:
             return to_micros(self.clock.now())
-        micros = db.execute(
-            text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-        )
-        return int(micros.scalar_one())
+        (row,) = _NOW.run(db, {})
+        return int(row.micros)
 
     def dispose(self) -> None:
         """Close every pooled connection."""

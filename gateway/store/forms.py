@@ -145,7 +145,7 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
     compiled = cast(Any, statement).compile(dialect=dialect, column_keys=names)
     types = {name: compiled.binds[name].type for name in names}
     many, groups = None, []
-    if dialect.name == "postgresql" and isinstance(statement, Select):
+    if dialect.name == "postgresql" and isinstance(statement, Select) and names:
         many = _compiled(_for_many(statement, types).compile(dialect=dialect), names)
     elif dialect.name == "postgresql" and isinstance(statement, Insert) and not columns:
         # What an INSERT does about conflicts may depend on each one's parameters: then one by one.

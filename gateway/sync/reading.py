@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Integer, bindparam, select, update
 
 from gateway.channels.base import Sender, Snapshot
 from gateway.clock import to_micros
@@ -19,6 +19,8 @@ from gateway.events import ConversationDeleted, Position
 from gateway.inbox import Inbox
 from gateway.store import Transaction
 from gateway.store.models import Claim, Conversation
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,24 @@ CLAIM = "read"
 LEASE_S = 30.0
 DEADLINE_S = 15.0
 _LONGEST_PAUSE_S = 300.0
+
+
+_CONVERSATIONS, _CLAIMS = table_of(Conversation), table_of(Claim)
+_DUE = Prepared(
+    lambda _: (
+        select(_CONVERSATIONS.c.id)
+        .select_from(_CONVERSATIONS)
+        .outerjoin(
+            _CLAIMS, _CLAIMS.c.kind.in_(literals(CLAIM)) & (_CLAIMS.c.key == _CONVERSATIONS.c.id)
+        )
+        .where(
+            _CONVERSATIONS.c.read_due <= bindparam("until"),
+            _CLAIMS.c.until.is_(None) | (_CLAIMS.c.until <= bindparam("database_now")),
+        )
+        .order_by(_CONVERSATIONS.c.read_due)
+        .limit(bindparam("most", type_=Integer))
+    )
+)
 
 
 class Reader:
@@ -150,17 +170,8 @@ class Reads:
 
     def _due(self, until: int, limit: int) -> list[str]:
         with self._database.read() as db:
-            rows = db.execute(
-                select(Conversation.id)
-                .outerjoin(Claim, (Claim.kind == CLAIM) & (Claim.key == Conversation.id))
-                .where(
-                    Conversation.read_due <= until,
-                    (Claim.until.is_(None)) | (Claim.until <= self._database.now(db)),
-                )
-                .order_by(Conversation.read_due)
-                .limit(limit)
-            )
-            return [row.id for row in rows]
+            asked = {"until": until, "database_now": self._database.now(db), "most": limit}
+            return [row.id for row in _DUE.run(db, asked)]
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())

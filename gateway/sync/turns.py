@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from gateway.clock import to_micros
 from gateway.conversations import asking
-from gateway.conversations.turns import OPEN
 from gateway.errors import Again, Conflict, GatewayError, Never, Unavailable
 from gateway.events import Answer, Later, Turn
 from gateway.policy import Terms
@@ -37,9 +36,7 @@ class Turns:
     def due_within(self, seconds: float) -> bool:
         """True if a turn becomes due that soon."""
         with self._database.read() as db:
-            soon = self._now() + int(seconds * 1e6)
-            query = select(TurnRow.id).where(TurnRow.state.in_(OPEN), TurnRow.due_at <= soon)
-            return db.scalar(query.limit(1)) is not None
+            return bool(asking.due(db, self._now() + int(seconds * 1e6), 1))
 
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""

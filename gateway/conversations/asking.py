@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Integer, Row, bindparam, select, update
+from sqlalchemy import Integer, bindparam, select, update
 
 from gateway.conversations import briefing, doors, history, turns
 from gateway.conversations.doors import Owing
@@ -25,7 +25,7 @@ from gateway.policy import AgentTerms, Terms
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
 from gateway.store.prepared import Prepared
-from gateway.store.sql import literals, locked, table_of
+from gateway.store.sql import literals, table_of
 
 _TURNS = table_of(TurnRow)
 _DUE = Prepared(
@@ -36,6 +36,12 @@ _DUE = Prepared(
         .limit(bindparam("most", type_=Integer))
     )
 )
+
+_SESSION_OF = Prepared(
+    lambda _: select(_TURNS.c.session_id).where(_TURNS.c.id == bindparam("turn"))
+)
+_TURN = Prepared(lambda sql: sql.locked(select(_TURNS).where(_TURNS.c.id == bindparam("turn"))))
+_WRITE = Prepared(lambda _: update(_TURNS).where(_TURNS.c.id == bindparam("turn")))
 
 UNAVAILABLE = "AI agent unavailable"
 _RETRY_AFTER_US = (1_000_000, 3_000_000)
@@ -81,18 +87,16 @@ def begin(
     lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
     question = briefing.question(db, held, row, turn)
     upto = held.thread.run.last_public_at if held.thread.run else None
-    db.execute(
-        update(TurnRow)
-        .where(TurnRow.id == turn_id)
-        .values(
-            state="asking",
-            asked_at=turn.asked_at or now,
-            due_at=now + lease,
-            tries=turn.tries + 1,
-            upto_at=upto.at if upto else 0,
-            upto_number=upto.number if upto else 0,
-        )
-    )
+    asking = {
+        "turn": turn_id,
+        "state": "asking",
+        "asked_at": turn.asked_at or now,
+        "due_at": now + lease,
+        "tries": turn.tries + 1,
+        "upto_at": upto.at if upto else 0,
+        "upto_number": upto.number if upto else 0,
+    }
+    _WRITE.later(db, asking)
     return question
 
 
@@ -177,20 +181,16 @@ def record_failure(
 # -- one transaction -------------------------------------------------------------------------------
 
 
-def _lock(
-    db: Transaction, turn_id: str
-) -> tuple[Held, Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
-    session_id = db.scalar(select(TurnRow.session_id).where(TurnRow.id == turn_id))
-    if session_id is None:
+def _lock(db: Transaction, turn_id: str) -> tuple[Held, Any, Any]:
+    known = _SESSION_OF.first(db, {"turn": turn_id})
+    if known is None:
         raise NotFound("there is no such turn")
-    held, row = lock_session(db, session_id)
-    turn = db.execute(
-        locked(db, select(*TurnRow.__table__.columns).where(TurnRow.id == turn_id))
-    ).one()
+    held, row = lock_session(db, known.session_id)
+    (turn,) = _TURN.run(db, {"turn": turn_id})
     return held, row, turn
 
 
-def _why_not(held: Held, row: Row[*tuple[Any, ...]], turn: Row[*tuple[Any, ...]]) -> str | None:
+def _why_not(held: Held, row: Any, turn: Any) -> str | None:
     """Why an answer may not be used; None if it may."""
     if turn.state not in turns.OPEN:
         return turn.why or "the turn had ended"
@@ -209,8 +209,8 @@ def _say(
     db: Transaction,
     terms: Terms,
     held: Held,
-    row: Row[*tuple[Any, ...]],
-    turn: Row[*tuple[Any, ...]],
+    row: Any,
+    turn: Any,
     answer: Answer,
     now: int,
     link: str,
@@ -259,7 +259,7 @@ def _draft(
     db: Transaction,
     terms: Terms,
     held: Held,
-    row: Row[*tuple[Any, ...]],
+    row: Any,
     messages: Sequence[str],
     now: int,
     recorded: Recorded,
@@ -294,8 +294,8 @@ def _give_up(
     db: Transaction,
     terms: Terms,
     held: Held,
-    turn: Row[*tuple[Any, ...]],
-    row: Row[*tuple[Any, ...]],
+    turn: Any,
+    row: Any,
     error: str,
     now: int,
     link: str,
@@ -315,13 +315,15 @@ def _give_up(
 def _end(
     db: Transaction, turn_id: str, state: str, why: str | None, now: int, digest: str | None = None
 ) -> None:
-    db.execute(
-        update(TurnRow)
-        .where(TurnRow.id == turn_id)
-        .values(
-            state=state, why=why, ended_at=now, digest=digest, verdict=state if digest else None
-        )
-    )
+    ended = {
+        "turn": turn_id,
+        "state": state,
+        "why": why,
+        "ended_at": now,
+        "digest": digest,
+        "verdict": state if digest else None,
+    }
+    _WRITE.later(db, ended)
 
 
 def _write(

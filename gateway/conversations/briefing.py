@@ -5,31 +5,83 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import bindparam, select, update
 
 from gateway.clock import from_micros
 from gateway.conversations.thread import Held
 from gateway.events import Actor, Attachment, Turn, TurnContact, TurnMessage
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, ChatSession, Contact, Message
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
 
 MOST_MESSAGES = 200
 MOST_BYTES = 64 * 1024
 _SHOWN = ("received", "sent", "owed")
 
+_MESSAGES, _SESSIONS, _CONTACTS = table_of(Message), table_of(ChatSession), table_of(Contact)
+_IN_SESSION = (_MESSAGES.c.session_id == bindparam("session")) & _MESSAGES.c.kind.in_(
+    literals("message")
+)
+_LATEST = Prepared(
+    lambda _: (
+        select(
+            _MESSAGES.c.id, _MESSAGES.c.author_kind, _MESSAGES.c.author_id,
+            _MESSAGES.c.author_name, _MESSAGES.c.text, _MESSAGES.c.attachments, _MESSAGES.c.at,
+            _MESSAGES.c.asked_in,
+        )
+        .where(_IN_SESSION, _MESSAGES.c.state.in_(literals(*_SHOWN)))
+        .order_by(
+            _MESSAGES.c.at.desc(), _MESSAGES.c.number.desc(), _MESSAGES.c.step.desc(),
+            _MESSAGES.c.id.desc(),
+        )
+        .limit(MOST_MESSAGES)
+    )
+)  # fmt: skip
+_UNASKED = Prepared(
+    lambda _: (
+        select(_MESSAGES.c.id)
+        .where(
+            _IN_SESSION,
+            _MESSAGES.c.author_kind.in_(literals("customer")),
+            _MESSAGES.c.asked_in.is_(None),
+        )
+        .limit(1)
+    )
+)
+_MARK = Prepared(lambda _: update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message")))
+_CONTACT = Prepared(
+    lambda _: select(
+        _CONTACTS.c.id, _CONTACTS.c.name, _CONTACTS.c.email, _CONTACTS.c.verified
+    ).where(_CONTACTS.c.id == bindparam("contact"))
+)
+_SUMMARY = Prepared(
+    lambda _: (
+        select(_SESSIONS.c.summary)
+        .where(
+            _SESSIONS.c.conversation_id == bindparam("conversation"),
+            _SESSIONS.c.opened_at < bindparam("before"),
+            _SESSIONS.c.summary.is_not(None),
+        )
+        .order_by(_SESSIONS.c.opened_at.desc())
+        .limit(1)
+    )
+)
+
 
 def question(
     db: Transaction,
     held: Held,
-    session: Row[*tuple[Any, ...]],
-    turn: Row[*tuple[Any, ...]],
+    session: Any,
+    turn: Any,
 ) -> Turn:
     """Put a turn's question together and mark the words that it tells for the first time."""
     rows = _latest(db, session.id)
     messages = [_message(row, turn.id) for row in rows]
     new = [row.id for row in rows if row.asked_in is None]
     if new:
-        db.execute(update(Message).where(Message.id.in_(new)).values(asked_in=turn.id))
+        for message_id in new:
+            _MARK.later(db, {"message": message_id, "asked_in": turn.id})
     return Turn(
         id=turn.id,
         session=session.id,
@@ -47,36 +99,14 @@ def question(
 
 def has_unasked(db: Transaction, session_id: str) -> bool:
     """True if the customer said something that no turn has told the agent."""
-    found = db.scalar(
-        select(Message.id)
-        .where(
-            Message.session_id == session_id,
-            Message.kind == "message",
-            Message.author_kind == "customer",
-            Message.asked_in.is_(None),
-        )
-        .limit(1)
-    )
-    return found is not None
+    return bool(_UNASKED.run(db, {"session": session_id}))
 
 
-def _latest(db: Transaction, session_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
+def _latest(db: Transaction, session_id: str) -> Sequence[Any]:
     """The newest public words that fit, oldest first."""
-    rows = db.execute(
-        select(
-            Message.id, Message.author_kind, Message.author_id, Message.author_name, Message.text,
-            Message.attachments, Message.at, Message.asked_in,
-        )
-        .where(
-            Message.session_id == session_id,
-            Message.kind == "message",
-            Message.state.in_(_SHOWN),
-        )
-        .order_by(Message.at.desc(), Message.number.desc(), Message.step.desc(), Message.id.desc())
-        .limit(MOST_MESSAGES)
-    ).all()  # fmt: skip
+    rows = _LATEST.run(db, {"session": session_id})
     size = 0
-    kept: list[Row[*tuple[Any, ...]]] = []
+    kept: list[Any] = []
     for row in rows:
         size += len(row.text.encode())
         if kept and size > MOST_BYTES:
@@ -85,7 +115,7 @@ def _latest(db: Transaction, session_id: str) -> Sequence[Row[*tuple[Any, ...]]]
     return kept[::-1]
 
 
-def _message(row: Row[*tuple[Any, ...]], turn_id: str) -> TurnMessage:
+def _message(row: Any, turn_id: str) -> TurnMessage:
     return TurnMessage(
         id=row.id,
         author=Actor(kind=row.author_kind, id=row.author_id, name=row.author_name),
@@ -99,15 +129,11 @@ def _message(row: Row[*tuple[Any, ...]], turn_id: str) -> TurnMessage:
 def _contact(db: Transaction, contact_id: str | None) -> TurnContact | None:
     if contact_id is None:
         return None
-    row = db.execute(
-        select(Contact.id, Contact.name, Contact.email, Contact.verified).where(
-            Contact.id == contact_id
-        )
-    ).one()
+    (row,) = _CONTACT.run(db, {"contact": contact_id})
     return TurnContact(id=row.id, name=row.name, email=row.email, verified=row.verified)
 
 
-def _brief(rows: Sequence[Row[*tuple[Any, ...]]]) -> str | None:
+def _brief(rows: Sequence[Any]) -> str | None:
     """The latest stretch in which people spoke, as lines of name and words."""
     stretch: list[str] = []
     for row in reversed(rows):
@@ -121,17 +147,7 @@ def _brief(rows: Sequence[Row[*tuple[Any, ...]]]) -> str | None:
     return "\n".join(reversed(stretch))
 
 
-def _previous_summary(db: Transaction, session: Row[*tuple[Any, ...]]) -> str | None:
-    return cast(
-        "str | None",
-        db.scalar(
-            select(ChatSession.summary)
-            .where(
-                ChatSession.conversation_id == session.conversation_id,
-                ChatSession.opened_at < session.opened_at,
-                ChatSession.summary.is_not(None),
-            )
-            .order_by(ChatSession.opened_at.desc())
-            .limit(1)
-        ),
-    )
+def _previous_summary(db: Transaction, session: Any) -> str | None:
+    asked = {"conversation": session.conversation_id, "before": session.opened_at}
+    row = _SUMMARY.first(db, asked)
+    return None if row is None else cast(str, row.summary)

@@ -14,11 +14,11 @@ from gateway.handover import Thread
 from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession, Conversation
 from gateway.store.prepared import Prepared
-from gateway.store.sql import locked, table_of
+from gateway.store.sql import table_of
 
 _decoder = msgspec.json.Decoder(Thread)
 
-_CONVERSATIONS = table_of(Conversation)
+_CONVERSATIONS, _SESSIONS = table_of(Conversation), table_of(ChatSession)
 _COLUMNS = (
     _CONVERSATIONS.c.id,
     _CONVERSATIONS.c.installation_id,
@@ -42,6 +42,12 @@ _BY_ID = Prepared(
 )
 _OPEN = Prepared(
     lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing().returning(_CONVERSATIONS.c.id)
+)
+_CONVERSATION_OF = Prepared(
+    lambda _: select(_SESSIONS.c.conversation_id).where(_SESSIONS.c.id == bindparam("key"))
+)
+_SESSION = Prepared(
+    lambda sql: sql.locked(select(_SESSIONS).where(_SESSIONS.c.id == bindparam("key")))
 )
 _WRITE = Prepared(lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key")))
 
@@ -113,16 +119,13 @@ def lock_conversation(db: Transaction, conversation_id: str) -> Held:
     return _held(row)
 
 
-def lock_session(db: Transaction, session_id: str) -> tuple[Held, Row[*tuple[Any, ...]]]:
+def lock_session(db: Transaction, session_id: str) -> tuple[Held, Any]:
     """Lock a session's conversation, then the session; raise NotFound."""
-    conversation_id = db.scalar(
-        select(ChatSession.conversation_id).where(ChatSession.id == session_id)
-    )
-    if conversation_id is None:
+    known = _CONVERSATION_OF.first(db, {"key": session_id})
+    if known is None:
         raise NotFound("there is no such session")
-    held = lock_conversation(db, conversation_id)
-    columns = ChatSession.__table__.columns
-    row = db.execute(locked(db, select(*columns).where(ChatSession.id == session_id))).one()
+    held = lock_conversation(db, known.conversation_id)
+    (row,) = _SESSION.run(db, {"key": session_id})
     return held, row
 
 

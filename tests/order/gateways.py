@@ -5,7 +5,7 @@ No HTTP: bytes are verified, read and received as the one receiver does it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from gateway.conversations import record
 from gateway.conversations.record import Source
 from gateway.conversations.thread import Named, open_conversation
 from gateway.events import Fact
+from gateway.inbox import Arrival, Receipt
 from gateway.store.models import (
     Base,
     ChatSession,
@@ -65,6 +66,20 @@ class Gateway:
         envelope = self.channel.receiver.read_envelope(body)
         receipt = self.parts.inbox.receive(self.channel, envelope, body)
         assert receipt.state == "applied", f"{envelope.topic}: {receipt}"
+
+    def hear_together(self, several: Sequence[Told]) -> None:
+        """Take signed notifications that came at the same moment: one commit for all of them."""
+        arrivals = []
+        for told in several:
+            self.channel.receiver.verify(told.headers, told.body)
+            envelope = self.channel.receiver.read_envelope(told.body)
+            events = self.channel.receiver.translate(envelope).events
+            arrivals.append(
+                Arrival(channel=self.channel, envelope=envelope, body=told.body, events=events)
+            )
+        for receipt in self.parts.inbox.keep_together(arrivals):
+            assert isinstance(receipt, Receipt), receipt
+            assert receipt.state == "applied", receipt
 
     def learn(self, fact: Fact, source: Source) -> None:
         """Take a fact that no notification tells: an act at our doors, or a receipt."""
@@ -239,6 +254,20 @@ class Observed:
 def told(standin: StandIn, notification: Notification) -> Told:
     body, headers = standin.notifier.signed(notification)
     return Told(notification.topic, body, headers)
+
+
+def reach_in_groups(items: Sequence[Item], gateway: Gateway, most: int) -> None:
+    """Let a gateway know of items in their order, of notifications so many at once."""
+    group: list[Told] = []
+    for item in items:
+        if not isinstance(item, Told) or len(group) == most:
+            gateway.hear_together(group)
+            group = []
+        if isinstance(item, Told):
+            group.append(item)
+        else:
+            item.reach(gateway)
+    gateway.hear_together(group)
 
 
 def read(standin: StandIn, conversation_id: str, ai_teams: Collection[str] = ()) -> Observed:

@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 
 from gateway.app import create_app
 from gateway.clock import MovableClock
-from tests.order.gateways import Gateway, Item, Told, gateways
+from tests.order.gateways import Gateway, Item, Told, gateways, reach_in_groups
 from tests.order.ledgers import same_ledger
 from tests.order.profile import examples
 from tests.order.town import Town, fresh_clock
@@ -51,11 +51,14 @@ class AnyOrder(RuleBasedStateMachine):
             gateway.forget()
 
     @initialize(
-        version=st.sampled_from(["2.14", "2.16"]), shuffle=st.integers(0, 3), long=st.booleans()
-    )
-    def opens(self, version: str, shuffle: int, long: bool) -> None:
+        version=st.sampled_from(["2.14", "2.16"]), shuffle=st.integers(0, 3), long=st.booleans(),
+        together=st.sampled_from([1, 3, 8]),
+    )  # fmt: skip
+    def opens(self, version: str, shuffle: int, long: bool, together: int) -> None:
         self.town = Town(self.pair[0], self.clock, version=version)
         self.shuffle = shuffle
+        # How many notifications reach the second gateway at the same moment.
+        self.together = together
         # What is found by reading a quarter of an hour late is handed over ("found late"), and
         # that depends on when it is read; and a read that says nothing new is not kept, so it
         # refutes no stale snapshot that comes after it (tests/handover/test_fold.py). So there are
@@ -186,8 +189,7 @@ class AnyOrder(RuleBasedStateMachine):
             order.reverse()
         elif self.shuffle > 1:
             random.Random(self.shuffle).shuffle(order)
-        for item in order:
-            item.reach(second)
+        reach_in_groups(order, second, self.together)
         same_ledger(first.ledger(), second.ledger())
 
 

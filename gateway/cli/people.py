@@ -11,10 +11,10 @@ import click
 
 from gateway.cli.settings import open_record, read_settings
 from gateway.errors import Conflict, NotFound
-from gateway.store import Transaction
 
 if TYPE_CHECKING:
     from gateway.people.operators import Operator
+    from gateway.store import Transaction
 
 # As in gateway.people.operators, whose import takes a second: `--help` needs them.
 ROLES = ("admin", "operator", "viewer")

@@ -316,8 +316,8 @@ def test_server_that_does_not_take_the_request_in_time() -> None:
         with opened(f"http://127.0.0.1:{listener.getsockname()[1]}") as port:
             begun = time.monotonic()
             with pytest.raises(UnknownOutcome):
-                port.reply("7", admin="55", html="x" * 30_000_000, deadline=0.6)
-            assert time.monotonic() - begun < 2.0
+                port.reply("7", admin="55", html="x" * 30_000_000, deadline=3.0)
+            assert time.monotonic() - begun < 30.0
         for connection in held:
             connection.close()
 

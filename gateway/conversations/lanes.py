@@ -10,20 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Integer, Row, bindparam, exists, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from gateway.commands import Assign, Command
-from gateway.conversations import claims, doors, pushes, record
+from gateway.conversations import claims, doors, heads, pushes, record
 from gateway.conversations.thread import Held
 from gateway.events import STEP_ASSIGNED, SYSTEM, Actor, Assigned, Assignee, Position
 from gateway.handover import Thread
 from gateway.policy import Terms
 from gateway.store import Transaction
-from gateway.store.models import ChatSession, Claim, Conversation, Push
+from gateway.store.models import ChatSession, Push
 from gateway.store.prepared import Prepared
-from gateway.store.sql import literals, table_of
+from gateway.store.sql import table_of
 
-CLAIM = "lane"
 PATIENCE_AI_US = 60_000_000
 PATIENCE_OPERATOR_US = 600_000_000
 HELD_US = 50_000_000
@@ -32,51 +31,10 @@ READ_BACK_US = (10_000_000, 30_000_000)
 """After an unknown outcome the channel is read at these times since the begin; then sent again."""
 UNDELIVERABLE = "the AI's words could not be delivered"
 
-NOT_LOOKED_FIRST = ("operator", "note")
 _AI_HOLDS = ("ai", "nobody")
 
 
 _PUSHES, _SESSIONS = table_of(Push), table_of(ChatSession)
-_CONVERSATIONS = table_of(Conversation)
-_CLAIMS = table_of(Claim)
-_EARLIER = _PUSHES.alias("earlier")
-_DUE = Prepared(
-    lambda _: (
-        select(_PUSHES.c.conversation_id)
-        .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
-        .outerjoin(
-            _CLAIMS,
-            _CLAIMS.c.kind.in_(literals(CLAIM)) & (_CLAIMS.c.key == _PUSHES.c.conversation_id),
-        )
-        .where(
-            _PUSHES.c.state.in_(literals(*pushes.OPEN)),
-            _PUSHES.c.due_at <= bindparam("now"),
-            _CLAIMS.c.until.is_(None) | (_CLAIMS.c.until <= bindparam("database_now")),
-            ~exists().where(
-                _EARLIER.c.conversation_id == _PUSHES.c.conversation_id,
-                _EARLIER.c.id < _PUSHES.c.id,
-                _EARLIER.c.state.in_(literals(*pushes.OPEN)),
-            ),
-            _CONVERSATIONS.c.held_since.is_(None) | _PUSHES.c.role.in_(literals(*NOT_LOOKED_FIRST)),
-        )
-        .order_by(_PUSHES.c.due_at)
-        .limit(bindparam("most", type_=Integer))
-    )
-)
-_HEAD = Prepared(
-    lambda _: select(
-        _PUSHES.c.id, _PUSHES.c.conversation_id, _CONVERSATIONS.c.external_id,
-        _CONVERSATIONS.c.channel, _PUSHES.c.state, _PUSHES.c.role, _PUSHES.c.due_at,
-        _PUSHES.c.begun_at, _PUSHES.c.reads, _CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due,
-    )
-    .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
-    .where(
-        _PUSHES.c.conversation_id == bindparam("conversation"),
-        _PUSHES.c.state.in_(literals(*pushes.OPEN)),
-    )
-    .order_by(_PUSHES.c.id)
-    .limit(1)
-)  # fmt: skip
 _LOCK_SESSION = Prepared(
     lambda sql: sql.locked(
         select(_SESSIONS.c.id, _SESSIONS.c.status, _SESSIONS.c.mode, _SESSIONS.c.epoch)
@@ -89,30 +47,6 @@ _LOCK_PUSH = Prepared(
     lambda sql: sql.locked(select(_PUSHES).where(_PUSHES.c.id == bindparam("push")))
 )
 _BEGIN = Prepared(lambda _: update(_PUSHES).where(_PUSHES.c.id == bindparam("push")))
-
-Hold = tuple[int | None, int | None]
-"""Since when a conversation is held and when it is to be read: a read ends only what it knew."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The first open push of a lane, as far as a worker must know before it locks anything."""
-
-    id: int
-    conversation_id: str
-    external_id: str
-    channel: str
-    state: str
-    role: str
-    due_at: int
-    begun_at: int | None
-    reads: int
-    hold: Hold
-
-    @property
-    def needs_look(self) -> bool:
-        """AI words, our assignments and closings go out only after a look at the channel."""
-        return self.role not in NOT_LOOKED_FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,33 +71,16 @@ class Begun:
     owed: set[str] = field(default_factory=set)
 
 
-def due(db: Transaction, database_now: int, now: int, limit: int) -> list[str]:
-    """Conversations whose first open push is due and that nobody works on."""
-    asked = {"database_now": database_now, "now": now, "most": limit}
-    return [row.conversation_id for row in _DUE.run(db, asked)]
-
-
-def head(db: Transaction, conversation_id: str) -> Head | None:
-    """The push that must go first, whether it is due or not; None if nothing is owed."""
-    row = _HEAD.first(db, {"conversation": conversation_id})
-    if row is None:
-        return None
-    *fields, held_since, read_due = row
-    names = ("id", "conversation_id", "external_id", "channel", "state", "role", "due_at",
-             "begun_at", "reads")  # fmt: skip
-    return Head(**dict(zip(names, fields, strict=True)), hold=(held_since, read_due))
-
-
 def begin(
     db: Transaction, terms: Terms, held: Held, push_id: int, token: str, seen: Seen | None, now: int
 ) -> Begun:
     """Begin a push if nothing forbids it, in the transaction that has applied what was `seen`."""
     push, session = _lock(db, push_id)
-    if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
+    if push.state != "owed" or not claims.holds(db, heads.CLAIM, held.id, token):
         return Begun(why="somebody else took it", lost=True)
     if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)
-    if held.held_since is not None and push.role not in NOT_LOOKED_FIRST:
+    if held.held_since is not None and push.role not in heads.NOT_LOOKED_FIRST:
         return _later(db, push, now + 1_000_000, "held until the conversation has been read", now)
     forbids = _forbids(held, push, session, seen)
     if forbids is not None:
@@ -206,7 +123,7 @@ def not_looked(
 ) -> Begun:
     """The look failed, so nothing was begun: try again later, for as long as patience lasts."""
     push, session = _lock(db, push_id)
-    if push.state != "owed" or not claims.holds(db, CLAIM, held.id, token):
+    if push.state != "owed" or not claims.holds(db, heads.CLAIM, held.id, token):
         return Begun(why="somebody else took it", lost=True)
     if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, error, now)

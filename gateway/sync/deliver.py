@@ -9,8 +9,9 @@ import structlog
 from gateway.channels.base import Snapshot
 from gateway.clock import to_micros
 from gateway.commands import Command, Done
-from gateway.conversations import claims, lanes, pushes, record
-from gateway.conversations.lanes import Begun, Head, Seen
+from gateway.conversations import claims, heads, lanes, pushes, record
+from gateway.conversations.heads import Head
+from gateway.conversations.lanes import Begun, Seen
 from gateway.conversations.thread import Held, lock_conversation
 from gateway.errors import Again, Never, NotFound, UnknownOutcome
 from gateway.policy import Terms
@@ -43,18 +44,18 @@ class Deliver:
     def due(self, limit: int) -> Sequence[str]:
         """Conversations whose first push is due."""
         with self._database.read() as db:
-            return lanes.due(db, self._database.now(db), self._now(), limit)
+            return heads.due(db, self._database.now(db), self._now(), limit)
 
     def due_within(self, seconds: float) -> bool:
         """True if a push becomes due that soon."""
         with self._database.read() as db:
             soon = self._now() + int(seconds * 1e6)
-            return bool(lanes.due(db, self._database.now(db), soon, 1))
+            return bool(heads.due(db, self._database.now(db), soon, 1))
 
     def do(self, conversation_id: str) -> None:
         """Carry out what is due in one conversation, first things first."""
         token = self._database.write(
-            lambda db: claims.take(db, self._database, lanes.CLAIM, conversation_id, LEASE_S)
+            lambda db: claims.take(db, self._database, heads.CLAIM, conversation_id, LEASE_S)
         )
         if token is None:
             return
@@ -66,7 +67,7 @@ class Deliver:
                     if not self._extend(conversation_id, token):
                         return
         finally:
-            self._database.write(lambda db: claims.release(db, lanes.CLAIM, conversation_id, token))
+            self._database.write(lambda db: claims.release(db, heads.CLAIM, conversation_id, token))
 
     def abandon(self, keys: Sequence[str]) -> None:
         """What was begun is read back by whoever comes next; nothing to give back."""
@@ -75,7 +76,7 @@ class Deliver:
     def _step(self, conversation_id: str, token: str) -> bool:
         """Move the first push of the lane; False if there is nothing to do for now."""
         with self._database.read() as db:
-            head = lanes.head(db, conversation_id)
+            head = heads.head(db, conversation_id)
         if head is None or head.due_at > self._now():
             return False
         terms = self._parts.terms.get(head.channel)
@@ -90,7 +91,7 @@ class Deliver:
         """Hold the lane for longer. If a step outlasts the lease, `begin` finds the token gone."""
         return self._database.write(
             lambda db: claims.extend(
-                db, self._database, lanes.CLAIM, conversation_id, token, LEASE_S
+                db, self._database, heads.CLAIM, conversation_id, token, LEASE_S
             )
         )
 

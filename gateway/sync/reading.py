@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, select, update
 from gateway.channels.base import Sender, Snapshot
 from gateway.clock import to_micros
 from gateway.conversations import claims, record
-from gateway.conversations.lanes import Hold
+from gateway.conversations.heads import Hold
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held, end_hold, lock_conversation
 from gateway.errors import Again, Never, NotFound

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from gateway.conversations import claims, lanes
+from gateway.conversations import claims, heads
 from gateway.errors import Again, Never
 from gateway.events import Answer
 from gateway.store.models import Claim, Conversation
@@ -89,7 +89,7 @@ def test_begin_asks_for_the_token(on_both: Rig) -> None:
 
     def second() -> None:
         run_out(it)
-        tokens.append(database.write(lambda db: claims.take(db, database, lanes.CLAIM, key, 20)))
+        tokens.append(database.write(lambda db: claims.take(db, database, heads.CLAIM, key, 20)))
 
     once(it, "after_read", "get", second)
     it.bench.works["deliver"].do(key)
@@ -97,7 +97,7 @@ def test_begin_asks_for_the_token(on_both: Rig) -> None:
     assert last(it).state == "owed"
     assert calls(it, "reply") == []
     token = tokens[0]
-    database.write(lambda db: claims.release(db, lanes.CLAIM, key, token))
+    database.write(lambda db: claims.release(db, heads.CLAIM, key, token))
     it.settle()
     assert said(it, cid)[1:] == [ANSWER]
 

@@ -1,0 +1,98 @@
+"""The heads of the lanes: which conversation has something due, and what must go first there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Integer, bindparam, exists, select
+
+from gateway.conversations import pushes
+from gateway.store import Transaction
+from gateway.store.models import Claim, Conversation, Push
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
+
+CLAIM = "lane"
+NOT_LOOKED_FIRST = ("operator", "note")
+
+_PUSHES, _CONVERSATIONS = table_of(Push), table_of(Conversation)
+_CLAIMS = table_of(Claim)
+_EARLIER = _PUSHES.alias("earlier")
+_DUE = Prepared(
+    lambda _: (
+        select(_PUSHES.c.conversation_id)
+        .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
+        .outerjoin(
+            _CLAIMS,
+            _CLAIMS.c.kind.in_(literals(CLAIM)) & (_CLAIMS.c.key == _PUSHES.c.conversation_id),
+        )
+        .where(
+            _PUSHES.c.state.in_(literals(*pushes.OPEN)),
+            _PUSHES.c.due_at <= bindparam("now"),
+            _CLAIMS.c.until.is_(None) | (_CLAIMS.c.until <= bindparam("database_now")),
+            ~exists().where(
+                _EARLIER.c.conversation_id == _PUSHES.c.conversation_id,
+                _EARLIER.c.id < _PUSHES.c.id,
+                _EARLIER.c.state.in_(literals(*pushes.OPEN)),
+            ),
+            _CONVERSATIONS.c.held_since.is_(None) | _PUSHES.c.role.in_(literals(*NOT_LOOKED_FIRST)),
+        )
+        .order_by(_PUSHES.c.due_at)
+        .limit(bindparam("most", type_=Integer))
+    )
+)
+_HEAD = Prepared(
+    lambda _: select(
+        _PUSHES.c.id, _PUSHES.c.conversation_id, _CONVERSATIONS.c.external_id,
+        _CONVERSATIONS.c.channel, _PUSHES.c.state, _PUSHES.c.role, _PUSHES.c.due_at,
+        _PUSHES.c.begun_at, _PUSHES.c.reads, _CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due,
+    )
+    .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
+    .where(
+        _PUSHES.c.conversation_id == bindparam("conversation"),
+        _PUSHES.c.state.in_(literals(*pushes.OPEN)),
+    )
+    .order_by(_PUSHES.c.id)
+    .limit(1)
+)  # fmt: skip
+
+Hold = tuple[int | None, int | None]
+"""Since when a conversation is held and when it is to be read: a read ends only what it knew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first open push of a lane, as far as a worker must know before it locks anything."""
+
+    id: int
+    conversation_id: str
+    external_id: str
+    channel: str
+    state: str
+    role: str
+    due_at: int
+    begun_at: int | None
+    reads: int
+    hold: Hold
+
+    @property
+    def needs_look(self) -> bool:
+        """AI words, our assignments and closings go out only after a look at the channel."""
+        return self.role not in NOT_LOOKED_FIRST
+
+
+def due(db: Transaction, database_now: int, now: int, limit: int) -> list[str]:
+    """Conversations whose first open push is due and that nobody works on."""
+    asked = {"database_now": database_now, "now": now, "most": limit}
+    return [row.conversation_id for row in _DUE.run(db, asked)]
+
+
+def head(db: Transaction, conversation_id: str) -> Head | None:
+    """The push that must go first, whether it is due or not; None if nothing is owed."""
+    row = _HEAD.first(db, {"conversation": conversation_id})
+    if row is None:
+        return None
+    *fields, held_since, read_due = row
+    names = ("id", "conversation_id", "external_id", "channel", "state", "role", "due_at",
+             "begun_at", "reads")  # fmt: skip
+    return Head(**dict(zip(names, fields, strict=True)), hold=(held_since, read_due))

@@ -104,6 +104,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", self._begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", _prepare_postgres)
         self._writing = self.engine.execution_options(gateway_writes=True)
         # When the writer who has passed the turnstile gives up.
         self._write_until = 0.0
@@ -239,6 +241,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    # psycopg forgets the oldest of 100 statements, and then prepares it anew each time.
+    connection.prepared_max = 500
 
 
 def _worth_another_try(error: DBAPIError) -> bool:

@@ -22,8 +22,8 @@ class _Seat(Generic[T, R]):
     """One who waits: woken when the piece is done, or to do it and those behind it."""
 
     work: T
+    since: float
     woken: threading.Event = field(default_factory=threading.Event)
-    since: float = field(default_factory=time.monotonic)
     taken: bool = False
     done: bool = False
     result: R | None = None
@@ -38,9 +38,15 @@ class Together(Generic[T, R]):
     """
 
     def __init__(
-        self, work: Callable[[Sequence[T]], Sequence[R]], *, most: int, patience_s: float
+        self,
+        work: Callable[[Sequence[T]], Sequence[R]],
+        *,
+        most: int,
+        patience_s: float,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
+        self._now = now
         self._most = most
         self._patience_s = patience_s
         self._waiting: deque[_Seat[T, R]] = deque()
@@ -53,7 +59,7 @@ class Together(Generic[T, R]):
         Raises Unavailable, and withdraws the piece, if nobody took it in `patience_s`; or sooner if
         the work found that out for others.
         """
-        seat: _Seat[T, R] = _Seat(piece)
+        seat: _Seat[T, R] = _Seat(piece, self._now())
         with self._lock:
             self._waiting.append(seat)
             mine, self._busy = not self._busy, True
@@ -97,7 +103,7 @@ class Together(Generic[T, R]):
 
     def _tired(self) -> list[_Seat[T, R]]:
         """Those who have waited too long to see whether the next group fares better."""
-        waited = time.monotonic() - self._patience_s / 3
+        waited = self._now() - self._patience_s / 3
         with self._lock:
             tired = [seat for seat in self._waiting if seat.since < waited]
             for seat in tired:

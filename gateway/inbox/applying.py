@@ -24,18 +24,17 @@ _CONFIRM_AFTER_US = 2_000_000
 
 @dataclass(slots=True, kw_only=True)
 class Told:
-    """What one delivery says. `owed`: the kinds of work that follow from it."""
+    """What one delivery says. `names`: of which conversations; `owed`: what work follows."""
 
     installation_id: str
     channel: str
     events: Sequence[Event]
     owed: set[str] = field(default_factory=set)
+    names: set[Named] = field(init=False)
 
-    @property
-    def names(self) -> set[Named]:
-        """The conversations that it names."""
+    def __post_init__(self) -> None:
         ids = {conversation_of(event) for event in self.events} - {""}
-        return {Named(self.installation_id, id, self.channel) for id in ids}
+        self.names = {Named(self.installation_id, id, self.channel) for id in ids}
 
 
 @dataclass(slots=True)

@@ -151,9 +151,9 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
         # What an INSERT does about conflicts may depend on each one's parameters: then one by one.
         of_table = types.keys() <= set(statement.table.columns.keys())
         for size in _GROUPS if of_table else ():
-            numbered = {_numbered(name, i): name for name in names for i in range(size)}
+            numbered = tuple(_numbered(name, place) for name in names for place in range(size))
             grouped = _for_group(statement, types, size).compile(dialect=dialect)
-            groups.append((size, _compiled(grouped, tuple(numbered))))
+            groups.append((size, _compiled(grouped, numbered)))
     return Form(
         one=_compiled(compiled, names),
         many=many,

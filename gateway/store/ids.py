@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Literal
 
-Prefix = Literal["act", "cnv", "con", "dlv", "ins", "msg", "opr", "ses", "tok", "trn"]
+Prefix = Literal["act", "cnv", "con", "dlv", "ins", "msg", "opr", "rec", "ses", "tok", "trn"]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 
+import redis
+
 from gateway.agents.base import Agent, AIAgent
 from gateway.agents.http import HttpAgent
 from gateway.agents.scripted import ScriptedAgent
@@ -23,6 +25,7 @@ from gateway.config import (
 from gateway.errors import ConfigError
 from gateway.inbox import Inbox
 from gateway.policy import AgentTerms, Terms
+from gateway.quota import Quota
 from gateway.store import Database
 from gateway.wake import Waker, impatient_redis
 
@@ -56,8 +59,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     problems: list[str] = []
     agents = {name: _agent(agent, settings) for name, agent in settings.agents.items()}
     channels: dict[str, Channel] = {}
+    connection = impatient_redis(settings.redis_url) if settings.redis_url else None
     for name, channel in settings.channels.items():
-        built = _channel(name, channel)
+        built = _channel(name, channel, connection)
         if built is None:
             problems.append(
                 f"[channels.{name}] kind: {channel.kind!r} is not available in this version; "
@@ -72,7 +76,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         for name, channel in channels.items()
     }
     database = Database(settings.database_url, clock=clock)
-    waker = Waker(impatient_redis(settings.redis_url) if settings.redis_url else None)
+    waker = Waker(connection)
     return Parts(
         settings=settings,
         clock=clock,
@@ -85,10 +89,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     )
 
 
-def _channel(name: str, settings: ChannelSettings) -> Channel | None:
+def _channel(
+    name: str, settings: ChannelSettings, connection: redis.Redis | None
+) -> Channel | None:
     match settings:
         case IntercomSettings():
-            return intercom.open_channel(name, settings)
+            quota = Quota(connection, name, allowance=intercom.ALLOWANCE)
+            return intercom.open_channel(name, settings, quota)
         case _:
             return None
 

@@ -73,8 +73,12 @@ class Sender(Protocol):
         """Do it within `deadline` seconds in total and return the channel's receipt."""
         ...
 
-    def read(self, conversation: str, *, deadline: float) -> Snapshot:
-        """Read one conversation; raise NotFound when the channel no longer has it."""
+    def read(self, conversation: str, *, deadline: float, background: bool = False) -> Snapshot:
+        """Read one conversation; raise NotFound when the channel no longer has it.
+
+        `background` says that no customer waits for it: where the channel limits calls, it leaves
+        room for those that one does wait for.
+        """
         ...
 
     def check(self) -> Sequence[Finding]:

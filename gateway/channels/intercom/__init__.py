@@ -13,8 +13,12 @@ from gateway.config import IntercomSettings
 from gateway.errors import ConfigError
 from gateway.events import NOBODY, Assignee, Delivery
 from gateway.policy import Policy
+from gateway.quota import Allowance, Quota
 
-__all__ = ["IntercomReceiver", "open_channel"]
+__all__ = ["ALLOWANCE", "IntercomReceiver", "open_channel"]
+
+# Intercom's documentation: 10,000 calls a minute, cut into windows of 10 seconds.
+ALLOWANCE = Allowance(calls=1666, window_s=10)
 
 
 class IntercomReceiver:
@@ -39,14 +43,17 @@ class IntercomReceiver:
         return notification_to_delivery(envelope, self._seats)
 
 
-def open_channel(name: str, settings: IntercomSettings) -> Channel:
-    """Return the channel that `[channels.<name>]` describes. Opens nothing; raise ConfigError."""
+def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = None) -> Channel:
+    """Return the channel that `[channels.<name>]` describes. Opens nothing; raise ConfigError.
+
+    `quota` is what all processes share of the workspace's rate limit.
+    """
 
     def open_sender() -> Sender:
         # python-intercom takes half a second and 45 MB to import: workers only.
         from gateway.channels.intercom.sender import open_sender as open_intercom_sender
 
-        return open_intercom_sender(settings)
+        return open_intercom_sender(settings, quota)
 
     return Channel(
         name=name,

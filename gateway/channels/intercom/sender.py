@@ -15,17 +15,19 @@ from gateway.commands import AddNote, Assign, Close, Command, Done, SendMessage
 from gateway.config import IntercomSettings
 from gateway.errors import Again, Never, UnknownOutcome, Unreadable
 from gateway.events import Assignee, Event, StaffSeen
+from gateway.quota import Quota
 
 Seat = tuple[Literal["admin", "team"], str]
 
 
-def open_sender(settings: IntercomSettings) -> IntercomSender:
+def open_sender(settings: IntercomSettings, quota: Quota | None = None) -> IntercomSender:
     """Return the sender that `[channels.NAME]` describes; raise ConfigError. Sends nothing."""
     port = IntercomPort(
         access_token=settings.access_token,
         api_version=settings.api_version,
         region=settings.region,
         base_url=settings.base_url,
+        quota=quota,
     )
     return IntercomSender(
         port,
@@ -75,9 +77,9 @@ class IntercomSender:
             raise UnknownOutcome(message, details={"accepted": True})
         return done
 
-    def read(self, conversation: str, *, deadline: float) -> Snapshot:
+    def read(self, conversation: str, *, deadline: float, background: bool = False) -> Snapshot:
         """Read one conversation; raise NotFound when Intercom no longer has it."""
-        item = self._port.conversation(conversation, deadline=deadline)
+        item = self._port.conversation(conversation, background=background, deadline=deadline)
         bot, ai_teams = self._seats
         try:
             return conversation_to_snapshot(item, bot=bot, ai_teams=ai_teams)

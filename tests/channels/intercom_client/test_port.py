@@ -430,12 +430,31 @@ def test_429_says_when_to_come_back(headers: dict[str, Any], after_s: float) -> 
     assert caught.value.after_s == after_s
 
 
-def test_a_wrong_reset_is_forgotten_when_its_pause_is_over() -> None:
-    odd = says(200, CONVERSATION, x_ratelimit_remaining=9, x_ratelimit_reset=99_999_999_999)
-    new = says(200, CONVERSATION, x_ratelimit_remaining=0, x_ratelimit_reset=int(time.time()) + 8)
-    with against(odd, new) as (port, _):
+def test_words_to_customers_are_not_held_up_by_what_is_kept_for_them() -> None:
+    reset = int(time.time()) + 8
+    few = says(
+        200, CONVERSATION, x_ratelimit_limit=100, x_ratelimit_remaining=20, x_ratelimit_reset=reset
+    )
+    with against(few) as (port, server):
         read(port)
-        port._window._ends_at = time.monotonic()
-        read(port)
-        with pytest.raises(Again):
-            read(port)
+        for in_background in (
+            port.me,
+            port.admins,
+            port.teams,
+            lambda: port.contact("5f7f0d217289f8d2f4262080"),
+            lambda: port.search_conversations(updated_since=1),
+            lambda: port.conversation("7", background=True),
+        ):
+            with pytest.raises(Again) as caught:
+                in_background()
+            assert caught.value.after_s is not None
+            assert 6 < caught.value.after_s <= 8
+        for urgent in (
+            lambda: port.conversation("7"),
+            lambda: port.reply("7", admin="55", html="x"),
+            lambda: port.note("7", admin="55", html="x"),
+            lambda: port.assign("7", admin="55", kind="team", assignee="9"),
+            lambda: port.close("7", admin="55"),
+        ):
+            urgent()
+    assert len(server.asked) == 6

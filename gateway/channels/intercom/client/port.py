@@ -26,10 +26,12 @@ from intercom.conversations import (
 )
 from intercom.environment import IntercomEnvironment
 
+from gateway.channels.intercom import ALLOWANCE
 from gateway.channels.intercom.client.answers import Json, object_of, trouble_of
-from gateway.channels.intercom.client.rate import RateWindow, sent_at
+from gateway.channels.intercom.client.rate import hear, sent_at
 from gateway.channels.intercom.client.transport import DeadlineTransport
 from gateway.errors import Again, ConfigError, GatewayError, Never, NotFound
+from gateway.quota import Quota
 
 Region = Literal["us", "eu", "au"]
 
@@ -49,7 +51,8 @@ class IntercomPort:
     """One workspace's REST API. Safe to share between threads.
 
     Every call ends within `deadline` seconds; what it raises is told in answers.py. Answers are
-    Intercom's own JSON objects. Nothing is ever tried twice in here.
+    Intercom's own JSON objects. Nothing is ever tried twice in here. `background` calls are those
+    that no customer waits for: they leave a part of the rate limit to the others.
     """
 
     def __init__(
@@ -60,8 +63,9 @@ class IntercomPort:
         region: Region = "us",
         base_url: str | None = None,
         connections: int = 32,
+        quota: Quota | None = None,
     ) -> None:
-        """Prepare; nothing is sent. Raises ConfigError."""
+        """Prepare; nothing is sent. Raises ConfigError. Without a `quota` the port counts alone."""
         self.api_version = api_version
         address = httpx.URL(base_url or _ADDRESSES[region])
         spelled = str(address).rstrip("/")
@@ -75,7 +79,7 @@ class IntercomPort:
         if problems:
             raise ConfigError(problems)
         self._token = access_token
-        self._window = RateWindow()
+        self._quota = quota or Quota(None, "alone", allowance=ALLOWANCE)
         self._skew_s: float | None = None
         self._transport = DeadlineTransport(address, connections=connections)
         weakref.finalize(self, self._transport.close)
@@ -152,12 +156,17 @@ class IntercomPort:
             lambda: self._conversations.manage(conversation, request=request),
         )
 
-    def conversation(self, conversation: str, *, deadline: float = DEADLINE_S) -> Json:
+    def conversation(
+        self, conversation: str, *, background: bool = False, deadline: float = DEADLINE_S
+    ) -> Json:
         """Read one conversation with its newest 500 parts, bodies as HTML; raise NotFound."""
         if not _ID.fullmatch(conversation):
             raise NotFound(f"{conversation[:80]!r} is no id of Intercom's")
         found = self._read(
-            "a conversation", deadline, lambda: self._conversations.find(conversation)
+            "a conversation",
+            deadline,
+            lambda: self._conversations.find(conversation),
+            background=background,
         )
         if str(found.get("id")) != conversation:
             raise Again("Intercom answered a conversation's read with something else")
@@ -217,11 +226,21 @@ class IntercomPort:
             raise Never(f"{conversation[:80]!r} is no id of Intercom's")
         return self._ask(what, deadline, ask, write=True)
 
-    def _read(self, what: str, deadline: float, ask: Callable[[], object]) -> Json:
-        return self._ask(what, deadline, ask, write=False)
+    def _read(
+        self, what: str, deadline: float, ask: Callable[[], object], *, background: bool = True
+    ) -> Json:
+        return self._ask(what, deadline, ask, write=False, background=background)
 
-    def _ask(self, what: str, deadline: float, ask: Callable[[], object], *, write: bool) -> Json:
-        self._window.admit()
+    def _ask(
+        self,
+        what: str,
+        deadline: float,
+        ask: Callable[[], object],
+        *,
+        write: bool,
+        background: bool = False,
+    ) -> Json:
+        self._quota.admit(background=background)
         trouble: GatewayError | None = None
         with self._transport.exchange(deadline) as exchange:
             try:
@@ -235,7 +254,7 @@ class IntercomPort:
             raise trouble
         assert exchange.answer is not None
         answer = exchange.answer
-        self._window.hear(answer.headers, refused=answer.status == 429)
+        hear(self._quota, answer.headers, refused=answer.status == 429)
         told = sent_at(answer.headers)
         if told is not None:
             self._skew_s = time.time() - told

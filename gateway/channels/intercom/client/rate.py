@@ -1,4 +1,4 @@
-"""Intercom's rate limit: how much of the running window is left, as its last answers told.
+"""Intercom's rate limit: what the headers of its answers say of the running window.
 
 The limit per minute is cut into windows of 10 seconds, and every answer to an authenticated call
 names its window's end and what remains (X-RateLimit-*).
@@ -7,11 +7,10 @@ names its window's end and what remains (X-RateLimit-*).
 from __future__ import annotations
 
 import email.utils
-import threading
 import time
 from collections.abc import Mapping
 
-from gateway.errors import Again
+from gateway.quota import Quota
 
 # After a 429 that names no window: as long as a window lasts.
 DEFAULT_PAUSE_S = 10.0
@@ -19,44 +18,21 @@ DEFAULT_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 60.0
 
 
-class RateWindow:
-    """The newest window heard of. Safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._reset = 0.0  # the window's name: its end by Intercom's clock
-        self._ends_at = 0.0  # its end by our monotonic clock
-        self._remaining = 0
-
-    def admit(self) -> None:
-        """Count one call that is about to be made; raise Again if the window has no room."""
-        with self._lock:
-            pause = self._ends_at - time.monotonic()
-            if pause <= 0:
-                return
-            if self._remaining <= 0:
-                raise Again("Intercom's rate limit is used up", after_s=pause)
-            self._remaining -= 1
-
-    def hear(self, headers: Mapping[str, str], *, refused: bool) -> None:
-        """Take in an answer's headers; `refused` is a 429."""
-        reset = _number(headers.get("x-ratelimit-reset"))
-        remaining = _number(headers.get("x-ratelimit-remaining"))
-        if reset is None:
-            return
-        # A 429 with room left is about another limit than the window's.
-        left = 0 if refused and remaining is None else remaining
-        with self._lock:
-            running = self._ends_at > time.monotonic()
-            if left is None or (running and reset < self._reset):
-                return
-            if reset != self._reset:
-                self._reset = reset
-                self._ends_at = time.monotonic() + pause_until(reset, headers)
-                self._remaining = int(left)
-            else:
-                # Several calls are under way: each answer knows only those that came before it.
-                self._remaining = min(self._remaining, int(left))
+def hear(quota: Quota, headers: Mapping[str, str], *, refused: bool) -> None:
+    """Tell the quota what an answer's headers say; `refused` is a 429."""
+    limit = _number(headers.get("x-ratelimit-limit"))
+    remaining = _number(headers.get("x-ratelimit-remaining"))
+    reset = _number(headers.get("x-ratelimit-reset"))
+    if remaining is not None and reset is not None:
+        quota.learn(
+            limit=int(limit) if limit is not None and limit >= 1 else None,
+            remaining=int(remaining),
+            window=reset,
+            ends_in_s=pause_until(reset, headers),
+        )
+    # A 429 with room left is about another limit than the window's.
+    if refused and not remaining:
+        quota.pause(pause_after(headers))
 
 
 def pause_until(reset: float, headers: Mapping[str, str]) -> float:

@@ -113,7 +113,8 @@ class Quota:
     def _pause(self, who: Who, seconds: float) -> None:
         if seconds <= 0:
             return
-        log.info("quota_paused", channel=self._name, who=who, seconds=round(seconds, 1))
+        if who == "everybody":
+            log.info("quota_paused", channel=self._name, seconds=round(seconds, 1))
         self._heard.pause(who, seconds)
         self._in_redis(lambda shared: shared.pause(who, seconds))
 

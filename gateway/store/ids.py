@@ -6,7 +6,9 @@ import secrets
 import time
 from typing import Literal
 
-Prefix = Literal["act", "cnv", "con", "dlv", "ins", "msg", "opr", "rec", "ses", "tok", "trn"]
+Prefix = Literal[
+    "act", "alr", "cnv", "con", "dlv", "ins", "msg", "ntc", "opr", "rec", "ses", "tok", "trn"
+]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
@@ -16,6 +18,15 @@ def new_id(prefix: Prefix) -> str:
 
     Ids made later sort later, which keeps indexes compact; nobody can guess the next one.
     """
-    number = (time.time_ns() // 1_000_000) << 82 | secrets.randbits(82)
+    return _named(prefix, time.time_ns() // 1_000_000, secrets.randbits(82))
+
+
+def first_id(prefix: Prefix, age_s: float) -> str:
+    """What sorts before every id made within the last `age_s` seconds."""
+    return _named(prefix, time.time_ns() // 1_000_000 - int(age_s * 1000), 0)
+
+
+def _named(prefix: Prefix, millis: int, chance: int) -> str:
+    number = millis << 82 | chance
     letters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(letters)}"

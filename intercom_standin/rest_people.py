@@ -82,18 +82,24 @@ def people_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
             raise ApiError(400, "parameter_missing", "query is required")
         search.check(query)
         paging = paging if isinstance(paging, dict) else {}
+        sort = body.get("sort")
+        sort = sort if isinstance(sort, dict) else {}
+        by, descending = sort.get("field") or "created_at", sort.get("order") != "ascending"
+        days = versions.cuts_contact_dates(call.version)
+        query = search.by_days(query) if days else query
         with world.lock:
             # Vendor rule: a merged contact is gone from search and list.
             found = [
                 one
                 for one in world.contacts.values()
-                if _listed(one) and search.matches(query, search.contact_field(one))
+                if _listed(one) and search.matches(query, search.contact_field(one, days=days))
             ]
             items, pages = search.page_of(
                 found,
-                key=lambda one: (int(one.created_at), one.id),
+                key=lambda one: (search.contact_field(one)(str(by)) or 0, one.id),
                 per_page=paging.get("per_page"),
                 starting_after=paging.get("starting_after"),
+                descending=descending,
             )
             return {
                 "type": "list",

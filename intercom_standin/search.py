@@ -16,6 +16,8 @@ PER_PAGE_DEFAULT = 20
 PER_PAGE_MAX = 150
 FILTERS_MAX = 15
 LEVELS_MAX = 2
+DAY_S = 86_400
+_CONTACT_DATES = ("created_at", "updated_at")
 
 Field = Callable[[str], Any]
 
@@ -52,8 +54,8 @@ def conversation_field(conversation: Conversation) -> Field:
     return read
 
 
-def contact_field(contact: Contact) -> Field:
-    """Return how a contact's searchable fields are read."""
+def contact_field(contact: Contact, *, days: bool = False) -> Field:
+    """Return how a contact's searchable fields are read; `days`: dates are cut to the day."""
 
     def read(name: str) -> Any:
         if name.startswith("custom_attributes."):
@@ -68,9 +70,20 @@ def contact_field(contact: Contact) -> Field:
             "created_at": int(contact.created_at),
             "updated_at": int(contact.updated_at),
         }
-        return _known(values, name)
+        value = _known(values, name)
+        return value - value % DAY_S if days and name in _CONTACT_DATES else value
 
     return read
+
+
+def by_days(query: Json) -> Json:
+    """Return a checked query for contacts with its dates cut to the day (the workspace's: UTC)."""
+    value = query.get("value")
+    if query.get("operator") in ("AND", "OR") and isinstance(value, list):
+        return {**query, "value": [by_days(one) for one in value]}
+    if query.get("field") in _CONTACT_DATES and re.fullmatch(r"-?\d+", str(value)):
+        return {**query, "value": int(str(value)) // DAY_S * DAY_S}
+    return query
 
 
 def check(query: Json, level: int = 0) -> None:

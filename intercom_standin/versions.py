@@ -43,3 +43,8 @@ def merged_contact_is_gone(version: str) -> bool:
 def lists_deleted_conversations(version: str) -> bool:
     """Vendor rule: GET /conversations/deleted exists since 2.16."""
     return number_of(version) >= (2, 16)
+
+
+def cuts_contact_dates(version: str) -> bool:
+    """Vendor rule (changelog 2.17): until then a search for contacts compares calendar days."""
+    return number_of(version) < (2, 17)

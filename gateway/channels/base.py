@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.commands import Command, Done
-from gateway.events import Assignee, Delivery, Event
+from gateway.events import Assignee, ContactSeen, Delivery, Event
 from gateway.policy import ChannelTerms
 
 
@@ -21,7 +21,8 @@ class Snapshot:
     """One conversation as the channel itself tells it, read just now.
 
     `events` is everything in it, as facts; `assignee`, `closed` and `updated_at` (µs since 1970)
-    are the channel's state at the moment of reading.
+    are the channel's state at the moment of reading. `lost` parts are older than what the channel
+    still tells.
     """
 
     conversation: str
@@ -29,6 +30,33 @@ class Snapshot:
     assignee: Assignee
     closed: bool
     updated_at: int
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A conversation that changed in its channel, last at `updated_at` (µs).
+
+    `marks` are the channel's own remarks on it, which are counted and judged later.
+    """
+
+    id: str
+    updated_at: int
+    marks: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """One page of what changed in a channel, the newest first. `next` asks for the following one.
+
+    `gone` are ids of conversations that the channel lists as deleted; `people` are customers whose
+    details changed.
+    """
+
+    conversations: Sequence[Changed] = ()
+    gone: Sequence[str] = ()
+    people: Sequence[ContactSeen] = ()
+    next: str | None = None
 
 
 class Receiver(Protocol):
@@ -79,6 +107,17 @@ class Sender(Protocol):
         `background` says that no customer waits for it: where the channel limits calls, it leaves
         room for those that one does wait for.
         """
+        ...
+
+    def changes(self, since: int, until: int, cursor: str | None) -> Changes:
+        """List a page of what changed from `since` to `until` (µs), beginning where `cursor` says.
+
+        A cursor is the channel's own word for how far the list was walked; it stays good for hours.
+        """
+        ...
+
+    def skew_s(self) -> float | None:
+        """How many seconds our clock is ahead of the channel's; None before its first answer."""
         ...
 
     def check(self) -> Sequence[Finding]:

@@ -21,7 +21,16 @@ from gateway.channels.intercom.people import (
     staff_seen,
 )
 from gateway.errors import Unreadable
-from gateway.events import STEP_SEEN, AssigneeSeen, Event, Position
+from gateway.events import (
+    STEP_SEEN,
+    SYSTEM,
+    AssigneeSeen,
+    Closed,
+    Event,
+    MessageReceived,
+    Position,
+    Reopened,
+)
 
 
 def conversation_to_events(
@@ -45,6 +54,8 @@ def conversation_to_events(
     snapshot = _assignee_seen(conversation, parts, thread, as_of, read)
     if snapshot is not None:
         events.append(snapshot)
+    if read and _is_closed(conversation) and not _told_closed(events):
+        events.append(_closed_silently(parts, thread, as_of))
     source = [conversation.source.author] if conversation.source is not None else []
     authored = (*source, *(told.part.author for told in parts))
     authors = [author for author in authored if author is not None]
@@ -66,15 +77,60 @@ def conversation_to_snapshot(
         raise Unreadable("data.item does not say who holds the conversation (admin_assignee_id)")
     if conversation.updated_at is None:
         raise Unreadable("data.item does not say when it changed (updated_at)")
-    if conversation.state is None and conversation.open is None:
+    closed = _is_closed(conversation)
+    if closed is None:
         raise Unreadable("data.item does not say whether the conversation is open (state)")
-    closed = conversation.state == "closed" if conversation.state else not conversation.open
     return Snapshot(
         conversation=name_of(conversation.id, "data.item.id"),
         events=conversation_to_events(item, bot=bot, ai_teams=ai_teams, read=True),
         assignee=assignee,
         closed=closed,
         updated_at=micros_of(conversation.updated_at, "data.item.updated_at"),
+        lost=_lost(conversation),
+    )
+
+
+def _lost(conversation: shapes.Conversation) -> int:
+    """Return how many of the oldest parts the answer leaves out, 0 if it is whole.
+
+    Whether `total_count` counts those left out is not documented; the statistics do, and count the
+    opening message, too.
+    """
+    listed = conversation.conversation_parts
+    told = len(listed.conversation_parts) if listed is not None else 0
+    if listed is None or told < shapes.REST_PARTS_MAX:
+        return 0
+    counted = (conversation.statistics or {}).get("count_conversation_parts")
+    totals = [told, listed.total_count, counted - 1 if isinstance(counted, int) else None]
+    return max(total for total in totals if isinstance(total, int)) - told
+
+
+def _is_closed(conversation: shapes.Conversation) -> bool | None:
+    if conversation.state:
+        return conversation.state == "closed"
+    return None if conversation.open is None else not conversation.open
+
+
+def _told_closed(events: Sequence[Event]) -> bool:
+    """True if the parts themselves end with a close."""
+    closed = False
+    for event in events:
+        if isinstance(event, Closed):
+            closed = True
+        elif isinstance(event, Reopened) or (
+            isinstance(event, MessageReceived) and event.author.kind == "customer"
+        ):
+            closed = False
+    return closed
+
+
+def _closed_silently(parts: Sequence[Told], thread: Thread, as_of: int) -> Closed:
+    """A conversation that was merged into another is closed, and no part of it says so."""
+    return Closed(
+        conversation=thread.id,
+        id=f"read:{as_of // 1_000_000}",
+        at=Position(as_of, parts[-1].number if parts else 0, STEP_SEEN),
+        by=SYSTEM,
     )
 
 

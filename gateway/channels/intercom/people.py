@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from gateway.channels.intercom.names import assigned_id, name_of, words_or_none
-from gateway.channels.intercom.shapes import Author, Conversation, Part
+from gateway.channels.intercom.shapes import Author, Conversation, Listed, Part
 from gateway.events import NOBODY, SYSTEM, Actor, Assignee, AuthorKind, ContactSeen, StaffSeen
 
 # Customers are `contact` in REST, `user` or `lead` in webhooks.
@@ -62,7 +62,7 @@ def assigned_by_part(part: Part, seats: Seats) -> Assignee | None:
     return Assignee(kind="bot", id=id)
 
 
-def assigned_by_item(conversation: Conversation, seats: Seats) -> Assignee | None:
+def assigned_by_item(conversation: Conversation | Listed, seats: Seats) -> Assignee | None:
     """Return who holds the conversation by its own fields, None if they do not tell.
 
     A teammate beats the team.

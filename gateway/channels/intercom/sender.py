@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, assert_never
 
-from gateway.channels.base import Finding, Snapshot
-from gateway.channels.intercom import findings, markup
+from gateway.channels.base import Changes, Finding, Snapshot
+from gateway.channels.intercom import changes, findings, markup
 from gateway.channels.intercom.client import IntercomPort, receipts
 from gateway.channels.intercom.conversation import conversation_to_snapshot
 from gateway.channels.intercom.names import name_or_none, words_or_none
@@ -87,6 +87,14 @@ class IntercomSender:
             # Fail closed: nothing is sent on the strength of what could not be read.
             message = f"Intercom's conversation cannot be read: {error.message}"
             raise Again(message) from error
+
+    def changes(self, since: int, until: int, cursor: str | None) -> Changes:
+        """List a page of what changed from `since` to `until` (µs); see changes.py."""
+        return changes.of_workspace(self._port, self._seats, since, until, cursor)
+
+    def skew_s(self) -> float | None:
+        """How many seconds our clock is ahead of Intercom's; None before its first answer."""
+        return self._port.clock_skew_s
 
     def check(self) -> Sequence[Finding]:
         """Look at the set-up from here, for `gateway doctor`."""

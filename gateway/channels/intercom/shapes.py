@@ -14,6 +14,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError, convert
 from gateway.channels.intercom.names import INT64_MAX, LAST_SECOND, NAME_MAX
 from gateway.errors import Unreadable
 
+# "The newest 500 parts" (Intercom-OpenAPI, retrieveConversation); there is no way to older ones.
+REST_PARTS_MAX = 500
+
 _WholeNumber = Annotated[int, Meta(ge=-INT64_MAX, le=INT64_MAX)]
 Id = _WholeNumber | Annotated[str, Meta(max_length=NAME_MAX)]
 SureId = _WholeNumber | Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
@@ -65,6 +68,7 @@ class PartList(Struct):
     """The parts that a notification is about, or, read by REST, the newest 500."""
 
     conversation_parts: list[Part]
+    total_count: Any = None
 
 
 class Source(Struct):
@@ -106,6 +110,24 @@ class Conversation(Struct):
     open: bool | None = None
     statistics: dict[str, Any] | None = None
     conversation_parts: PartList | None = None
+
+
+class Listed(Struct):
+    """A conversation in a list: without its parts."""
+
+    id: SureId
+    created_at: When | None = None
+    updated_at: When | None = None
+    admin_assignee_id: Id | UnsetType | None = UNSET
+    team_assignee_id: Id | UnsetType | None = UNSET
+    ai_agent_participated: Any = None
+
+
+class ListedDeleted(Struct):
+    """A conversation in the list of deleted ones (2.16)."""
+
+    id: SureId
+    deleted_at: When | None = None
 
 
 class Made(Struct):

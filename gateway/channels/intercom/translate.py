@@ -102,12 +102,13 @@ def contact(notification: Notification) -> Sequence[Event]:
         read = shapes.read(item, shapes.WithContact).contact
     else:
         read = shapes.read(item, shapes.Contact)
-    return (_contact_seen(read, notification),)
+    deleted = notification.topic == "contact.deleted"
+    return (contact_seen(read, as_of=notification.at, deleted=deleted),)
 
 
-def _contact_seen(read: shapes.Contact, notification: Notification) -> ContactSeen:
+def contact_seen(read: shapes.Contact, *, as_of: int = 0, deleted: bool = False) -> ContactSeen:
+    """A contact as an event; `as_of` (µs) is used if it does not say when it changed."""
     id = name_of(read.id, "contact.id")
-    as_of = notification.at
     if read.updated_at is not None:
         as_of = micros_of(read.updated_at, "contact.updated_at")
     external = read.external_id if read.external_id is not None else read.user_id
@@ -118,7 +119,7 @@ def _contact_seen(read: shapes.Contact, notification: Notification) -> ContactSe
         phone=words_or_none(read.phone),
         external_id=assigned_id(external, "contact.external_id"),
         merged=_merged(read, id),
-        deleted=notification.topic == "contact.deleted",
+        deleted=deleted,
         as_of=as_of,
     )
 

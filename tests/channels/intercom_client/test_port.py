@@ -81,7 +81,10 @@ def test_requests_are_spelled_as_intercom_documents_them() -> None:
         port.contact("5f7f0d217289f8d2f4262080")
         port.me()
         port.search_conversations(updated_since=1_700_000_000, per_page=2, starting_after="abc")
-    first, *writes, contact, me, search = server.asked
+        port.search_conversations(updated_since=1_700_000_000, updated_until=1_700_000_600)
+        port.search_contacts(updated_since=1_700_000_000)
+        port.deleted_conversations(page=2)
+    first, *writes, contact, me, search, span, contacts, deleted = server.asked
     assert (first.method, first.path) == ("GET", "/conversations/7")
     assert [(asked.path, asked.json) for asked in writes] == [
         (
@@ -105,9 +108,21 @@ def test_requests_are_spelled_as_intercom_documents_them() -> None:
     assert me.path == "/me"
     assert (search.method, search.path) == ("POST", "/conversations/search")
     assert search.json == {
-        "query": {"field": "updated_at", "operator": ">", "value": 1_700_000_000},
+        "query": {"field": "updated_at", "operator": ">", "value": 1_699_999_999},
         "pagination": {"per_page": 2, "starting_after": "abc"},
+        "sort": {"field": "updated_at", "order": "descending"},
     }
+    assert span.json["query"] == {
+        "operator": "AND",
+        "value": [
+            {"field": "updated_at", "operator": ">", "value": 1_699_999_999},
+            {"field": "updated_at", "operator": "<", "value": 1_700_000_601},
+        ],
+    }
+    assert contacts.path == "/contacts/search"
+    assert contacts.json["sort"] == {"field": "updated_at", "order": "descending"}
+    assert deleted.path == "/conversations/deleted?page=2&per_page=60&order=desc"
+    assert deleted.headers["Authorization"] == first.headers["Authorization"]
 
 
 @pytest.mark.parametrize("wrong", ["last", "", "7/../../me", "7?x=1", "7#", "../me", "٣", "7\n"])

@@ -236,13 +236,17 @@ class ContactSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffSeen:
-    """A person, team or bot that works in the channel, as last seen there."""
+    """A person, team or bot that works in the channel, as last seen there.
+
+    `reassigns`: while away, the channel takes conversations off them.
+    """
 
     kind: Literal["operator", "team", "bot", "ai"]
     id: str
     name: str | None = None
     email: str | None = None
     away: bool | None = None
+    reassigns: bool | None = None
     removed: bool = False
 
 

@@ -17,11 +17,15 @@ from gateway.channels.webhook import receiving, webhook_routes
 from gateway.config import load_settings
 from gateway.logs import set_up_logging
 from gateway.store import migrate
+from gateway.watch.answers import AnswerCounter
 from gateway.wiring import Parts
 
 
-def create_app(parts: Parts) -> Flask:
-    """Every door, over these parts. Opens no connection."""
+def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
+    """Every door, over these parts. Opens no connection.
+
+    `answers` counts what notifications are answered; by default it keeps that by itself.
+    """
     app = Flask("gateway", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics(parts.database)
@@ -30,9 +34,10 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(webhook_routes(parts.channels))
     add_api(app, parts)
     add_health(app, parts)
+    answers = answers or AnswerCounter(parts.database)
     receive = metrics.counting(parts.inbox.receive)
     wsgi: Any = app
-    wsgi.wsgi_app = receiving(app.wsgi_app, parts.channels, receive, HEADERS)
+    wsgi.wsgi_app = receiving(app.wsgi_app, parts.channels, receive, HEADERS, answers.note)
     add_metrics(app, metrics)
     return app
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from gateway.commands import Command, Done
 from gateway.events import Assignee, ContactSeen, Delivery, Event
 from gateway.policy import ChannelTerms
+from gateway.signs import Finding, Judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,25 +135,19 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing `gateway doctor` saw: `ok` or what is wrong, and what to do about it."""
-
-    ok: bool
-    what: str
-    do: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(ChannelTerms):
     """One configured channel.
 
     `private` channels belong to one installation only, the first that is heard of (or
     `installation`, where the settings name it); a report of another one is foreign. `open_sender`
-    imports what it needs only when called, since workers alone need it.
+    imports what it needs only when called, since workers alone need it. `judge` knows the channel's
+    own rules of health; `signed_in` is the header without which no report is the channel's.
     """
 
     kind: str
     receiver: Receiver
     open_sender: Callable[[], Sender]
+    judge: Judge
+    signed_in: str
     private: bool = True
     installation: str | None = None

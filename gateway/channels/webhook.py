@@ -6,6 +6,7 @@ received in front of it. What is refused goes on to Flask, which answers as it d
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from gateway.channels.base import Channel, Envelope
-from gateway.errors import NotFound, Oversized
+from gateway.errors import GatewayError, NotAuthentic, NotFound, Oversized
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MAX_BODY = 10 * 1024 * 1024
 
 Receive = Callable[[Channel, Envelope, bytes], object]
+Answered = Callable[[str, int, float], object]
+"""Told of each answer to a channel: its name, the status, the seconds that it took."""
 
 _PREFIX = "/webhooks/"
 _KEPT = b'{"status": "kept"}'
@@ -32,6 +35,7 @@ def receiving(
     channels: Mapping[str, Channel],
     receive: Receive,
     headers: Iterable[tuple[str, str]],
+    answered: Answered,
 ) -> WSGIApplication:
     """`application`, with the receiver in front of it; `receive` keeps what is authentic.
 
@@ -43,10 +47,13 @@ def receiving(
         *headers,
     ]
 
+    clock = time.perf_counter
+
     def door(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = _named(environ)
         if name is None:
             return application(environ, start_response)
+        began = clock()
         try:
             channel = _channel(channels, name)
             body = _body(environ)
@@ -54,7 +61,12 @@ def receiving(
             receive(channel, channel.receiver.read_envelope(body), body)
         except Exception as error:  # whatever it is, there is one place that answers for it
             environ[_REFUSED] = error
+            if name in channels and not _is_strangers(environ, channels[name], error):
+                answered(
+                    name, error.status if isinstance(error, GatewayError) else 500, clock() - began
+                )
             return application(environ, start_response)
+        answered(name, 200, clock() - began)
         start_response("200 OK", answer)
         return [_KEPT]
 
@@ -83,6 +95,12 @@ def _named(environ: WSGIEnvironment) -> str | None:
         return None
     name: str = path[len(_PREFIX) :]
     return name if name and "/" not in name else None
+
+
+def _is_strangers(environ: WSGIEnvironment, channel: Channel, error: Exception) -> bool:
+    """True if a request was refused that the channel cannot have sent: whoever scans the web."""
+    header = "HTTP_" + channel.signed_in.upper().replace("-", "_")
+    return isinstance(error, NotAuthentic) and header not in environ
 
 
 def _channel(channels: Mapping[str, Channel], name: str) -> Channel:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gateway.channels.base import Finding
+    from gateway.signs import Finding
 
 
 @click.command()
@@ -31,10 +31,10 @@ def doctor(as_json: bool) -> None:
 
 
 def _examine() -> Iterator[tuple[str, Finding]]:
-    from gateway.channels.base import Finding
     from gateway.cli import examinations
     from gateway.config import load_settings
     from gateway.errors import ConfigError
+    from gateway.signs import Finding
     from gateway.wiring import build
 
     try:

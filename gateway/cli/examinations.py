@@ -15,11 +15,12 @@ from redis.retry import Retry
 from sqlalchemy import delete, make_url
 from sqlalchemy.exc import DBAPIError
 
-from gateway.channels.base import Channel, Finding
+from gateway.channels.base import Channel
 from gateway.cli.settings import first_line, is_embedded, is_pending
 from gateway.config import IntercomSettings, Settings
 from gateway.errors import ConfigError, GatewayError, Unavailable
 from gateway.instance import find_running
+from gateway.signs import Finding
 from gateway.store import Database, Transaction
 from gateway.store.models import Claim
 from gateway.store.sql import insert_into

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.channels.base import Finding
 from gateway.cli.examinations import of_channel
 from gateway.config import load_settings
+from gateway.signs import Finding
 from gateway.store import migrate
 from gateway.wiring import build
 from intercom_standin import StandIn

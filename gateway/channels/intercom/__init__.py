@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from gateway.channels.base import Channel, Envelope, Sender
-from gateway.channels.intercom import notification, signature
+from gateway.channels.intercom import health, notification, signature
 from gateway.channels.intercom.markup import plain_of_markdown, render, sanitise
 from gateway.channels.intercom.people import Seats
 from gateway.channels.intercom.translate import notification_to_delivery
@@ -55,6 +56,7 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
 
         return open_intercom_sender(settings, quota)
 
+    seats = Seats(settings.bot_admin_id, frozenset(settings.ai_teams))
     return Channel(
         name=name,
         kind="intercom",
@@ -75,6 +77,8 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
         ),
         pushes=frozenset({"send_message", "add_note", "assign", "close"}),
         open_sender=open_sender,
+        judge=partial(health.judge, seats=seats),
+        signed_in=signature.NOTIFICATION_HEADER,
         ai=Assignee(kind="ai", id=settings.bot_admin_id),
         hand_over_to=_target(name, settings.hand_over_to),
         drafts=settings.drafts,

@@ -7,47 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.channels.base import Finding
+from gateway.channels.intercom import health
 from gateway.channels.intercom.client import IntercomPort
 from gateway.channels.intercom.people import Seats
+from gateway.channels.intercom.topics import TOPICS
 from gateway.errors import GatewayError
+from gateway.signs import Finding
+
+__all__ = ["TOPICS", "of_workspace"]
 
 Json = dict[str, Any]
 
-# To be ticked in the Developer Hub; there is no API that tells which are.
-TOPICS = (
-    "conversation.user.created",
-    "conversation.user.replied",
-    "conversation.admin.single.created",
-    "conversation.admin.replied",
-    "conversation.admin.noted",
-    "conversation.admin.assigned",
-    "conversation.admin.open.assigned",
-    "conversation.admin.opened",
-    "conversation.admin.closed",
-    "conversation.admin.snoozed",
-    "conversation.admin.unsnoozed",
-    "conversation.operator.replied",
-    "conversation.deleted",
-    "conversation_part.redacted",
-    "contact.user.created",
-    "contact.user.updated",
-    "contact.lead.created",
-    "contact.lead.updated",
-    "contact.lead.signed_up",
-    "contact.lead.added_email",
-    "contact.email.updated",
-    "contact.merged",
-    "contact.archived",
-    "contact.unarchive",
-    "contact.deleted",
-    "visitor.signed_up",
-    "admin.added_to_workspace",
-    "admin.removed_from_workspace",
-    "admin.away_mode_updated",
-)
-
-SKEW_MAX_S = 30
 LOOK_BACK_S = 7 * 86_400
 # Fewer recent conversations than this show no habit.
 HABIT_MIN = 5
@@ -62,7 +32,8 @@ def of_workspace(
     except GatewayError as error:
         return [_refused("the access token", error)]
     found = list(_of_token(me, port, app_id))
-    found += _of_clock(port)
+    if port.clock_skew_s is not None:
+        found.append(health.of_skew(port.clock_skew_s))
     try:
         found += _of_people(port.admins(), me, seats, hand_over_to)
     except GatewayError as error:
@@ -94,6 +65,7 @@ def _of_token(me: Json, port: IntercomPort, app_id: str) -> Iterator[Finding]:
     code, name = app.get("id_code"), app.get("name")
     yield Finding(
         ok=True,
+        code="token",
         what=f"the access token opens {name or 'a workspace'} ({code or 'no id_code told'}), "
         f"Intercom-Version {port.api_version} is accepted",
     )
@@ -108,12 +80,13 @@ def _of_token(me: Json, port: IntercomPort, app_id: str) -> Iterator[Finding]:
     elif app_id != code:
         yield Finding(
             ok=False,
+            code="workspace",
             what=f"the token belongs to workspace {code}, the settings say {app_id}: "
             "its notifications would be kept as foreign",
             do=f'set app_id = "{code}", or use a token of {app_id}',
         )
     else:
-        yield Finding(ok=True, what=f"app_id is the token's workspace, {code}")
+        yield Finding(ok=True, code="workspace", what=f"app_id is the token's workspace, {code}")
     region = str(app.get("region") or "").lower()
     if region in ("us", "eu", "au") and port.region and port.region != region:
         yield Finding(
@@ -123,27 +96,13 @@ def _of_token(me: Json, port: IntercomPort, app_id: str) -> Iterator[Finding]:
         )
 
 
-def _of_clock(port: IntercomPort) -> Iterator[Finding]:
-    skew = port.clock_skew_s
-    if skew is None:
-        return
-    if abs(skew) > SKEW_MAX_S:
-        side = "ahead of" if skew > 0 else "behind"
-        yield Finding(
-            ok=False,
-            what=f"this machine's clock is {abs(skew):.0f} s {side} Intercom's",
-            do="set it by NTP (timedatectl set-ntp true)",
-        )
-    else:
-        yield Finding(ok=True, what="this machine's clock agrees with Intercom's")
-
-
 def _of_people(admins: list[Json], me: Json, seats: Seats, hand_over_to: str) -> Iterator[Finding]:
     by_id = {str(admin.get("id")): admin for admin in admins}
     bot = by_id.get(seats.bot)
     if bot is None:
         yield Finding(
             ok=False,
+            code="bot_removed",
             what=f"bot_admin_id {seats.bot} is no teammate of this workspace",
             do=f"set it to a seat that only the AI uses; there are: {_named(by_id)}",
         )
@@ -158,7 +117,7 @@ def _of_people(admins: list[Json], me: Json, seats: Seats, hand_over_to: str) ->
 
 def _of_bot_seat(bot: Json, me: Json, seats: Seats) -> Iterator[Finding]:
     name = bot.get("name") or seats.bot
-    yield Finding(ok=True, what=f"the AI answers as {name}")
+    yield Finding(ok=True, code="bot_removed", what=f"the AI answers as {name}")
     if str(me.get("id")) == seats.bot:
         yield Finding(
             ok=True,
@@ -172,13 +131,7 @@ def _of_bot_seat(bot: Json, me: Json, seats: Seats) -> Iterator[Finding]:
             do="give it an inbox seat in Settings > Teammates",
         )
     if bot.get("away_mode_enabled") is True:
-        reassigns = bot.get("away_mode_reassign") is True
-        yield Finding(
-            ok=not reassigns,
-            what=f"{name} is away"
-            + (" and its replies are reassigned: Intercom moves them off" if reassigns else ""),
-            do=f"set {name} to active in the Inbox",
-        )
+        yield health.away(name, reassigns=bot.get("away_mode_reassign") is True)
 
 
 def _of_teams(teams: list[Json], seats: Seats, hand_over_to: str) -> Iterator[Finding]:
@@ -218,6 +171,7 @@ def _of_recent(page: Json, seats: Seats) -> Iterator[Finding]:
     if any(one.get("ai_agent_participated") is True for one in recent):
         yield Finding(
             ok=False,
+            code="fin",
             what="Fin took part in recent conversations, so customers may hear two AIs",
             do="turn Fin off for the conversations that this AI answers",
         )
@@ -229,16 +183,12 @@ def _of_recent(page: Json, seats: Seats) -> Iterator[Finding]:
     for team, count in held.most_common(1):
         # A workflow that gives every new conversation to a team keeps the AI silent.
         if team not in seats.ai_teams and count >= HABIT_MIN and count * 2 > len(recent):
-            yield Finding(
-                ok=False,
-                what=f"{count} of {len(recent)} recent conversations stand in team {team} "
-                "without a teammate, where the AI keeps silent",
-                do=f'if the AI shall answer there, set ai_teams = ["{team}"]',
-            )
+            yield health.taken(count, len(recent), team)
 
 
 def _refused(what: str, error: GatewayError) -> Finding:
-    return Finding(ok=False, what=f"{what}: {error.message}", do=_advice(error))
+    code = "token" if error.details.get("status") in (401, 403) else "unreachable"
+    return Finding(ok=False, code=code, what=f"{what}: {error.message}", do=_advice(error))
 
 
 def _advice(error: GatewayError) -> str:

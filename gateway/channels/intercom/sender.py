@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, assert_never
 
-from gateway.channels.base import Changes, Finding, Snapshot
+from gateway.channels.base import Changes, Snapshot
 from gateway.channels.intercom import changes, findings, markup
 from gateway.channels.intercom.client import IntercomPort, receipts
 from gateway.channels.intercom.conversation import conversation_to_snapshot
@@ -16,6 +16,7 @@ from gateway.config import IntercomSettings
 from gateway.errors import Again, Never, UnknownOutcome, Unreadable
 from gateway.events import Assignee, Event, StaffSeen
 from gateway.quota import Quota
+from gateway.signs import Finding
 
 Seat = tuple[Literal["admin", "team"], str]
 
@@ -160,12 +161,14 @@ class IntercomSender:
         if id_ is None:
             return None
         away = admin.get("away_mode_enabled")
+        reassigns = admin.get("away_mode_reassign")
         return StaffSeen(
             kind="ai" if id_ == self._seats.bot else "operator",
             id=id_,
             name=_words(admin.get("name")),
             email=_words(admin.get("email")),
             away=away if isinstance(away, bool) else None,
+            reassigns=reassigns if isinstance(reassigns, bool) else None,
         )
 
 

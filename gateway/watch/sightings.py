@@ -1,0 +1,39 @@
+"""What workers saw of a channel last: the clock's difference, refused tokens, the AI's seat."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from gateway.store import Transaction
+from gateway.store.models import Json, Sighting
+from gateway.store.sql import insert_into
+
+
+def see(db: Transaction, channel: str, name: str, value: Json, now: int) -> None:
+    """Keep what was seen; the same as before keeps its `since`."""
+    before = db.execute(
+        select(Sighting.value, Sighting.since).where(
+            Sighting.channel == channel, Sighting.name == name
+        )
+    ).one_or_none()
+    since = before.since if before is not None and before.value == value else now
+    row = insert_into(db, Sighting).values(
+        channel=channel, name=name, value=value, since=since, at=now
+    )
+    db.execute(
+        row.on_conflict_do_update(
+            index_elements=[Sighting.channel, Sighting.name],
+            set_={"value": row.excluded.value, "since": row.excluded.since, "at": row.excluded.at},
+        )
+    )
+
+
+def forget(db: Transaction, channel: str, name: str) -> None:
+    """It is not so any more."""
+    db.execute(delete(Sighting).where(Sighting.channel == channel, Sighting.name == name))
+
+
+def find(db: Transaction, channel: str) -> dict[str, Sighting]:
+    """What was seen of a channel, by name."""
+    rows = db.scalars(select(Sighting).where(Sighting.channel == channel))
+    return {row.name: row for row in rows}

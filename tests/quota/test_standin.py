@@ -8,15 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.channels.intercom import ALLOWANCE
 from gateway.channels.intercom.client import IntercomPort
+from gateway.config import HttpAgentSettings, IntercomSettings, Settings
 from gateway.errors import Again
 from gateway.quota import Quota
 from gateway.wake import impatient_redis
+from gateway.wiring import build
 from intercom_standin import StandIn
 from intercom_standin.cast import BOT_ADMIN_ID
 
@@ -119,3 +122,37 @@ def _calls(port: IntercomPort, conversation: str) -> list[Callable[[], object]]:
         lambda: port.conversation(conversation),
         lambda: port.conversation(conversation),
     ]
+
+
+def test_what_is_wired_shares_one_budget(standin: StandIn, valkey_url: str, tmp_path: Path) -> None:
+    settings = Settings(
+        agents={
+            "support": HttpAgentSettings(
+                name="support", url="http://127.0.0.1:1/turn", secret="whsec_c2VjcmV0c2VjcmV0"
+            )
+        },
+        channels={
+            "acme": IntercomSettings(
+                name="acme",
+                agent="support",
+                access_token=standin.token,
+                client_secret=(standin.client_secret,),
+                bot_admin_id=str(BOT_ADMIN_ID),
+                base_url=standin.base_url,
+            )
+        },
+        database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
+        redis_url=valkey_url,
+        secret_key="test",
+        data_dir=tmp_path,
+    )
+    one, two = build(settings), build(settings)
+    try:
+        first, second = (parts.channels["acme"].open_sender() for parts in (one, two))
+        hammer(first.installation, lambda done: done["by us"] > 0)
+        with pytest.raises(Again):
+            second.installation()
+    finally:
+        one.database.dispose()
+        two.database.dispose()
+    assert len(standin.requests) == 0.6 * LIMIT

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -173,6 +174,26 @@ class Signs:
     def since_then(self, ago_us: int) -> list[Pass]:
         """The passes that ended within this time, the newest first."""
         return [one for one in self.passes if (one.ended_at or 0) >= self.now - ago_us]
+
+
+SinkName = Literal["email", "webhook"]
+NoticeEvent = Literal["raised", "reminded", "cleared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Word of an alert: that it was raised, still stands, or is over."""
+
+    id: str
+    event: NoticeEvent
+    alert_id: str
+    channel: str
+    code: str
+    what: str
+    do: str
+    since: int
+    raised_at: int
+    cleared_at: int | None = None
 
 
 Judge = Callable[[Signs], Sequence[Finding]]

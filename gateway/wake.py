@@ -16,7 +16,7 @@ from rq import Queue
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["turns", "deliver", "sync", "directory", "upkeep"]
+Kind = Literal["turns", "deliver", "sync", "directory", "upkeep", "watch"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 JOB = "gateway.sync.jobs.drain"
@@ -28,6 +28,7 @@ QUEUES: dict[str, Kind] = {
     "upkeep": "deliver",
     "sync": "sync",
     "directory": "sync",
+    "watch": "sync",
 }
 """The queue of each kind of work. Workers serve one queue each; upkeep goes with deliver."""
 

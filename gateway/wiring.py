@@ -26,8 +26,11 @@ from gateway.errors import ConfigError
 from gateway.inbox import Inbox
 from gateway.policy import AgentTerms, Terms
 from gateway.quota import Quota
+from gateway.signs import SinkName
+from gateway.sinks import Sink, open_sinks
 from gateway.store import Database
 from gateway.wake import Waker, impatient_redis
+from gateway.watch.looking import Watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,8 @@ class Parts:
     terms: Mapping[str, Terms]
     waker: Waker
     inbox: Inbox
+    watched: Mapping[str, Watched]
+    sinks: Mapping[SinkName, Sink]
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -86,6 +91,18 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         terms=terms,
         waker=waker,
         inbox=Inbox(database, channels, terms, clock, waker.wake, partial(link_to, settings)),
+        watched={name: _watched(settings, channel) for name, channel in channels.items()},
+        sinks=open_sinks(settings, clock),
+    )
+
+
+def _watched(settings: Settings, channel: Channel) -> Watched:
+    return Watched(
+        terms=channel,
+        judge=channel.judge,
+        address=f"{settings.public_url}/webhooks/{channel.name}",
+        pinned=channel.installation,
+        reconcile_every_s=channel.reconcile_every_s,
     )
 
 

@@ -7,6 +7,7 @@ from flask import Flask
 from gateway import __version__
 from gateway.api.acts import add_act_doors
 from gateway.api.callers import require_token
+from gateway.api.channels import add_channel_doors
 from gateway.api.deliveries import add_delivery_doors
 from gateway.api.parsing import bound_body
 from gateway.api.rooms import House, Room
@@ -34,6 +35,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_session_doors(people, parts)
     add_act_doors(people, parts)
     add_delivery_doors(people, parts)
+    add_channel_doors(people, parts)
     agents = Room("turns", __name__, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)
     add_turn_doors(agents, parts)

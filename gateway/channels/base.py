@@ -139,7 +139,8 @@ class Channel(ChannelTerms):
     """One configured channel.
 
     `private` channels belong to one installation only, the first that is heard of (or
-    `installation`, where the settings name it); a report of another one is foreign. `open_sender`
+    `installation`, where the settings name it); a report of another one is foreign. What changed
+    is compared with the record every `reconcile_every_s` seconds (0: on demand). `open_sender`
     imports what it needs only when called, since workers alone need it. `judge` knows the channel's
     own rules of health; `signed_in` is the header without which no report is the channel's.
     """
@@ -150,4 +151,5 @@ class Channel(ChannelTerms):
     judge: Judge
     signed_in: str
     private: bool = True
+    reconcile_every_s: float = 0.0
     installation: str | None = None

@@ -4,6 +4,7 @@ from gateway.config.load import load_settings
 from gateway.config.settings import (
     EVENT_NAMES,
     AgentSettings,
+    AlertSettings,
     ChannelSettings,
     HttpAgentSettings,
     IntercomSettings,
@@ -11,6 +12,7 @@ from gateway.config.settings import (
     ScriptedHandover,
     ScriptRule,
     Settings,
+    SmtpSettings,
     SubscriberSettings,
     WebWidgetSettings,
     Workspace,
@@ -19,6 +21,7 @@ from gateway.config.settings import (
 __all__ = [
     "EVENT_NAMES",
     "AgentSettings",
+    "AlertSettings",
     "ChannelSettings",
     "HttpAgentSettings",
     "IntercomSettings",
@@ -26,6 +29,7 @@ __all__ = [
     "ScriptedAgentSettings",
     "ScriptedHandover",
     "Settings",
+    "SmtpSettings",
     "SubscriberSettings",
     "WebWidgetSettings",
     "Workspace",

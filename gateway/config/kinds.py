@@ -8,6 +8,7 @@ import binascii
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -122,6 +123,43 @@ class Seconds(fields.Float):
         text = "must be more than 0 seconds" if above_zero else "must be 0 seconds or more"
         in_range = validate.Range(min=0, min_inclusive=not above_zero, error=text)
         super().__init__(validate=in_range, **kwargs)
+
+
+class Port(fields.Integer):
+    """A port; 0 means the usual one."""
+
+    default_error_messages = {"invalid": "must be a number from 0 to 65535"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        in_range = validate.Range(min=0, max=65535, error="must be a number from 0 to 65535")
+        super().__init__(strict=True, validate=in_range, **kwargs)
+
+
+class Host(Word):
+    """The name or address of a host."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not re.fullmatch(r"[\w.:-]+", text):
+            raise ValidationError("must be a host alone: no scheme, no port, no path")
+        return text
+
+
+class MailAddress(Word):
+    """An e-mail address; `named` allows `Name <name@host>`."""
+
+    def __init__(self, *, named: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._named = named
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        name, address = parseaddr(text)
+        whole = re.fullmatch(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+", address) and text.isprintable()
+        if not whole or (name if not self._named else False):
+            shape = '"name@host" or "Name <name@host>"' if self._named else '"name@host"'
+            raise ValidationError(f"must be an e-mail address: {shape}")
+        return text
 
 
 class WebAddress(Word):

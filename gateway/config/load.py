@@ -16,7 +16,7 @@ from gateway.config.problems import Problems, Where, did_you_mean
 from gateway.config.resolve import PLACEHOLDER, fill_in, load_script, read_toml
 from gateway.errors import ConfigError
 
-TOP_LEVEL = ("workspace", "agents", "channels", "subscribers")
+TOP_LEVEL = ("workspace", "agents", "channels", "subscribers", "smtp", "alerts")
 AGENT_KINDS: Mapping[str, tuple[type[schemas.AgentTable], type[settings.AgentSettings]]] = {
     "http": (schemas.HttpAgentTable, settings.HttpAgentSettings),
     "scripted": (schemas.ScriptedAgentTable, settings.ScriptedAgentSettings),
@@ -48,6 +48,10 @@ def load_settings(
     agents = _agents(table, folder, environ, problems)
     channels = _channels(table, problems)
     subscribers = _subscribers(table, problems)
+    smtp = _checked(schemas.SmtpTable, table["smtp"], problems, "smtp") if "smtp" in table else None
+    alerts = _checked(schemas.AlertsTable, table.get("alerts", {}), problems, "alerts")
+    if alerts.get("email_to") and "smtp" not in table:
+        problems.add(("alerts", "email_to"), "needs a mail server; add a table [smtp]")
     if problems or environment is None:
         raise ConfigError(problems.texts())
     return settings.Settings(
@@ -55,6 +59,8 @@ def load_settings(
         agents=MappingProxyType(agents),
         channels=MappingProxyType(channels),
         subscribers=subscribers,
+        smtp=settings.SmtpSettings(**smtp) if smtp is not None else None,
+        alerts=settings.AlertSettings(**alerts),
         database_url=environment.database_url,
         redis_url=environment.redis_url,
         secret_key=environment.secret_key,

@@ -10,9 +10,12 @@ from gateway.config import settings
 from gateway.config.kinds import (
     Choice,
     Flag,
+    Host,
+    MailAddress,
     OneOrMore,
     Origin,
     Pattern,
+    Port,
     Seconds,
     Secret,
     SigningSecret,
@@ -160,6 +163,7 @@ class IntercomTable(ChannelTable):
     email_conversations = Choice("human", "ai")
     drafts = Choice("note", "none")
     app_id = Text()
+    reconcile_every_s = Seconds()
     answer_late_s = Seconds()
     hand_over_late_s = Seconds()
 
@@ -197,3 +201,39 @@ class SubscriberTable(Table):
     url = WebAddress(**needed("the address where events are posted"))
     secret = SigningSecret(**needed("the secret that signs events (whsec_…)"))
     events = OneOrMore(Choice(*settings.EVENT_NAMES), only_lists=True)
+
+
+class SmtpTable(Table):
+    """`[smtp]`"""
+
+    host = Host(**needed("the name of your mail server"))
+    port = Port()
+    username = Text()
+    password = Secret()
+    security = Choice("starttls", "tls", "none")
+    sender = MailAddress(named=True, **needed("the address that mails come from"))
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_login(self, data: dict[str, Any], **_: Any) -> None:
+        """A login needs both halves, and a connection that nobody reads along."""
+        if bool(data.get("username")) != bool(data.get("password")):
+            raise ValidationError("must be set together with username", "password")
+        if data.get("password") and data.get("security") == "none":
+            raise ValidationError('would show the password; use "starttls" or "tls"', "security")
+
+
+class AlertsTable(Table):
+    """`[alerts]`"""
+
+    email_to = OneOrMore(MailAddress(), only_lists=True)
+    webhook_url = WebAddress()
+    webhook_secret = SigningSecret()
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_webhook(self, data: dict[str, Any], **_: Any) -> None:
+        """What is posted is signed."""
+        if ("webhook_url" in data) != ("webhook_secret" in data):
+            missing = "webhook_secret" if "webhook_url" in data else "webhook_url"
+            raise ValidationError(
+                "is missing; webhook_url and webhook_secret belong together", missing
+            )

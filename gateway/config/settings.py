@@ -179,6 +179,8 @@ class IntercomSettings(ChannelSettings):
     drafts: Literal["note", "none"] = "note"
     # Notifications of other apps are kept apart; empty: pinned by the first signed one.
     app_id: str = ""
+    # How often is looked for what notifications missed; 0: only on demand.
+    reconcile_every_s: float = 600.0
     # A message found late, by reconciling, is answered by the AI when younger than this ...
     answer_late_s: float = 900.0
     # ... and handed to a person when younger than this; older ones are history.
@@ -212,6 +214,35 @@ class SubscriberSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpSettings:
+    """`[smtp]`: the mail server that takes alerts."""
+
+    # Its name or address.
+    host: str
+    # Its port; 0: 587 with STARTTLS, 465 with TLS, 25 without.
+    port: int = 0
+    # Who we are there; empty: no login.
+    username: str = ""
+    password: str = field(default="", repr=False)
+    # How the connection is protected.
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    # Whom mails come from: `name@host` or `Name <name@host>`.
+    sender: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """`[alerts]`: who is told when something is wrong with a channel."""
+
+    # Who gets e-mail.
+    email_to: tuple[str, ...] = ()
+    # Where alerts are posted.
+    webhook_url: str = field(default="", repr=False)
+    # `whsec_…` (base64); signs them.
+    webhook_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set, read once at start."""
 
@@ -223,6 +254,10 @@ class Settings:
     channels: Mapping[str, ChannelSettings] = field(default_factory=dict)
     # `[[subscribers]]`
     subscribers: tuple[SubscriberSettings, ...] = ()
+    # `[smtp]`
+    smtp: SmtpSettings | None = None
+    # `[alerts]`
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     # GATEWAY_DATABASE_URL, in SQLAlchemy's spelling (may hold a password).
     database_url: str = field(repr=False)
     # GATEWAY_REDIS_URL; None: `gateway up` runs its own Valkey.

@@ -8,10 +8,16 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import select
 
+from gateway.channels.base import Sender
+from gateway.clock import to_micros
 from gateway.conversations import claims
 from gateway.errors import Again, Never
-from gateway.store.models import Claim, Installation
+from gateway.events import Event, StaffSeen
+from gateway.store import Transaction
+from gateway.store.models import Claim, Installation, Json
 from gateway.sync.reading import Reader
+from gateway.watch import sightings
+from gateway.watch.gathering import DIRECTORY, SKEW, TROUBLE
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -56,22 +62,44 @@ class Directories:
         )
         if token is None:
             return
+        sender = self._reader.sender(channel)
         try:
-            sender = self._reader.sender(channel)
-            self._compare(channel, sender.installation())
+            installation = sender.installation()
+            self._compare(channel, installation)
             people = sender.directory()
         except (Again, Never) as trouble:
             log.warning("directory_not_read", channel=channel, error=trouble.message)
-            self._database.write(
-                lambda db: claims.extend(
-                    db, self._database, CLAIM, channel, token, _AFTER_TROUBLE_S
-                )
-            )
+            seen = {"message": trouble.message, "status": trouble.details.get("status")}
+
+            def later(db: Transaction) -> None:
+                claims.extend(db, self._database, CLAIM, channel, token, _AFTER_TROUBLE_S)
+                now = self._now()
+                sightings.see(db, channel, TROUBLE, seen, now, goes_on=True)
+                self._see_clock(db, channel, sender, now)
+
+            self._database.write(later)
             return
         self._parts.inbox.meet(channel, people)
 
+        def keep(db: Transaction) -> None:
+            now = self._now()
+            seen = {"token_of": installation, "seat": _seat(people)}
+            sightings.see(db, channel, DIRECTORY, seen, now)
+            sightings.forget(db, channel, TROUBLE)
+            self._see_clock(db, channel, sender, now)
+
+        self._database.write(keep)
+
     def abandon(self, keys: Sequence[str]) -> None:
         """What was not read is read in an hour."""
+
+    def _see_clock(self, db: Transaction, channel: str, sender: Sender, now: int) -> None:
+        skew_s = sender.skew_s()
+        if skew_s is not None:
+            sightings.see(db, channel, SKEW, {"s": round(skew_s, 3)}, now)
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())
 
     def _compare(self, channel: str, installation: str) -> None:
         pinned = self._parts.channels[channel].installation
@@ -87,3 +115,11 @@ class Directories:
                 "installation_differs", channel=channel, pinned=pinned, token_of=installation,
                 do="the access token is of another workspace than the notifications; see doctor",
             )  # fmt: skip
+
+
+def _seat(people: Sequence[Event]) -> Json | None:
+    """What the directory says of the AI's own seat; None if it has none."""
+    for one in people:
+        if isinstance(one, StaffSeen) and one.kind == "ai":
+            return {"away": one.away, "reassigns": one.reassigns}
+    return None

@@ -13,6 +13,7 @@ from gateway.sync.drain import Drain, Work
 from gateway.sync.reading import Reader, Reads
 from gateway.sync.turns import Turns
 from gateway.sync.upkeep import Upkeep
+from gateway.sync.watching import Watching
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ class Bench:
             Reads(parts, reader),
             Directories(parts, reader),
             Upkeep(parts),
+            Watching(parts),
         ]
         self.works = {work.kind: work for work in works}
 

@@ -12,6 +12,7 @@ import structlog
 
 from gateway.errors import Unavailable
 from gateway.sync.jobs import Bench
+from gateway.sync.outage import Outage
 from gateway.sync.upkeep import Upkeep
 from gateway.wiring import Parts
 
@@ -29,17 +30,21 @@ def run_scheduler(parts: Parts) -> int:
     bench = Bench(parts, stopping)
     upkeep = Upkeep(parts)
     upkeep_at = parts.clock.monotonic()
+    outage = Outage(parts.sinks, parts.clock)
     while not stopping.is_set():
         try:
             tick(bench)
             if parts.clock.monotonic() >= upkeep_at:
                 upkeep_at = parts.clock.monotonic() + UPKEEP_PERIOD_S
                 upkeep.forget()
-                for kind in ("upkeep", "directory"):
+                for kind in ("upkeep", "directory", "watch"):
                     if bench.works[kind].due(1):
                         parts.waker.wake(kind)
         except Unavailable as trouble:
             log.warning("scheduler_waits", error=trouble.message)
+            outage.is_away()
+        else:
+            outage.is_back()
         stopping.wait(PERIOD_S)
     return 0
 

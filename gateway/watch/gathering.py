@@ -39,7 +39,6 @@ def gather(
     address: str,
     pinned: str | None,
     reconcile_every_s: float,
-    up_to_date: bool = True,
 ) -> Signs:
     """Everything that is known; `pinned` is the workspace that the settings name, if any."""
     channel = terms.name
@@ -67,7 +66,7 @@ def gather(
         channel=channel,
         now=now,
         address=address,
-        up_to_date=up_to_date,
+        up_to_date=heard.is_up_to_date(db, now),
         last_hour=answers.last_hour(db, channel, now),
         in_a_row=answers.in_a_row(db, channel, now),
         failing=_failing(db, channel, seen.get(FAILING)),

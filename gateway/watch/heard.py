@@ -23,6 +23,8 @@ LAG_S = 30.0
 KEPT_US = 35 * DAY_US
 _PAGE = 2_000
 _MOST_PAGES = 50
+# Nobody has added up for longer than this: the sums say nothing of now.
+_FRESH_US = 5 * MINUTE_US
 # Where the reading has got to is of no channel.
 _NOBODY, _PLACE = "", "heard"
 
@@ -40,6 +42,12 @@ def listen(database: Database, *, lag_s: float = LAG_S) -> bool:
     """Add up what came since the last time; False if there is more than was read now."""
     until = to_micros(database.clock.now()) - int(lag_s * 1e6)
     return any(not database.write(lambda db: _listen(db, until)) for _ in range(_MOST_PAGES))
+
+
+def is_up_to_date(db: Transaction, now: int) -> bool:
+    """True if all that came until a few minutes ago is in the sums."""
+    place = sightings.find(db, _NOBODY).get(_PLACE)
+    return place is not None and place.value["all"] and now - place.at < _FRESH_US
 
 
 def topics(db: Transaction, home: Home) -> dict[str, Topic]:
@@ -96,12 +104,13 @@ def _listen(db: Transaction, until: int) -> bool:
         if row.received_at > until:
             break
         old_enough.append((row.channel, row.installation, row.topic, row.received_at))
-    if not old_enough:
-        return False
-    sums = _add_up(old_enough, _latest(db, {(channel, home) for channel, home, _, _ in old_enough}))
-    _keep(db, sums)
-    sightings.see(db, _NOBODY, _PLACE, {"upto": rows[len(old_enough) - 1].id}, until)
-    return len(old_enough) == _PAGE
+    full = len(old_enough) == _PAGE
+    if old_enough:
+        homes = {(channel, installation) for channel, installation, _, _ in old_enough}
+        _keep(db, _add_up(old_enough, _latest(db, homes)))
+        after = rows[len(old_enough) - 1].id
+    sightings.see(db, _NOBODY, _PLACE, {"upto": after, "all": not full}, until)
+    return full
 
 
 def _latest(db: Transaction, homes: set[Home]) -> dict[Home, int]:

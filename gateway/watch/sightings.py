@@ -9,14 +9,17 @@ from gateway.store.models import Json, Sighting
 from gateway.store.sql import insert_into
 
 
-def see(db: Transaction, channel: str, name: str, value: Json, now: int) -> None:
-    """Keep what was seen; the same as before keeps its `since`."""
+def see(
+    db: Transaction, channel: str, name: str, value: Json, now: int, *, goes_on: bool = False
+) -> None:
+    """Keep what was seen. The same as before keeps its `since`, and so does what `goes_on`."""
     before = db.execute(
         select(Sighting.value, Sighting.since).where(
             Sighting.channel == channel, Sighting.name == name
         )
     ).one_or_none()
-    since = before.since if before is not None and before.value == value else now
+    same = before is not None and (goes_on or before.value == value)
+    since = before.since if before is not None and same else now
     row = insert_into(db, Sighting).values(
         channel=channel, name=name, value=value, since=since, at=now
     )

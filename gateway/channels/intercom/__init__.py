@@ -86,6 +86,7 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
         hand_over_late_s=settings.hand_over_late_s,
         # An access token is a private app's: one app, one workspace.
         private=True,
+        reconcile_every_s=settings.reconcile_every_s,
         installation=settings.app_id or None,
         plain=plain_of_markdown,
         render=_shown,

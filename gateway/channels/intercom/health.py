@@ -112,37 +112,35 @@ def _of_trouble(signs: Signs) -> Iterator[Finding]:
 
 def _of_silence(signs: Signs) -> Iterator[Finding]:
     silence, lost = signs.silence, _lost_since(signs)
-    proven = lost >= _PROOFS
-    live = _SUBSCRIPTION.format(signs.address)
-    if silence is None:
-        if proven:
-            yield Finding(
-                ok=False, code="silent", since=signs.known_since, do=live,
-                what="no notification has ever come, and reading Intercom found "
-                f"{counted(lost, 'thing')} that one should have told",
-            )  # fmt: skip
-        else:
-            yield Finding(ok=True, code="silent", what="no notification has come yet")
-        return
-    lasts = signs.now - silence.since
-    what = f"no notification for {lasting(lasts)}"
-    usually = ""
-    if silence.notifications is not None:
-        usually = f"; at this time of the week about {silence.notifications:,.0f} usually come"
-    unusual = (silence.minutes or 0.0) >= _SILENT_MINUTES
-    proven &= lasts >= _PROVEN_SILENT_US
-    if signs.up_to_date and (unusual or proven):
-        found = (
-            f"; reading Intercom meanwhile found {counted(lost, 'thing')} that one should have told"
-            if lost
-            else ""
-        )
-        # Without an answer to anybody, it is not Intercom's doing: errors say more.
+    since = silence.since if silence is not None else signs.known_since
+    if not signs.up_to_date and signs.known_since is not None:
         yield Finding(
-            ok=False, code="silent", since=silence.since, what=what + usually + found, do=live
+            ok=True,
+            code="silent",
+            what="what has come is not added up yet",
+            do="if it stays so, see whether a worker for sync runs (/readyz)",
         )
         return
-    yield Finding(ok=True, code="silent", what=f"the last notification came {lasting(lasts)} ago")
+    unusual = silence is not None and (silence.minutes or 0.0) >= _SILENT_MINUTES
+    proven = lost >= _PROOFS and signs.now - (since or 0) >= _PROVEN_SILENT_US
+    if not unusual and not proven:
+        what = "no notification has come yet"
+        if silence is not None:
+            what = f"the last notification came {lasting(signs.now - silence.since)} ago"
+        yield Finding(ok=True, code="silent", what=what)
+        return
+    what = "no notification has ever come"
+    if silence is not None:
+        what = f"no notification for {lasting(signs.now - silence.since)}"
+        if silence.notifications is not None:
+            usual = f"about {silence.notifications:,.0f}" if silence.notifications >= 1 else "few"
+            what += f"; at this time of the week usually {usual} come in so long"
+    if lost:
+        what += f"; reading Intercom found {counted(lost, 'thing')} meanwhile that one should "
+        what += "have told"
+    yield Finding(
+        ok=False, code="silent", since=since, what=what, do=_SUBSCRIPTION.format(signs.address)
+    )
 
 
 def _lost_since(signs: Signs) -> int:

@@ -75,6 +75,12 @@ def see(
     return [known[seen.id].id for seen in several]
 
 
+def news(db: Transaction, installation_id: str, several: Sequence[ContactSeen]) -> int:
+    """How many of these say something of a contact that is not known yet."""
+    known = look_up(db, installation_id, several)()
+    return sum(seen.id not in known or bool(_changes(known[seen.id], seen)) for seen in several)
+
+
 def _look_up(
     db: Transaction, installation_id: str, names: Collection[str]
 ) -> Callable[[], dict[str, Any]]:
@@ -116,8 +122,8 @@ def _stranger(seen: ContactSeen) -> Any:
     return Known(id=new_id("con"), **details, deleted=seen.deleted, as_of=seen.as_of)
 
 
-def _update(db: Transaction, known: Any, seen: ContactSeen) -> Any:
-    """Write what is new about a contact; return what is known of it now."""
+def _changes(known: Any, seen: ContactSeen) -> dict[str, Any]:
+    """What a report changes about a contact."""
     stated: dict[str, Any] = {
         detail: value for detail in _DETAILS if (value := getattr(seen, detail))
     }
@@ -126,6 +132,12 @@ def _update(db: Transaction, known: Any, seen: ContactSeen) -> Any:
     changes = {key: value for key, value in stated.items() if getattr(known, key) != value}
     if seen.deleted and not known.deleted:
         changes["deleted"] = True
+    return changes
+
+
+def _update(db: Transaction, known: Any, seen: ContactSeen) -> Any:
+    """Write what is new about a contact; return what is known of it now."""
+    changes = _changes(known, seen)
     if not changes:
         return known
     changes["as_of"] = max(seen.as_of, known.as_of)

@@ -84,7 +84,8 @@ class Rig:
                     name=CHANNEL, agent="support", access_token=self.standin.token,
                     client_secret=(self.standin.client_secret,), bot_admin_id=BOT,
                     base_url=self.standin.base_url,
-                    **channel,
+                    # By hand, where a test is about it.
+                    **{"reconcile_every_s": 0.0, **channel},
                 )
             },
             database_url=url, secret_key="test", data_dir=data_dir,

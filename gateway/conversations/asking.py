@@ -23,11 +23,11 @@ from gateway.errors import Again, Conflict, GatewayError, NotFound
 from gateway.events import SYSTEM, Actor, Answer, Turn
 from gateway.policy import AgentTerms, Terms
 from gateway.store import Transaction
-from gateway.store.models import ChatSession, TurnRow
+from gateway.store.models import ChatSession, Conversation, TurnRow
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals, table_of
 
-_TURNS = table_of(TurnRow)
+_TURNS, _CONVERSATIONS = table_of(TurnRow), table_of(Conversation)
 _DUE = Prepared(
     lambda _: (
         select(_TURNS.c.id)
@@ -42,6 +42,27 @@ _SESSION_OF = Prepared(
 )
 _TURN = Prepared(lambda sql: sql.locked(select(_TURNS).where(_TURNS.c.id == bindparam("turn"))))
 _WRITE = Prepared(lambda _: update(_TURNS).where(_TURNS.c.id == bindparam("turn")))
+
+_RETURNED = Prepared(
+    lambda _: (
+        select(
+            _TURNS.c.due_at,
+            _TURNS.c.owed_at,
+            _TURNS.c.conversation_id,
+            _CONVERSATIONS.c.channel,
+            _CONVERSATIONS.c.external_id,
+            _CONVERSATIONS.c.held_since,
+            _CONVERSATIONS.c.read_due,
+        )
+        .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _TURNS.c.conversation_id)
+        .where(
+            _TURNS.c.id == bindparam("turn"),
+            _TURNS.c.state.in_(literals("due")),
+            _TURNS.c.cause.in_(literals("returned")),
+            _TURNS.c.tries < bindparam("asked", type_=Integer),
+        )
+    )
+)
 
 UNAVAILABLE = "AI agent unavailable"
 _RETRY_AFTER_US = (1_000_000, 3_000_000)
@@ -60,6 +81,21 @@ class Recorded:
 def due(db: Transaction, now: int, limit: int) -> list[str]:
     """Turns whose time has come, oldest first: to be asked, asked again, or given up."""
     return [row.id for row in _DUE.run(db, {"now": now, "most": limit})]
+
+
+def returned(db: Transaction, turn_id: str) -> Any | None:
+    """Where a turn that is owed because people gave the session back lies; None for any other.
+
+    Its `due_at` and `owed_at`, and the conversation with its hold.
+    """
+    return _RETURNED.first(db, {"turn": turn_id, "asked": 1})
+
+
+def wait(db: Transaction, turn_id: str, due_at: int) -> None:
+    """Let a due turn wait until then."""
+    db.execute(
+        update(TurnRow).where(TurnRow.id == turn_id, TurnRow.state == "due").values(due_at=due_at)
+    )
 
 
 def begin(

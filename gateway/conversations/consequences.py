@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.commands import Assign
-from gateway.conversations import pushes, turns
+from gateway.conversations import history, pushes, turns
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held
-from gateway.events import Assignee
+from gateway.events import Assignee, Position
 from gateway.handover import Run
 from gateway.policy import Terms
 from gateway.store import Transaction
@@ -23,13 +23,14 @@ _DELAYED_US = 2 * HOUR_US
 class Change:
     """One session before and after. `moved`: folding again gave it other cuts or another state.
 
-    `found_late` comes out of `follow`: a customer's word was found too late for the AI to answer.
+    `spoke_at`: the place of the customer's latest word among what is new. `found_late` comes out of
+    `follow`: a customer's word was found too late for the AI to answer.
     """
 
     ref: SessionRef
     before: Run | None
     after: Run
-    customer_spoke: bool
+    spoke_at: Position | None
     latest: bool
     moved: bool = False
     found_late: bool = False
@@ -56,10 +57,14 @@ def follow(
         _agree_with_channel(db, terms, held, change, now, owed)
     elif run.state in ("ai", "copilot") and change.latest and source != "history":
         returned = changed and run.state == "ai" and ref.state in ("human", "copilot")
-        fresh = _fresh(terms, run, source, now)
-        ask = change.customer_spoke and fresh
-        ask = ask or (entered and run.customer_spoke_last and (returned or fresh))
-        change.found_late = source == "read" and _found_late(terms, change, now)
+        if source in ("read", "receipt"):
+            waits_since = _waits_since(db, held, change, entered=entered, returned=returned)
+            ask = waits_since is not None and _is_fresh(terms, waits_since, now)
+            change.found_late = waits_since is not None and _is_late(terms, run, waits_since, now)
+        else:
+            fresh = source != "delivery" or now - run.last_public_at.at <= _DELAYED_US
+            ask = change.spoke_at is not None and fresh
+            ask = ask or (entered and run.customer_spoke_last and (returned or fresh))
         if ask:
             cause = "draft" if run.state == "copilot" else "returned" if returned else "message"
             turns.owe(db, held, ref, cause, terms.agent, now)
@@ -97,19 +102,36 @@ def _agree_with_channel(
         owed.add("deliver")
 
 
-def _fresh(terms: Terms, run: Run, source: str, now: int) -> bool:
-    """True if the last word is young enough for a turn, by how we came to know of it."""
-    late = _us(terms.channel.answer_late_s)
-    limit = {"delivery": _DELAYED_US, "read": late, "receipt": late}.get(source)
-    return limit is None or now - run.last_public_at.at <= limit
+def _waits_since(
+    db: Transaction, held: Held, change: Change, *, entered: bool, returned: bool
+) -> int | None:
+    """Since when (µs) a customer waits for the AI, by what reading the channel brought to light.
+
+    None if nobody waits: the last word is not the customer's, or is no news. A word of theirs just
+    before one of the AI's was not answered by it, unless the AI was told of a later one.
+    """
+    run = change.after
+    if change.spoke_at is None and not entered:
+        return None
+    if run.customer_spoke_last:
+        since = run.last_public_at.at
+        return max(since, held.thread.assignee_at.at) if returned else since
+    if change.spoke_at is None or run.person_spoke_last:
+        return None
+    overtaken = history.told_after(db, change.ref.id, change.spoke_at)
+    return None if overtaken else change.spoke_at.at
 
 
-def _found_late(terms: Terms, change: Change, now: int) -> bool:
-    """True if a customer waits for an answer to a word too old for the AI, not yet history."""
-    waits = change.customer_spoke and change.after.customer_spoke_last
-    age = now - change.after.last_public_at.at
+def _is_fresh(terms: Terms, since: int, now: int) -> bool:
+    """True if a word found by reading is young enough for the AI to answer."""
+    return now - since <= _us(terms.channel.answer_late_s)
+
+
+def _is_late(terms: Terms, run: Run, since: int, now: int) -> bool:
+    """True if a word found by reading is too old for the AI, and not yet history."""
     channel = terms.channel
-    return waits and _us(channel.answer_late_s) < age <= _us(channel.hand_over_late_s)
+    age = now - since
+    return run.state == "ai" and _us(channel.answer_late_s) < age <= _us(channel.hand_over_late_s)
 
 
 def _us(seconds: float) -> int:

@@ -273,6 +273,17 @@ def session_at(db: Transaction, held: Held, at: Position) -> str | None:
     return found or db.scalar(mine.order_by(*opens).limit(1))
 
 
+def told_after(db: Transaction, session_id: str, at: Position) -> bool:
+    """True if a later word of the customer's than the one at `at` was told to the AI."""
+    later = select(Message.id).where(
+        Message.session_id == session_id,
+        Message.author_kind == "customer",
+        Message.asked_in.is_not(None),
+        tuple_(*_POSITION) > tuple_(*_at(at).values()),
+    )
+    return db.scalar(later.limit(1)) is not None
+
+
 def count(db: Transaction, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
     """Per session: how many messages were said in public, and when the last one was."""
     found = _COUNT.each(db, [{"session": session_id} for session_id in session_ids])

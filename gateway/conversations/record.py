@@ -15,7 +15,7 @@ from gateway.conversations import history, pushes, runs
 from gateway.conversations.consequences import Change, follow
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held, write_thread
-from gateway.events import Fact, MessageReceived, NoteAdded
+from gateway.events import Fact, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker, Run, Thread, fold, is_idle, is_neutral, place
 from gateway.handover import apply as step
 from gateway.policy import Terms
@@ -43,11 +43,13 @@ class Report:
 class Outcome:
     """What applying facts came to: kinds of work now owed, and whether anything was new.
 
-    `found_late`: a customer waits for an answer to a word too old for the AI.
+    `learned` are the facts that were new. `found_late`: a customer waits for an answer to a word
+    too old for the AI.
     """
 
     owed: set[str] = field(default_factory=set)
     changed: bool = False
+    learned: Sequence[Fact] = ()
     found_late: bool = False
     session: SessionRef | None = None
     run: Run | None = None
@@ -101,6 +103,7 @@ def _apply(
     if not fresh and not relearned:
         return outcome
     outcome.changed = True
+    outcome.learned = fresh
     late = [fact for fact in fresh if place(fact) < thread.newest]
     if relearned or not all(is_neutral(fact, thread) for fact in late):
         _apply_again(db, report, fresh, outcome)
@@ -123,7 +126,7 @@ def _apply_newest(
     words: list[tuple[MessageReceived | NoteAdded, str | None]] = []
     markers: list[tuple[Marker, str | None]] = []
     seen: dict[str, Run] = {}
-    spoke: set[str] = set()
+    spoke: dict[str, Position] = {}
     passed: dict[str, set[str]] = {}
     for fact in fresh:
         if place(fact) < before.newest:
@@ -141,7 +144,7 @@ def _apply_newest(
             passed.setdefault(run.opened_by, set()).add(run.state)
             session_id = rows[run.opened_by].id
             if isinstance(fact, MessageReceived) and fact.author.kind == "customer":
-                spoke.add(run.opened_by)
+                spoke[run.opened_by] = fact.at
         markers += ((marker, session_id) for marker in done.markers)
         if isinstance(fact, MessageReceived | NoteAdded):
             words.append((fact, session_id))
@@ -166,7 +169,7 @@ def _apply_newest(
             ref=rows[key],
             before=before.run if before.run and before.run.opened_by == key else None,
             after=run,
-            customer_spoke=key in spoke,
+            spoke_at=spoke.get(key),
             latest=run is thread.run,
             # Taken over and given back at once: an answer thought out before is for another state.
             moved=not rows[key].new and not passed[key] <= {rows[key].state, run.state},
@@ -213,7 +216,7 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
                 ref=ref,
                 before=was,
                 after=run,
-                customer_spoke=_customer_spoke(fresh, told, index),
+                spoke_at=_customer_spoke(fresh, told, index),
                 latest=index == len(told) - 1,
                 moved=moved,
             )
@@ -252,16 +255,19 @@ def _save(
         runs.save(db, ref, run)
 
 
-def _customer_spoke(fresh: Sequence[Fact], told: Sequence[Run], index: int) -> bool:
+def _customer_spoke(fresh: Sequence[Fact], told: Sequence[Run], index: int) -> Position | None:
+    """When the customer spoke last in a session, of what is new."""
     start = told[index].opened_at
     end = told[index + 1].opened_at if index + 1 < len(told) else None
-    return any(
-        isinstance(fact, MessageReceived)
+    words = (
+        fact.at
+        for fact in fresh
+        if isinstance(fact, MessageReceived)
         and fact.author.kind == "customer"
         and (fact.at >= start or index == 0)
         and (end is None or fact.at < end)
-        for fact in fresh
     )
+    return max(words, default=None)
 
 
 def _relearn(db: Transaction, report: Report, fresh: Sequence[Fact]) -> bool:

@@ -142,9 +142,12 @@ def write_thread(
     held.thread = thread
 
 
-def end_hold(db: Transaction, held: Held) -> None:
-    """The conversation has been read: the AI may speak again, and no read is due."""
-    ended = {"key": held.id, "held_since": None, "read_due": None, "read_attempts": 0}
+def end_hold(db: Transaction, held: Held, truth_at: int) -> None:
+    """The conversation has been read up to `truth_at`: the AI may speak again, no read is due."""
+    ended = {
+        "key": held.id, "held_since": None, "read_due": None, "read_attempts": 0,
+        "truth_at": truth_at,
+    }  # fmt: skip
     _WRITE.later(db, ended)
     held.held_since = None
 
@@ -159,6 +162,7 @@ def _opened(name: Named, now: int) -> dict[str, Any]:
         "thread": "{}",
         "contact_at": 0,
         "read_attempts": 0,
+        "truth_at": 0,
         "created_at": now,
     }
 

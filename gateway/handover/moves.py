@@ -43,6 +43,7 @@ def said(thread: Thread, fact: MessageReceived, policy: Policy) -> Step:
             opened_at=fact.at,
             mode="human",
             responsible=holder,
+            person_spoke_last=fact.author.kind == "operator",
             last_public_at=fact.at,
         )
         return Step(thread=replace(thread, run=run, assignee=thread.assignee or NOBODY))
@@ -52,7 +53,10 @@ def said(thread: Thread, fact: MessageReceived, policy: Policy) -> Step:
     run = run_now
     if fact.at >= run.last_public_at:
         run = replace(
-            run, customer_spoke_last=fact.author.kind == "customer", last_public_at=fact.at
+            run,
+            customer_spoke_last=fact.author.kind == "customer",
+            person_spoke_last=fact.author.kind == "operator",
+            last_public_at=fact.at,
         )
     markers: tuple[Marker, ...] = ()
     match meant:

@@ -58,6 +58,7 @@ class Run:
     finished_at: int | None = None
     waiting_since: int | None = None
     customer_spoke_last: bool = False
+    person_spoke_last: bool = False
     last_public_at: Position = ORIGIN
     last_handover: Handover | None = None
     other_bot_warned: bool = False

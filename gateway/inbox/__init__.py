@@ -6,5 +6,6 @@ says nothing in the conversation it names until that conversation has been read 
 
 from gateway.inbox.deliveries import Arrival, Receipt
 from gateway.inbox.inbox import FOUND_LATE, MOST_TOGETHER, Inbox, describe
+from gateway.inbox.installations import pinned
 
-__all__ = ["FOUND_LATE", "MOST_TOGETHER", "Arrival", "Inbox", "Receipt", "describe"]
+__all__ = ["FOUND_LATE", "MOST_TOGETHER", "Arrival", "Inbox", "Receipt", "describe", "pinned"]

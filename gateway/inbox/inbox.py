@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import structlog
 from sqlalchemy import select, update
 
+from gateway import contacts
 from gateway.channels.base import Channel, Envelope, Snapshot
 from gateway.clock import Clock, to_micros
 from gateway.conversations import doors
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held, Named, end_hold, open_conversation
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
-from gateway.events import SYSTEM, Event
+from gateway.events import SYSTEM, ContactSeen, Event
 from gateway.inbox import deliveries
 from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, look_up, meet
 from gateway.inbox.deliveries import Arrival, Receipt
@@ -126,10 +127,13 @@ class Inbox:
         self._wake_all(receipt.owed)
         return receipt
 
-    def observe(self, db: Transaction, held: Held, snapshot: Snapshot) -> Outcome:
+    def observe(
+        self, db: Transaction, held: Held, snapshot: Snapshot, truth_at: int = 0
+    ) -> Outcome:
         """Apply what reading a conversation showed, within the caller's transaction.
 
-        The conversation's hold ends: what the failed delivery may have said is known now.
+        The conversation's hold ends: what the failed delivery may have said is known now, and
+        everything else up to `truth_at` (µs, the channel's time).
         """
         now = to_micros(self._clock.now())
         contact_id = meet(db, held.installation_id, snapshot.events, now)
@@ -143,7 +147,7 @@ class Inbox:
                 db, self._terms[held.channel], held, session_id,
                 trigger="rule", by=SYSTEM, reason=FOUND_LATE, link=self._link(session_id), now=now,
             ).owed  # fmt: skip
-        end_hold(db, held)
+        end_hold(db, held, truth_at)
         return outcome
 
     def meet(self, channel: str, people: Sequence[Event]) -> None:
@@ -155,6 +159,15 @@ class Inbox:
                 meet(db, installation_id, people, to_micros(self._clock.now()))
 
         self._database.write(see)
+
+    def meet_customers(
+        self, db: Transaction, installation_id: str, people: Sequence[ContactSeen]
+    ) -> int:
+        """Record what a channel's own list says of customers; return how many were different."""
+        different = contacts.news(db, installation_id, people)
+        if different:
+            contacts.see(db, installation_id, people, to_micros(self._clock.now()))
+        return different
 
     def _wake_all(self, owed: Collection[str]) -> None:
         for kind in sorted(owed):

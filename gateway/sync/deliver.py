@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from gateway.channels.base import Snapshot
 from gateway.clock import to_micros
 from gateway.commands import Command, Done
 from gateway.conversations import claims, heads, lanes, pushes, record
@@ -16,7 +15,7 @@ from gateway.conversations.thread import Held, lock_conversation
 from gateway.errors import Again, Never, NotFound, UnknownOutcome
 from gateway.policy import Terms
 from gateway.store import Transaction
-from gateway.sync.reading import Reader, observe
+from gateway.sync.reading import LOOK_DEADLINE_S, Reader, Reading, observe
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -25,7 +24,6 @@ LEASE_S = 20.0
 _EXTEND_AFTER_S = 5.0
 BEGIN_TO_POST_S = 5.0
 DEADLINE_S = 10.0
-LOOK_DEADLINE_S = 10.0
 _PAUSE_US = 2_000_000
 _GONE = "the channel no longer has the conversation"
 
@@ -98,17 +96,17 @@ class Deliver:
     # -- the look, the begin, the post -------------------------------------------------------------
 
     def _send(self, terms: Terms, head: Head, token: str) -> bool:
-        snapshot = None
+        reading = None
         if head.needs_look:
             try:
-                snapshot = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
+                reading = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
             except (Again, Never) as trouble:  # not looked: not sent
                 return self._not_looked(terms, head, token, trouble)
             except NotFound:
                 self._gone(terms, head)
                 return True
         begun_about = self._parts.clock.monotonic()
-        begun = self._database.write(lambda db: self._begin(db, terms, head, token, snapshot))
+        begun = self._database.write(lambda db: self._begin(db, terms, head, token, reading))
         self._wake(begun.owed)
         if begun.command is None:
             log.info("push_not_begun", push=head.id, why=begun.why)
@@ -116,13 +114,14 @@ class Deliver:
         return self._post(terms, head, token, begun.command, begun_about)
 
     def _begin(
-        self, db: Transaction, terms: Terms, head: Head, token: str, snapshot: Snapshot | None
+        self, db: Transaction, terms: Terms, head: Head, token: str, reading: Reading | None
     ) -> Begun:
         held = lock_conversation(db, head.conversation_id)
         owed: set[str] = set()
         seen = None
-        if snapshot is not None:
-            owed |= observe(self._parts.inbox, db, held, snapshot, head.hold).owed
+        if reading is not None:
+            owed |= observe(self._parts.inbox, db, held, reading, head.hold).owed
+            snapshot = reading.snapshot
             seen = Seen(
                 assignee=snapshot.assignee,
                 closed=snapshot.closed,
@@ -199,7 +198,7 @@ class Deliver:
 
     def _read_back(self, terms: Terms, head: Head) -> bool:
         try:
-            snapshot = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
+            reading = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
         except (Again, Never) as trouble:
             self._look_again(head, trouble.message)
             return False
@@ -208,7 +207,7 @@ class Deliver:
             return True
 
         def apply(db: Transaction, held: Held) -> Begun:
-            outcome = observe(self._parts.inbox, db, held, snapshot, head.hold)
+            outcome = observe(self._parts.inbox, db, held, reading, head.hold)
             state = lanes.read_back(db, held, head.id, self._now())
             log.info("push_read_back", push=head.id, state=state)
             return Begun(owed=outcome.owed)

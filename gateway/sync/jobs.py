@@ -11,6 +11,8 @@ from gateway.sync.deliver import Deliver
 from gateway.sync.directory import Directories
 from gateway.sync.drain import Drain, Work
 from gateway.sync.reading import Reader, Reads
+from gateway.sync.reconcile import Doubts, Passes, Pauses
+from gateway.sync.several import Several
 from gateway.sync.turns import Turns
 from gateway.sync.upkeep import Upkeep
 from gateway.sync.watching import Watching
@@ -26,10 +28,18 @@ class Bench:
         self.parts = parts
         self.stopping = stopping
         reader = Reader(parts)
+        pauses = Pauses(parts.clock)
         works: list[Work] = [
-            Turns(parts),
+            Turns(parts, reader),
             Deliver(parts, reader),
-            Reads(parts, reader),
+            Several(
+                "sync",
+                [
+                    Reads(parts, reader),
+                    Passes(parts, reader, pauses),
+                    Doubts(parts, reader, pauses),
+                ],
+            ),
             Directories(parts, reader),
             Upkeep(parts),
             Watching(parts),

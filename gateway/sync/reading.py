@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Integer, bindparam, select, update
@@ -28,7 +29,10 @@ log = structlog.get_logger(__name__)
 CLAIM = "read"
 LEASE_S = 30.0
 DEADLINE_S = 15.0
+LOOK_DEADLINE_S = 10.0
+"""Of a read that somebody waits for: the look before a send, or before an answer."""
 _LONGEST_PAUSE_S = 300.0
+_SAME_MOMENT_US = 2_000_000
 
 
 _CONVERSATIONS, _CLAIMS = table_of(Conversation), table_of(Claim)
@@ -49,6 +53,23 @@ _DUE = Prepared(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A conversation as it was read, and up to when (µs, the channel's time) that is the truth."""
+
+    snapshot: Snapshot
+    truth_at: int
+
+
+def _truth_at(snapshot: Snapshot, asked_at: int) -> int:
+    """The moment up to which a read certainly tells everything.
+
+    A channel tells its changes by the second: in the very second of a read more may come after it.
+    """
+    settled = asked_at - _SAME_MOMENT_US
+    return min(snapshot.updated_at, max(settled, 0))
+
+
 class Reader:
     """Opens each channel's sender once per process and reads conversations with it."""
 
@@ -64,9 +85,18 @@ class Reader:
                 self._senders[channel] = self._parts.channels[channel].open_sender()
             return self._senders[channel]
 
-    def read(self, channel: str, conversation: str, deadline_s: float) -> Snapshot:
-        """Read a conversation; raises Again, Never or NotFound."""
-        return self.sender(channel).read(conversation, deadline=deadline_s)
+    def read(
+        self, channel: str, conversation: str, deadline_s: float, *, background: bool = False
+    ) -> Reading:
+        """Read a conversation; raises Again, Never or NotFound.
+
+        `background`: no customer waits for it, so it leaves the channel's budget to others.
+        """
+        sender = self.sender(channel)
+        began = to_micros(self._parts.clock.now())
+        snapshot = sender.read(conversation, deadline=deadline_s, background=background)
+        asked_at = began - int((sender.skew_s() or 0.0) * 1e6)
+        return Reading(snapshot=snapshot, truth_at=_truth_at(snapshot, asked_at))
 
     def gone(self, conversation_id: str) -> None:
         """The channel no longer has the conversation: its session is over."""
@@ -89,14 +119,14 @@ class Reader:
         )
         terms = self._parts.terms[held.channel]
         outcome = record.apply(db, terms, held, [fact], now=now, source="read")
-        end_hold(db, held)
+        end_hold(db, held, now)
         return outcome.owed
 
 
 class Reads:
     """Reads the conversations that must be read: after a failed delivery, or to make sure."""
 
-    kind = "sync"
+    kind = "reads"
     threads = 4
 
     def __init__(self, parts: Parts, reader: Reader) -> None:
@@ -139,7 +169,7 @@ class Reads:
             ).one()
         known = (row.held_since, row.read_due)
         try:
-            snapshot = self._reader.read(row.channel, row.external_id, DEADLINE_S)
+            reading = self._reader.read(row.channel, row.external_id, DEADLINE_S)
         except NotFound:
             self._reader.gone(conversation_id)
             return
@@ -150,11 +180,11 @@ class Reads:
         inbox = self._parts.inbox
         owed = self._database.write(
             lambda db: (
-                observe(inbox, db, lock_conversation(db, conversation_id), snapshot, known).owed
+                observe(inbox, db, lock_conversation(db, conversation_id), reading, known).owed
             )
         )
         # What was held back may go now.
-        for kind in sorted({*owed, "deliver"} - {self.kind}):
+        for kind in sorted({*owed, "deliver"} - {"sync"}):
             self._parts.waker.wake(kind)
 
     def _later(self, db: Transaction, conversation_id: str) -> None:
@@ -177,14 +207,14 @@ class Reads:
         return to_micros(self._parts.clock.now())
 
 
-def observe(inbox: Inbox, db: Transaction, held: Held, snapshot: Snapshot, known: Hold) -> Outcome:
+def observe(inbox: Inbox, db: Transaction, held: Held, reading: Reading, known: Hold) -> Outcome:
     """Apply a read. It ends the hold and the due read that were `known` before, no later ones.
 
     A takeover that could not be translated may have come while the channel's answer was on its way.
     """
     query = select(Conversation.held_since, Conversation.read_due).where(Conversation.id == held.id)
     held_since, read_due = db.execute(query).one()
-    outcome = inbox.observe(db, held, snapshot)
+    outcome = inbox.observe(db, held, reading.snapshot, reading.truth_at)
     if (held_since, read_due) != known and read_due is not None:
         db.execute(
             update(Conversation)

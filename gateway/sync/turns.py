@@ -9,13 +9,18 @@ from sqlalchemy import update
 
 from gateway.clock import to_micros
 from gateway.conversations import asking
-from gateway.errors import Again, Conflict, GatewayError, Never, Unavailable
+from gateway.conversations.thread import lock_conversation
+from gateway.errors import Again, Conflict, GatewayError, Never, NotFound, Unavailable
 from gateway.events import Answer, Later, Turn
 from gateway.policy import Terms
 from gateway.store.models import TurnRow
+from gateway.sync.reading import LOOK_DEADLINE_S, Reader, observe
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
+
+_WAIT_TO_HEAR_US = 10_000_000
+_LOOK_AGAIN_US = 2_000_000
 
 
 class Turns:
@@ -24,9 +29,10 @@ class Turns:
     kind = "turns"
     threads = 32
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, reader: Reader) -> None:
         self._parts = parts
         self._database = parts.database
+        self._reader = reader
 
     def due(self, limit: int) -> Sequence[str]:
         """Turns that are due."""
@@ -40,6 +46,8 @@ class Turns:
 
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""
+        if not self._has_heard(turn_id):
+            return
         terms_of = self._parts.terms
         turn, number = self._database.write(
             lambda db: (
@@ -82,6 +90,38 @@ class Turns:
             )
         except Unavailable as trouble:
             log.warning("turns_not_given_back", error=trouble.message)
+
+    def _has_heard(self, turn_id: str) -> bool:
+        """Read what people said before the AI goes on after them; False if that must wait.
+
+        A notification may be lost, and an AI that has not heard what a person promised is worse
+        than none. If the channel cannot be read, the answer could not be sent either.
+        """
+        with self._database.read() as db:
+            back = asking.returned(db, turn_id)
+        if back is None or back.due_at > self._now():
+            return True
+        try:
+            reading = self._reader.read(back.channel, back.external_id, LOOK_DEADLINE_S)
+        except NotFound:
+            self._reader.gone(back.conversation_id)
+            return True
+        except (Again, Never, KeyError) as trouble:
+            now = self._now()
+            if now - back.owed_at > _WAIT_TO_HEAR_US:
+                return True
+            log.warning("turn_waits", turn=turn_id, error=str(trouble))
+            self._database.write(lambda db: asking.wait(db, turn_id, now + _LOOK_AGAIN_US))
+            return False
+        known = (back.held_since, back.read_due)
+        inbox = self._parts.inbox
+        owed = self._database.write(
+            lambda db: (
+                observe(inbox, db, lock_conversation(db, back.conversation_id), reading, known).owed
+            )
+        )
+        self._wake(owed)
+        return True
 
     def _answered(self, terms: Terms, turn: Turn, answer: Answer) -> None:
         link = self._link(turn.session)

@@ -110,6 +110,7 @@ def test_refused_connections_are_tried_again_at_once_and_never_read_back(it: Rig
     class Unplugged:
         read = staticmethod(real.read)
         push = staticmethod(nobody.push)
+        skew_s = staticmethod(real.skew_s)
 
     deliver._reader._senders[CHANNEL] = Unplugged()
     it.work("deliver")

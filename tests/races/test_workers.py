@@ -173,7 +173,7 @@ def test_many_workers_at_the_same_time(on_both: Rig) -> None:
     ready = Barrier(6)
 
     def ask_all() -> None:
-        worker = Turns(it.parts)
+        worker = Turns(it.parts, Reader(it.parts))
         keys = list(worker.due(50))
         ready.wait(20)
         for key in keys:
@@ -211,7 +211,7 @@ def test_a_turn_being_asked_is_not_asked_by_another(on_both: Rig) -> None:
     it = on_both
     cid = start(it)
     ask(it, cid)
-    other = Turns(it.parts)
+    other = Turns(it.parts, Reader(it.parts))
 
     def second(turn: Any) -> None:
         assert list(other.due(10)) == []
@@ -228,7 +228,7 @@ def test_a_turn_whose_worker_is_taken_for_dead_is_asked_again(on_both: Rig) -> N
     it = on_both
     cid = start(it)
     ask(it, cid)
-    other = Turns(it.parts)
+    other = Turns(it.parts, Reader(it.parts))
 
     def dead(turn: Any) -> None:
         it.advance(46)
@@ -264,7 +264,7 @@ def test_a_dead_workers_failure_does_not_end_the_next_ones_question(
         it.agent.next.append(trouble)
 
     turn_id = first.due(1)[0]
-    second = Meanwhile(lambda: Turns(it.parts).do(turn_id))
+    second = Meanwhile(lambda: Turns(it.parts, Reader(it.parts)).do(turn_id))
     it.agent.before.append(dead)
     first.do(turn_id)
     asking.open()

@@ -122,7 +122,7 @@ def test_requests_are_spelled_as_intercom_documents_them() -> None:
     assert contacts.path == "/contacts/search"
     assert contacts.json["sort"] == {"field": "updated_at", "order": "descending"}
     assert deleted.path == "/conversations/deleted?page=2&per_page=60&order=desc"
-    assert deleted.headers["Authorization"] == first.headers["Authorization"]
+    assert deleted.headers["authorization"] == first.headers["authorization"]
 
 
 @pytest.mark.parametrize("wrong", ["last", "", "7/../../me", "7?x=1", "7#", "../me", "٣", "7\n"])

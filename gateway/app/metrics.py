@@ -20,8 +20,18 @@ from gateway.channels.base import Channel, Envelope
 from gateway.clock import to_micros
 from gateway.errors import GatewayError
 from gateway.inbox import Receipt
-from gateway.store import Database
-from gateway.store.models import ChatSession, InboxDelivery, Push, TurnRow
+from gateway.store import Database, Transaction
+from gateway.store.ids import first_id
+from gateway.store.models import (
+    ChatSession,
+    Doubt,
+    FindingRow,
+    InboxDelivery,
+    Push,
+    Reconciliation,
+    TurnRow,
+)
+from gateway.store.sql import literals
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -119,7 +129,7 @@ class RecordCollector(Collector):
         self._database = database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Sessions by mode, what is owed and since when, failed deliveries."""
+        """Sessions by mode, what is owed and since when, failed deliveries, health."""
         up = GaugeMetricFamily("gateway_database_up", "1 if the database answers")
         try:
             families = list(self._families())
@@ -149,7 +159,10 @@ class RecordCollector(Collector):
                     TurnRow.state.in_(_OPEN_TURNS)
                 )
             ).one()
-            failed = db.scalar(select(func.count()).where(InboxDelivery.state == "failed"))
+            failed = db.scalar(
+                select(func.count()).where(InboxDelivery.state.in_(literals("failed")))
+            )
+            watched = list(_watched(db, now))
         sessions = GaugeMetricFamily("gateway_sessions_active", "Active sessions", labels=("mode",))
         for mode, count in by_mode.items():
             sessions.add_metric((mode,), count)
@@ -166,6 +179,57 @@ class RecordCollector(Collector):
         broken = GaugeMetricFamily("gateway_deliveries_failed", "Deliveries that wait for a replay")
         broken.add_metric((), failed or 0)
         yield broken
+        yield from watched
+
+
+def _watched(db: Transaction, now: int) -> Iterator[GaugeMetricFamily]:
+    """What the last looks at the channels found, and their last passes."""
+    findings = GaugeMetricFamily(
+        "gateway_findings", "1 if the last look found it wrong", labels=("channel", "code")
+    )
+    looked_at: dict[str, int] = {}
+    for row in db.execute(
+        select(FindingRow.channel, FindingRow.code, FindingRow.ok, FindingRow.at).order_by(
+            FindingRow.channel, FindingRow.code
+        )
+    ):
+        findings.add_metric((row.channel, row.code), 0 if row.ok else 1)
+        looked_at[row.channel] = max(row.at, looked_at.get(row.channel, 0))
+    yield findings
+    age = GaugeMetricFamily(
+        "gateway_look_age_seconds", "Time since the last look at a channel", labels=("channel",)
+    )
+    for channel, at in looked_at.items():
+        age.add_metric((channel,), max(0, now - at) / 1e6)
+    yield age
+    yield from _reconciled(db, now)
+
+
+def _reconciled(db: Transaction, now: int) -> Iterator[GaugeMetricFamily]:
+    def gauge(name: str, meaning: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"gateway_reconcile_{name}", meaning, labels=("channel",))
+
+    found = gauge("found", "Conversations that had changed, in the last pass that ended")
+    repaired = gauge("repaired", "Those that were not as notifications had told")
+    age = gauge("age_seconds", "Time since the last pass ended")
+    newest = (
+        select(func.max(Reconciliation.id))
+        .where(
+            # The index is by id, which begins with the time: the last two weeks.
+            Reconciliation.id >= first_id("rec", 14 * 86_400),
+            Reconciliation.ended_at.is_not(None),
+        )
+        .group_by(Reconciliation.channel)
+    )
+    for row in db.scalars(select(Reconciliation).where(Reconciliation.id.in_(newest))):
+        found.add_metric((row.channel,), row.found)
+        repaired.add_metric((row.channel,), row.repaired)
+        age.add_metric((row.channel,), max(0, now - (row.ended_at or now)) / 1e6)
+    doubts = GaugeMetricFamily(
+        "gateway_reconcile_doubts", "Conversations that changed and wait to be read"
+    )
+    doubts.add_metric((), db.scalar(select(func.count()).select_from(Doubt)) or 0)
+    yield from (found, repaired, age, doubts)
 
 
 def add_metrics(app: Flask, metrics: Metrics) -> None:

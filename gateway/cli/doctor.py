@@ -21,7 +21,8 @@ def doctor(as_json: bool) -> None:
     well = all(finding.ok for _, finding in found)
     if as_json:
         listed = [
-            {"where": where, "ok": one.ok, "what": one.what, "do": one.do} for where, one in found
+            {"where": where, "code": one.code, "ok": one.ok, "what": one.what, "do": one.do}
+            for where, one in found
         ]
         click.echo(json.dumps({"ok": well, "findings": listed}, ensure_ascii=False, indent=2))
     else:
@@ -55,7 +56,11 @@ def _examine() -> Iterator[tuple[str, Finding]]:
         for finding in examine(settings):
             yield where, finding
     for name, channel in parts.channels.items():
-        for finding in examinations.of_channel(settings, channel):
+        live = list(examinations.of_channel(settings, channel))
+        # What is seen now is truer than what a worker saw last.
+        seen = {finding.code for finding in live}
+        watched = examinations.of_watch(settings, parts, name)
+        for finding in (*live, *(one for one in watched if one.code not in seen)):
             yield name, finding
     parts.database.dispose()
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.channels.base import Channel
 from gateway.cli.settings import first_line, is_embedded, is_pending
+from gateway.clock import to_micros
 from gateway.config import IntercomSettings, Settings
 from gateway.errors import ConfigError, GatewayError, Unavailable
 from gateway.instance import find_running
@@ -24,6 +25,7 @@ from gateway.signs import Finding
 from gateway.store import Database, Transaction
 from gateway.store.models import Claim
 from gateway.store.sql import insert_into
+from gateway.wiring import Parts
 
 _PATIENCE_S = 3
 
@@ -146,6 +148,20 @@ def of_channel(settings: Settings, channel: Channel) -> Iterator[Finding]:
             yield Finding(ok=False, what=problem, do=f"correct [channels.{channel.name}]")
     except GatewayError as error:
         yield Finding(ok=False, what=error.message, do=f"see [channels.{channel.name}]")
+
+
+def of_watch(settings: Settings, parts: Parts, channel: str) -> list[Finding]:
+    """What the record shows of the channel's health; nothing where there is no record to ask."""
+    file = make_url(settings.database_url).database
+    if is_embedded(settings) and not Path(str(file)).exists():
+        return []
+    try:
+        if is_pending(settings):
+            return []
+        with parts.database.read() as db:
+            return parts.watched[channel].look(db, to_micros(parts.clock.now())).findings
+    except (Unavailable, DBAPIError):
+        return []  # what is wrong with the database has been said
 
 
 def _where_it_reports(settings: Settings, channel: Channel) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from gateway.events import Answer, Later, Turn
 from gateway.people import operators
 from gateway.store.models import ChatSession, Conversation, Message, Push, TurnRow
 from gateway.sync.jobs import Bench
+from gateway.watch.answers import AnswerCounter
 from gateway.wiring import Parts, build
 from intercom_standin.cast import AOIFE_ID, MAREK_ID, SUPPORT_TEAM_ID
 from intercom_standin.server import StandIn
@@ -100,6 +101,8 @@ class Rig:
         }
         self.parts: Parts = replace(parts, agents=agents)
         self.bench = Bench(self.parts, threading.Event())
+        # Kept when a test says so, and not by a thread that outlives it.
+        self.answers = AnswerCounter(self.parts.database, every_s=0)
         self.url = self._serve()
 
     # -- moving things -----------------------------------------------------------------------------
@@ -224,7 +227,7 @@ class Rig:
     # -- the web -----------------------------------------------------------------------------------
 
     def _serve(self) -> str:
-        app = create_app(self.parts)
+        app = create_app(self.parts, self.answers)
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{self._server.server_port}"

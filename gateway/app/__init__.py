@@ -37,7 +37,9 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     answers = answers or AnswerCounter(parts.database)
     receive = metrics.counting(parts.inbox.receive)
     wsgi: Any = app
-    wsgi.wsgi_app = receiving(app.wsgi_app, parts.channels, receive, HEADERS, answers.note)
+    wsgi.wsgi_app = receiving(
+        app.wsgi_app, parts.channels, receive, HEADERS, answers.note, answers.timer
+    )
     add_metrics(app, metrics)
     return app
 

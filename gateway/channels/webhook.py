@@ -36,6 +36,7 @@ def receiving(
     receive: Receive,
     headers: Iterable[tuple[str, str]],
     answered: Answered,
+    timer: Callable[[], float] = time.perf_counter,
 ) -> WSGIApplication:
     """`application`, with the receiver in front of it; `receive` keeps what is authentic.
 
@@ -47,13 +48,11 @@ def receiving(
         *headers,
     ]
 
-    clock = time.perf_counter
-
     def door(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = _named(environ)
         if name is None:
             return application(environ, start_response)
-        began = clock()
+        began = timer()
         try:
             channel = _channel(channels, name)
             body = _body(environ)
@@ -63,10 +62,10 @@ def receiving(
             environ[_REFUSED] = error
             if name in channels and not _is_strangers(environ, channels[name], error):
                 answered(
-                    name, error.status if isinstance(error, GatewayError) else 500, clock() - began
+                    name, error.status if isinstance(error, GatewayError) else 500, timer() - began
                 )
             return application(environ, start_response)
-        answered(name, 200, clock() - began)
+        answered(name, 200, timer() - began)
         start_response("200 OK", answer)
         return [_KEPT]
 

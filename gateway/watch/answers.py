@@ -8,8 +8,10 @@ processes are forked. While the database is away it goes on counting, and keeps 
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,9 +51,19 @@ class _Minute:
 
 
 class AnswerCounter:
-    """Counts one process's answers. `every_s` 0: nothing is kept until `flush` is called."""
+    """Counts one process's answers, timed by `timer`.
 
-    def __init__(self, database: Database, *, every_s: float = FLUSH_S) -> None:
+    `every_s` 0: nothing is kept until `flush` is called.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        every_s: float = FLUSH_S,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.timer = timer
         self._database = database
         self._now = database.clock.now
         self._every_s = every_s

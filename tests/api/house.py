@@ -38,6 +38,7 @@ from gateway.people import operators, staff
 from gateway.store import Transaction, new_id
 from gateway.store.models import Installation
 from gateway.store.sql import insert_into
+from gateway.watch.answers import AnswerCounter
 
 CHANNEL = "acme-intercom"
 BOT = "814860"
@@ -81,7 +82,9 @@ class House:
         self.clock = MovableClock(START)
         self.parts = wiring.build(settings(database_url, **more), clock=self.clock)
         self.database = self.parts.database
-        self.app = create_app(self.parts)
+        # Kept when a test says so, and not by a thread that outlives it.
+        self.answers = AnswerCounter(self.database, every_s=0)
+        self.app = create_app(self.parts, self.answers)
         self._number = itertools.count(1)
         self.tokens: dict[str, str] = {}
         self.ids: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 Careful on purpose, since a false alarm wakes somebody: of several past weeks the lower middle
 counts, of weeks and days the smaller, and where the same kind of day has never been seen nothing is
-said at all.
+expected.
 """
 
 from __future__ import annotations
@@ -21,18 +21,24 @@ _WEEKS, _DAYS = 5, 7
 
 
 def silence(hours: Hours, since: int, now: int, known_since: int) -> Silence:
-    """What usually comes between `since` and `now`. An hour without a row had nothing."""
+    """What usually comes between `since` and `now`. An hour without a row had nothing.
+
+    Hours like which none has been seen add nothing; only if there are no others nothing is said.
+    """
     now = min(now, since + _WEEK_US)  # a week of it says enough
     notifications = minutes = 0.0
+    known = False
     hour = since - since % HOUR_US
     while hour <= now:
         usual = usual_hour(hours, hour, known_since, since)
-        if usual is None:
-            return Silence(since=since)
-        share = (min(now, hour + HOUR_US) - max(since, hour)) / HOUR_US
-        notifications += usual[0] * share
-        minutes += usual[1] * share
+        if usual is not None:
+            known = True
+            share = (min(now, hour + HOUR_US) - max(since, hour)) / HOUR_US
+            notifications += usual[0] * share
+            minutes += usual[1] * share
         hour += HOUR_US
+    if not known:
+        return Silence(since=since)
     return Silence(since=since, notifications=notifications, minutes=minutes)
 
 

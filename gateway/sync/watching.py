@@ -139,27 +139,32 @@ class Watching:
         if self._parts.sinks[name].together:
             self._send(name, notices)
             return
+        not_taken: set[str] = set()
         for place, notice in enumerate(notices):
-            if not self._send(name, [notice], and_all=notices[place:]):
-                return
+            if notice.alert_id in not_taken:
+                continue  # of one alert nothing before what came before it
+            trouble = self._send(name, [notice], and_all=notices[place:])
+            if trouble is not None:
+                not_taken.add(notice.alert_id)
+                if "status" not in trouble.details:
+                    return  # nobody is there
 
     def _send(
         self, name: SinkName, notices: Sequence[Notice], *, and_all: Sequence[Notice] = ()
-    ) -> bool:
-        """Send; False if it is no use to go on. Who does not answer gets `and_all` later."""
+    ) -> Again | None:
+        """Send these; return the trouble, if any. If nobody is there, `and_all` wait, too."""
         ids = [notice.id for notice in notices]
         try:
             self._parts.sinks[name].tell(notices)
         except Again as trouble:
-            goes_on = "status" in trouble.details  # it was this one that was not taken
-            if not goes_on:
-                ids = [notice.id for notice in (and_all or notices)]
+            if "status" not in trouble.details:
+                ids = [notice.id for notice in and_all or notices]
             error = trouble.message
             left = self._database.write(lambda db: alerts.not_told(db, ids, error, self._now()))
             log.warning("notice_not_sent", sink=name, error=error, again=left)
-            return goes_on
+            return trouble
         self._database.write(lambda db: alerts.told(db, ids, self._now()))
-        return True
+        return None
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())

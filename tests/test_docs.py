@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app.metrics import Metrics
-from gateway.channels.intercom import findings
+from gateway.channels.intercom import findings, health
 from gateway.channels.intercom.translate import TOPICS
 from gateway.cli import main
 from gateway.config import load_settings
@@ -25,6 +25,8 @@ from gateway.config.environment import VARIABLES
 from gateway.config.resolve import PLACEHOLDER
 from gateway.handover import TABLE
 from gateway.store import Database
+from gateway.sync import outage
+from gateway.watch import judging
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -136,7 +138,10 @@ def test_every_environment_variable_is_documented(variable: str) -> None:
 
 def test_no_table_of_the_file_is_forgotten() -> None:
     headings = " ".join(_HEADING.findall(read("docs/configuration.md")))
-    for table in ("[workspace]", "[agents.NAME]", "[channels.NAME]", "[[subscribers]]"):
+    for table in (
+        *("[workspace]", "[agents.NAME]", "[channels.NAME]", "[[subscribers]]"),
+        *("[smtp]", "[alerts]"),
+    ):
         assert table in headings
     for kind in SETTINGS:
         if getattr(kind, "kind", None):
@@ -290,6 +295,12 @@ def test_log_lines_are_documented_and_exist() -> None:
     section = read("docs/operations.md").split("## Logs")[1].split("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert {name for cell in cells for name in _CODE.findall(cell)} == log_lines()
+
+
+def test_every_finding_is_documented_and_exists() -> None:
+    section = read("docs/operations.md").split("## Health and alerts")[1].split("\n## ")[0]
+    told = [line.split("|")[1].strip(" `") for line in section.splitlines() if "| `" in line[:3]]
+    assert sorted(told) == sorted({*health.CODES, *judging.CODES, outage.CODE})
 
 
 def test_every_topic_is_documented() -> None:

@@ -213,7 +213,7 @@ class SmtpTable(Table):
     security = Choice("starttls", "tls", "none")
     sender = MailAddress(named=True, **needed("the address that mails come from"))
 
-    @validates_schema(skip_on_field_errors=False)
+    @validates_schema
     def check_login(self, data: dict[str, Any], **_: Any) -> None:
         """A login needs both halves, and a connection that nobody reads along."""
         if bool(data.get("username")) != bool(data.get("password")):
@@ -229,7 +229,7 @@ class AlertsTable(Table):
     webhook_url = WebAddress()
     webhook_secret = SigningSecret()
 
-    @validates_schema(skip_on_field_errors=False)
+    @validates_schema
     def check_webhook(self, data: dict[str, Any], **_: Any) -> None:
         """What is posted is signed."""
         if ("webhook_url" in data) != ("webhook_secret" in data):

@@ -112,8 +112,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One pass over what the channel changed (`reconciliations`)."""
+    """One pass over what the channel changed after `since` (`reconciliations`)."""
 
+    since: int
     began_at: int
     ended_at: int | None
     found: int = 0

@@ -169,6 +169,7 @@ def _passes(db: Transaction, channel: str, now: int) -> tuple[Sequence[Pass], Pa
 
 def _pass(row: Reconciliation) -> Pass:
     return Pass(
+        since=row.since,
         began_at=row.began_at, ended_at=row.ended_at, found=row.found, doubted=row.doubted,
         read=row.read, repaired=row.repaired, gone=row.gone, lost=row.lost,
         drift=row.drift, marks=row.marks, trouble=row.trouble,

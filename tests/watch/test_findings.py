@@ -69,7 +69,7 @@ def errors(it: Watcher) -> str:
     it.meet()
     it.ago(minutes=5)
     assert it.post(120, secret="no longer the secret") == 401
-    return "120 notifications in a row got an error in the last 15 min (120 times 401)"
+    return "120 notifications in a row got an error in the last 15 min (120 × 401)"
 
 
 def suspended(it: Watcher) -> str:

@@ -78,10 +78,12 @@ def test_a_burst_is_one_minute() -> None:
 
 
 def test_what_reading_finds_is_proof() -> None:
-    def found(drift: int, after_min: int) -> bool:
+    def found(drift: int, after_min: int, since: int = 1) -> bool:
         last = at(1, 3)
         now = last + after_min * 60_000_000
-        passes = [Pass(began_at=last + 1, ended_at=now, drift={"message": drift})]
+        passes = [
+            Pass(since=last + since, began_at=last + 1, ended_at=now, drift={"message": drift})
+        ]
         topics = {"ping": Topic(first_at=at(0), last_at=last, count=1)}
         signs = Signs(
             channel="shop", now=now, address="https://gw", known_since=at(0), topics=topics,
@@ -93,6 +95,7 @@ def test_what_reading_finds_is_proof() -> None:
     assert found(2, 30)
     assert found(3, 10)
     assert not found(3, 15)
+    assert found(3, 15, since=-1)  # what was lost may lie before the last one that came
 
 
 def test_words() -> None:
@@ -101,7 +104,7 @@ def test_words() -> None:
     signs = Signs(
         channel="shop", now=at(22, 13, 10), address="https://gw/webhooks/shop", known_since=at(0),
         topics={"ping": Topic(first_at=at(0), last_at=last, count=1)}, silence=quiet,
-        passes=[Pass(began_at=last + 1, ended_at=last + 2, drift={"message": 7})],
+        passes=[Pass(since=last + 1, began_at=last + 1, ended_at=last + 2, drift={"message": 7})],
     )  # fmt: skip
     (silent,) = [one for one in health.judge(signs, seats=Seats("1")) if one.code == "silent"]
     assert silent.what == (

@@ -119,7 +119,9 @@ def _introduce(
 
 def _stranger(seen: ContactSeen) -> Any:
     details = {detail: getattr(seen, detail) or None for detail in _DETAILS}
-    return Known(id=new_id("con"), **details, deleted=seen.deleted, as_of=seen.as_of)
+    # An id without details speaks for no moment, or an older report of them would come too late.
+    as_of = seen.as_of if seen.deleted or any(details.values()) else 0
+    return Known(id=new_id("con"), **details, deleted=seen.deleted, as_of=as_of)
 
 
 def _changes(known: Any, seen: ContactSeen) -> dict[str, Any]:

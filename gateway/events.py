@@ -32,6 +32,9 @@ class Position(NamedTuple):
 
 ORIGIN = Position(0)
 
+# The place after everything else of the same moment.
+LAST_NUMBER = 2**63 - 1
+
 # The steps of one report, in the order in which a reader would tell them.
 STEP_REOPENED, STEP_ASSIGNED, STEP_SAID, STEP_CLOSED, STEP_SEEN = 1, 2, 3, 4, 5
 

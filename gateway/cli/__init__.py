@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli.administration import migrate, replay, sync
+from gateway.cli.administration import migrate, replay
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
 from gateway.cli.people import operators, tokens
 from gateway.cli.roles import scheduler, up, web, worker
+from gateway.cli.sync import sync
 from gateway.errors import ConfigError, GatewayError
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""Commands for whoever runs the gateway: the database, failed deliveries, old conversations."""
+"""Commands for whoever runs the gateway: the database, and failed deliveries."""
 
 from __future__ import annotations
 
@@ -36,29 +36,3 @@ def replay(delivery: tuple[str, ...]) -> None:
     parts.database.dispose()
     if left:
         raise SystemExit(1)
-
-
-@click.group()
-def sync() -> None:
-    """Read a channel's past. Not in this version."""
-
-
-def _not_yet(what: str) -> None:
-    raise click.UsageError(
-        f"this version cannot {what} yet; failed deliveries are replayed with `gateway replay`, "
-        "and a conversation in doubt is read by the workers by themselves"
-    )
-
-
-@sync.command()
-@click.argument("channel")
-def backfill(channel: str) -> None:
-    """Not in this version: import a channel's old conversations."""
-    _not_yet(f"import old conversations of {channel}")
-
-
-@sync.command()
-@click.argument("channel")
-def reconcile(channel: str) -> None:
-    """Not in this version: find and repair what a channel's notifications missed."""
-    _not_yet(f"reconcile {channel}")

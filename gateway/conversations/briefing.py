@@ -53,7 +53,7 @@ _MARK = Prepared(lambda _: update(_MESSAGES).where(_MESSAGES.c.id == bindparam("
 _CONTACT = Prepared(
     lambda _: select(
         _CONTACTS.c.id, _CONTACTS.c.name, _CONTACTS.c.email, _CONTACTS.c.verified
-    ).where(_CONTACTS.c.id == bindparam("contact"))
+    ).where(_CONTACTS.c.id == bindparam("contact"), Contact.is_known())
 )
 _SUMMARY = Prepared(
     lambda _: (
@@ -129,7 +129,9 @@ def _message(row: Any, turn_id: str) -> TurnMessage:
 def _contact(db: Transaction, contact_id: str | None) -> TurnContact | None:
     if contact_id is None:
         return None
-    (row,) = _CONTACT.run(db, {"contact": contact_id})
+    row = _CONTACT.first(db, {"contact": contact_id})
+    if row is None:
+        return None  # an anonymous one
     return TurnContact(id=row.id, name=row.name, email=row.email, verified=row.verified)
 
 

@@ -118,7 +118,7 @@ def _waits_since(
         return max(since, held.thread.assignee_at.at) if returned else since
     if change.spoke_at is None or run.person_spoke_last:
         return None
-    overtaken = history.told_after(db, change.ref.id, change.spoke_at)
+    overtaken = not change.ref.new and history.told_after(db, change.ref.id, change.spoke_at)
     return None if overtaken else change.spoke_at.at
 
 

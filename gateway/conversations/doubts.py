@@ -149,7 +149,7 @@ def settle(db: Transaction, taken: Taken, found: Found, now: int) -> bool:
                        .returning(Doubt.reconciliation_id)).one_or_none()  # fmt: skip
     if ended is None:
         return False
-    repaired = bool(found.learned) or found.gone
+    repaired = int(bool(found.learned) or found.gone)
     drift = db.scalar(locked(db, select(Reconciliation.drift).where(Reconciliation.id == ended[0])))
     db.execute(
         update(Reconciliation)
@@ -157,7 +157,7 @@ def settle(db: Transaction, taken: Taken, found: Found, now: int) -> bool:
         .values(
             read=Reconciliation.read + 1,
             repaired=Reconciliation.repaired + repaired,
-            gone=Reconciliation.gone + found.gone,
+            gone=Reconciliation.gone + int(found.gone),
             lost=Reconciliation.lost + found.lost,
             drift=added(drift, found.learned),
         )

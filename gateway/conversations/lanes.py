@@ -234,13 +234,14 @@ def _forbids(
     thread = held.thread
     state = session.mode if session.status == "active" else "finished"
     person = seen is not None and seen.assignee.kind == "operator"
+    given = seen is not None and seen.assignee.kind not in ("ai", "nobody")
     match push.role:
         case "answer" if state != "ai" or session.epoch != push.epoch:
             return "the AI is not in charge any more"
         case "draft" if state != "copilot" or session.epoch != push.epoch:
             return "the session is not with the copilot any more"
-        case "last_words" if session.epoch != push.epoch or (person and state == "human"):
-            return "a person took over first"
+        case "last_words" if session.epoch != push.epoch or (given and state == "human"):
+            return "people took over first"
         case "notice" if session.epoch != push.epoch or state != "human":
             return "the session changed hands first"
         case "assignment":

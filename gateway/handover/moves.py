@@ -128,7 +128,7 @@ def _confirmed(thread: Thread, fact: Assigned) -> Step:
 def seen(thread: Thread, fact: AssigneeSeen, policy: Policy) -> Step:
     """Who holds it was seen: a snapshot may only silence, a read may also give back."""
     known = thread.assignee
-    now = NOBODY if _only_remains(thread, fact.assignee) else fact.assignee
+    now = known if known and _only_remains(thread, fact.assignee) else fact.assignee
     silent = now.kind in ("operator", "team", "bot")
     if known is None:
         thread = _hold(thread, fact, now, assumed=silent)
@@ -156,8 +156,12 @@ def _hold(thread: Thread, fact: Fact, to: Assignee, *, assumed: bool) -> Thread:
 
 
 def _only_remains(thread: Thread, now: Assignee) -> bool:
-    """True if `now` is just the team that stayed when the teammate was taken off."""
-    if thread.assignee is None or thread.assignee.kind != "nobody" or thread.team is None:
+    """True if `now` is just the team that stayed when the teammate was taken off.
+
+    Or when it was given to another bot, of whom the state of a conversation does not tell.
+    """
+    held = thread.assignee
+    if held is None or held.kind not in ("nobody", "bot") or thread.team is None:
         return False
     return (now.kind, now.id, now.team) in (
         ("team", thread.team, now.team),

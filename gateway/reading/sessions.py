@@ -92,7 +92,7 @@ def _query() -> Select[*tuple[Any, ...]]:
             Contact.email.label("contact_email"), Contact.verified.label("contact_verified"),
         )
         .join(Conversation, Conversation.id == ChatSession.conversation_id)
-        .outerjoin(Contact, Contact.id == Conversation.contact_id)
+        .outerjoin(Contact, and_(Contact.id == Conversation.contact_id, Contact.is_known()))
     )  # fmt: skip
 
 

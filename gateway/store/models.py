@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Identity,
     Index,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    or_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -98,7 +100,7 @@ class InboxDelivery(Base):
 
 
 class Contact(Base):
-    """A customer, across sessions."""
+    """A customer, across sessions. Of an anonymous one nothing `is_known` but that there is one."""
 
     __tablename__ = "contacts"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -110,6 +112,12 @@ class Contact(Base):
     deleted: Mapped[bool] = mapped_column(default=False)
     as_of: Mapped[Micros] = mapped_column(default=0)
     created_at: Mapped[Micros]
+
+    @staticmethod
+    def is_known() -> ColumnElement[bool]:
+        """Whether any detail was ever given."""
+        details = (Contact.name, Contact.email, Contact.phone, Contact.external_id)
+        return or_(*(detail.is_not(None) for detail in details))
 
 
 class ContactIdentity(Base):

@@ -16,7 +16,7 @@ from gateway.conversations.heads import Hold
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held, end_hold, lock_conversation
 from gateway.errors import Again, Never, NotFound
-from gateway.events import ConversationDeleted, Position
+from gateway.events import LAST_NUMBER, ConversationDeleted, Position
 from gateway.inbox import Inbox
 from gateway.store import Transaction
 from gateway.store.models import Claim, Conversation
@@ -111,10 +111,7 @@ class Reader:
         fact = ConversationDeleted(
             conversation=held.external_id,
             id=f"gone:{held.external_id}",
-            at=max(
-                Position(now - now % 1_000_000),
-                Position(newest.at, newest.number, newest.step + 10),
-            ),
+            at=Position(max(now - now % 1_000_000, newest.at), LAST_NUMBER, newest.step + 10),
             moment=now,
         )
         terms = self._parts.terms[held.channel]

@@ -56,11 +56,9 @@ def conversation_to_events(
         events.append(snapshot)
     if read and _is_closed(conversation) and not _told_closed(events):
         events.append(_closed_silently(parts, thread, as_of))
-    source = [conversation.source.author] if conversation.source is not None else []
-    authored = (*source, *(told.part.author for told in parts))
-    authors = [author for author in authored if author is not None]
+    authors = _authors(conversation, parts)
     events += contacts_seen(conversation, authors, as_of)
-    events += staff_seen(authors, seats)
+    events += staff_seen([author for author, _ in authors], seats)
     return events
 
 
@@ -88,6 +86,18 @@ def conversation_to_snapshot(
         updated_at=micros_of(conversation.updated_at, "data.item.updated_at"),
         lost=_lost(conversation),
     )
+
+
+def _authors(
+    conversation: shapes.Conversation, parts: Sequence[Told]
+) -> list[tuple[shapes.Author, int]]:
+    """Return everybody who wrote something, with when they did (µs)."""
+    authored = [(told.part.author, told.at) for told in parts]
+    source, began = conversation.source, conversation.created_at
+    if source is not None:
+        at = 0 if began is None else micros_of(began, "data.item.created_at")
+        authored.insert(0, (source.author, at))
+    return [(author, at) for author, at in authored if author is not None]
 
 
 def _lost(conversation: shapes.Conversation) -> int:

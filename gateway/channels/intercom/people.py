@@ -103,18 +103,23 @@ def staff_seen(authors: Iterable[Author], seats: Seats) -> list[StaffSeen]:
 
 
 def contacts_seen(
-    conversation: Conversation, authors: Iterable[Author], as_of: int
+    conversation: Conversation, authors: Iterable[tuple[Author, int]], as_of: int
 ) -> list[ContactSeen]:
-    """Return the customers of a conversation of whom more than the id is known, each once.
+    """Return the customers of a conversation, each once.
 
-    `contacts` has ids only; name and e-mail come with what they wrote.
+    `contacts` has ids only; name and e-mail come with what they wrote. An id alone still says whose
+    conversation it is, for when its contact leaves an e-mail address. `authors` come with the time
+    (µs) of what they wrote: their details are as of just before then, however much later the item
+    speaks; what a contact's own report says of the same second comes after them.
     """
     names: dict[str, tuple[str | None, str | None]] = {}
-    for author in authors:
+    times: dict[str, int] = {}
+    for author, at in authors:
         id = assigned_id(author.id, "author.id") if author.type in _CUSTOMERS else None
         if id is not None:
             name, email = names.get(id, (None, None))
             names[id] = (words_or_none(author.name) or name, words_or_none(author.email) or email)
+            times[id] = max(at - 1, times.get(id, 0))
     external: dict[str, str | None] = dict.fromkeys(names)
     for contact in conversation.contacts.contacts if conversation.contacts else ():
         id = name_of(contact.id, "contacts.contacts.id")
@@ -122,8 +127,6 @@ def contacts_seen(
     seen = []
     for id, external_id in external.items():
         name, email = names.get(id, (None, None))
-        if name or email or external_id:
-            seen.append(
-                ContactSeen(id=id, name=name, email=email, external_id=external_id, as_of=as_of)
-            )
+        at = times.get(id, as_of)
+        seen.append(ContactSeen(id=id, name=name, email=email, external_id=external_id, as_of=at))
     return seen

@@ -19,6 +19,7 @@ from gateway.channels.intercom.notification import item_of
 from gateway.channels.intercom.people import Seats
 from gateway.errors import Unreadable
 from gateway.events import (
+    LAST_NUMBER,
     STEP_CLOSED,
     ContactSeen,
     ConversationDeleted,
@@ -91,7 +92,7 @@ def conversation_deleted(notification: Notification) -> Sequence[Event]:
     """`conversation.deleted`: the conversation's id, and nothing else."""
     gone = shapes.read(notification.item, shapes.DeletedConversation)
     id = name_of(gone.conversation_id or gone.id, "data.item.conversation_id")
-    at = Position(notification.at, 0, STEP_CLOSED)
+    at = Position(notification.at, LAST_NUMBER, STEP_CLOSED)  # nothing follows it
     return (ConversationDeleted(conversation=id, id="deleted", at=at),)
 
 

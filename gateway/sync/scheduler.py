@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 
 import structlog
 
@@ -14,12 +15,15 @@ from gateway.errors import Unavailable
 from gateway.sync.jobs import Bench
 from gateway.sync.outage import Outage
 from gateway.sync.upkeep import Upkeep
+from gateway.wake import Kind
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
 
 PERIOD_S = 0.5
 UPKEEP_PERIOD_S = 30.0
+AT_ONCE: tuple[Kind, ...] = ("turns", "deliver", "sync")
+ON_A_CLOCK: tuple[Kind, ...] = ("upkeep", "directory", "watch")
 
 
 def run_scheduler(parts: Parts) -> int:
@@ -37,9 +41,7 @@ def run_scheduler(parts: Parts) -> int:
             if parts.clock.monotonic() >= upkeep_at:
                 upkeep_at = parts.clock.monotonic() + UPKEEP_PERIOD_S
                 upkeep.forget()
-                for kind in ("upkeep", "directory", "watch"):
-                    if bench.works[kind].due(1):
-                        parts.waker.wake(kind)
+                tick(bench, ON_A_CLOCK)
         except Unavailable as trouble:
             log.warning("scheduler_waits", error=trouble.message)
             outage.is_away()
@@ -49,9 +51,9 @@ def run_scheduler(parts: Parts) -> int:
     return 0
 
 
-def tick(bench: Bench) -> list[str]:
+def tick(bench: Bench, kinds: Sequence[Kind] = AT_ONCE) -> list[Kind]:
     """Wake the workers of every kind that has something due; return those kinds."""
-    due = [kind for kind in ("turns", "deliver", "sync") if bench.works[kind].due(1)]
+    due = [kind for kind in kinds if bench.works[kind].due(1)]
     for kind in due:
         bench.parts.waker.wake(kind)
     return due

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from gateway.signs import DAY_US, Finding
 from gateway.store.models import Alert, AlertNotice, FindingRow
+from gateway.sync.scheduler import ON_A_CLOCK, tick
 from gateway.watch import alerts
 from tests.rig import BOT, CHANNEL
 from tests.watch.watcher import Watcher
@@ -264,18 +265,42 @@ def test_the_directory_is_asked_at_once_when_the_seat_changes(it: Watcher) -> No
     """A notification tells who is away; what then happens, the directory tells, hourly."""
     it.meet()
     it.ask()
-    it.look()
+    assert it.directory.due(5) == []
     it.rig.world.set_away(BOT, away=True, reassign=True)
     it.rig.hear()
     assert it.findings()["bot_away"]["what"] == (
         "Sage (AI) is away, so Intercom's assignment rules pass it by"
     )
-    for channel in it.directory.due(5):
-        it.directory.do(channel)
-    assert it.directory.due(5) == []
-    minute(it)
-    it.rig.world.set_away(BOT, away=False)
-    it.rig.hear()
     it.watch.do("look")
-    it.look()
-    assert it.findings()["bot_away"]["ok"]
+    assert it.directory.due(5) == [CHANNEL]
+    it.directory.do(CHANNEL)
+    assert "its replies are reassigned" in it.findings()["bot_away"]["what"]
+    assert it.directory.due(5) == []
+
+
+def test_the_directory_is_asked_at_once_when_reconciling_stops(it: Watcher) -> None:
+    it.ago(minutes=10)
+    it.meet()
+    it.ask()
+    it.ago()
+    it.passed(ended=False, trouble="Unauthorized")
+    assert it.directory.due(5) == []
+    it.watch.do("look")
+    assert it.directory.due(5) == [CHANNEL]
+
+
+def test_what_was_refused_once_is_well_when_it_is_taken_again(it: Watcher) -> None:
+    it.meet()
+    right = it.rig.standin.gate.token
+    it.rig.standin.gate.token = "another one"
+    it.ask()
+    assert "token" in it.wrong()
+    it.rig.standin.gate.token = right
+    it.ask()
+    assert it.wrong() == {}
+
+
+def test_the_scheduler_wakes_who_looks(it: Watcher) -> None:
+    assert "watch" in tick(it.rig.bench, ON_A_CLOCK)
+    it.rig.bench.works["watch"].do("look")
+    assert "watch" not in tick(it.rig.bench, ON_A_CLOCK)

@@ -10,6 +10,7 @@ from gateway.api.callers import require_token
 from gateway.api.channels import add_channel_doors
 from gateway.api.deliveries import add_delivery_doors
 from gateway.api.parsing import bound_body
+from gateway.api.passes import add_pass_doors
 from gateway.api.rooms import House, Room
 from gateway.api.sessions import add_session_doors
 from gateway.api.turns import add_turn_doors
@@ -36,6 +37,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_act_doors(people, parts)
     add_delivery_doors(people, parts)
     add_channel_doors(people, parts)
+    add_pass_doors(people, parts)
     agents = Room("turns", __name__, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)
     add_turn_doors(agents, parts)

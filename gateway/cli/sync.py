@@ -59,8 +59,8 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
     from datetime import UTC
 
     from gateway.clock import to_micros
+    from gateway.conversations import passes
     from gateway.inbox import pinned
-    from gateway.sync.reconcile import begin_now
 
     if channel not in parts.channels:
         known = ", ".join(sorted(parts.channels)) or "none"
@@ -74,7 +74,9 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
         )
     now = to_micros(parts.clock.now())
     asked = to_micros(since.replace(tzinfo=UTC)) if since is not None else None
-    id = begin_now(parts.database, home, now, asked)
+    id = parts.database.write(
+        lambda db: passes.begin(db, home, asked_by="command", now=now, since=asked)
+    )
     stopping = threading.Event()
     helper = threading.Thread(target=_help, args=(parts, stopping), daemon=True)
     helper.start()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.commands import Assign
 from gateway.conversations import history, pushes, turns
 from gateway.conversations.runs import SessionRef
-from gateway.conversations.thread import Held
+from gateway.conversations.thread import Held, read_by
 from gateway.events import Assignee, Position
 from gateway.handover import Run
 from gateway.policy import Terms
@@ -69,6 +69,10 @@ def follow(
             cause = "draft" if run.state == "copilot" else "returned" if returned else "message"
             turns.owe(db, held, ref, cause, terms.agent, now)
             owed.add("turns")
+        elif returned and source == "delivery":
+            # Nobody waits, as far as we know. What people and the customer said may not have come.
+            read_by(db, held, now)
+            owed.add("sync")
     ref.state = run.state
 
 

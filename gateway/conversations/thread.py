@@ -142,6 +142,15 @@ def write_thread(
     held.thread = thread
 
 
+def read_by(db: Transaction, held: Held, at: int) -> None:
+    """Let the conversation be read from its channel at `at`, if no earlier read is due."""
+    db.execute(
+        update(Conversation)
+        .where(Conversation.id == held.id, Conversation.read_due.is_(None))
+        .values(read_due=at)
+    )
+
+
 def end_hold(db: Transaction, held: Held, truth_at: int) -> None:
     """The conversation has been read up to `truth_at`: the AI may speak again, no read is due."""
     ended = {

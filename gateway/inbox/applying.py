@@ -6,18 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import update
-
 from gateway import contacts
 from gateway.conversations import history, record
 from gateway.conversations.record import Outcome, Report, Source
-from gateway.conversations.thread import Held, Named, open_conversations
+from gateway.conversations.thread import Held, Named, open_conversations, read_by
 from gateway.conversations.thread import look_up as look_up_conversations
 from gateway.events import ContactSeen, Event, Fact, MessageRedacted, StaffSeen, Unrecognised
 from gateway.people import staff
 from gateway.policy import Terms
 from gateway.store import Transaction
-from gateway.store.models import Conversation
 
 _CONFIRM_AFTER_US = 2_000_000
 
@@ -124,7 +121,9 @@ def apply_said(
         for message in said.redacted:
             history.redact(db, held, message)
         if held.thread.assumed and not was_assumed:
-            _make_sure(db, held, now)
+            # A snapshot said that somebody else holds it. Silence came at once; certainty comes by
+            # reading, a moment later so that the assignment itself may arrive.
+            read_by(db, held, now + _CONFIRM_AFTER_US)
             outcome.owed.add("sync")
     return outcomes
 
@@ -166,12 +165,3 @@ def _by_home(several: Sequence[Told]) -> dict[str, _Met]:
                 met.staff.append(event)
     return homes
 
-
-def _make_sure(db: Transaction, held: Held, now: int) -> None:
-    """A snapshot said that somebody else holds it. Silence came at once; certainty comes by
-    reading the conversation, a moment later so that the assignment itself may arrive."""
-    db.execute(
-        update(Conversation)
-        .where(Conversation.id == held.id, Conversation.read_due.is_(None))
-        .values(read_due=now + _CONFIRM_AFTER_US)
-    )

@@ -26,7 +26,7 @@ from gateway.errors import Again, Never, NotFound
 from gateway.events import AssigneeSeen, Fact
 from gateway.handover import Thread
 from gateway.inbox import pinned
-from gateway.store import Database, Transaction
+from gateway.store import Transaction
 from gateway.sync.reading import DEADLINE_S, Reader, observe
 from gateway.wiring import Parts
 
@@ -321,9 +321,3 @@ def _effect(before: Thread, after: Thread, outcome: Outcome) -> str | None:
         effects.append("the AI was asked for an answer")
     return "; ".join(effects) or None
 
-
-def begin_now(database: Database, installation_id: str, now: int, since: int | None = None) -> str:
-    """Begin a pass on demand, or join the one that is under way; return its id."""
-    return database.write(
-        lambda db: passes.begin(db, installation_id, asked_by="command", now=now, since=since)
-    )

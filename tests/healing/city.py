@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from gateway.channels.intercom.client.port import IntercomPort
+from gateway.clock import to_micros
+from gateway.conversations import passes
 from gateway.events import Answer, HandoverRequest, Turn
-from gateway.inbox import Arrival, Receipt
+from gateway.inbox import Arrival, Receipt, pinned
 from gateway.reading.passes import find_pass
-from gateway.sync.reconcile import begin_now
 from intercom_standin.gate import Call
 from intercom_standin.ledger import NotAllowed, NotThere
 from tests.rig import AOIFE, BOT, CHANNEL, MAREK, TEAM, Rig
@@ -172,11 +172,10 @@ class Town:
 def reconcile(it: Rig) -> dict[str, Any]:
     """Begin a pass and work until it is over; returns what it found."""
     with it.parts.database.read() as db:
-        from gateway.inbox import pinned
-
         home = pinned(db, it.parts.channels[CHANNEL])
     assert home is not None
-    id = begin_now(it.parts.database, home, int(it.clock.now().timestamp() * 1e6))
+    now = to_micros(it.clock.now())
+    id = it.parts.database.write(lambda db: passes.begin(db, home, asked_by="command", now=now))
     work = it.bench.works["sync"]
     for _ in range(100_000):
         with it.parts.database.read() as db:
@@ -189,6 +188,3 @@ def reconcile(it: Rig) -> dict[str, Any]:
         if not keys:
             it.advance(1)
     raise AssertionError(f"the pass never ends: {seen}")
-
-
-__all__ = ["IntercomPort", "Town", "reconcile"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,21 @@ from tests.rig import Rig, rig
 
 
 @pytest.fixture
-def make_rig(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+def make_rig(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+    with _making(migrated_sqlite_url, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def make_rig_on_both(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+    with _making(migrated_url, tmp_path) as make:
+        yield make
+
+
+@contextmanager
+def _making(url: str, folder: Path) -> Iterator[Callable[..., Rig]]:
     def make(**channel: Any) -> Rig:
-        made = stack.enter_context(rig(migrated_url, tmp_path, **channel))
+        made = stack.enter_context(rig(url, folder, **channel))
         if made.parts.database.is_sqlite:
             event.listen(made.parts.database.engine, "connect", _never_wait_for_the_disk)
         return made

@@ -49,7 +49,7 @@ def is_healed(town: Town) -> None:
     shown(town.spoken_over)
     shown(left_waiting(town.it))
     shown(answered_twice(town.it))
-    # The echoes were lost as well, some of them because Intercom has paused a gateway that was down.
+    # The echoes were lost as well, some because Intercom has paused a gateway that was down.
     town.reconciles()
     shown(differences(town.it))
 
@@ -65,16 +65,16 @@ def shown(wrong: list[str]) -> None:
     indirect=["migrated_url"],
 )
 def test_30_percent_lost_10_percent_twice_and_the_rest_in_any_order(
-    make_rig: Callable[..., Rig], conversations: int
+    make_rig_on_both: Callable[..., Rig], conversations: int
 ) -> None:
-    town = Town(make_rig(api_version="2.16"), SEED, lost=0.3, twice=0.1)
+    town = Town(make_rig_on_both(api_version="2.16"), SEED, lost=0.3, twice=0.1)
     lives(town, conversations)
     is_healed(town)
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite", "postgresql"], indirect=True)
-def test_down_for_ten_minutes_under_traffic(make_rig: Callable[..., Rig]) -> None:
-    town = Town(make_rig(api_version="2.16"), SEED + 1, lost=0.0, twice=0.0)
+def test_down_for_ten_minutes_under_traffic(make_rig_on_both: Callable[..., Rig]) -> None:
+    town = Town(make_rig_on_both(api_version="2.16"), SEED + 1, lost=0.0, twice=0.0)
     lives(town, 100)
     town.hears(all_of_it=True)
     town.it.work()

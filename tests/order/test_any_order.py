@@ -239,9 +239,7 @@ def test_any_order_through_http(two_sqlite_urls: list[str], tmp_path: Path) -> N
             town.happens("customer_replies", cid, "Wait")
         posts = [item for item in town.items if isinstance(item, Told)] * 2
         random.Random(7).shuffle(posts)
-        server = make_server(
-            "127.0.0.1", 0, create_app(second.parts, second.answers), threaded=True
-        )
+        server = make_server("127.0.0.1", 0, create_app(second.parts), threaded=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/webhooks/{CHANNEL}"
         try:

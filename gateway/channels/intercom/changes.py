@@ -78,7 +78,9 @@ def _conversations(
     onward = _onward(place, before, changed, _cursor_of(page))
     following = onward or Place(stage="deleted" if port.lists_deleted else "people")
     fresh = [
-        one for one in changed if one.updated_at >= first * 1_000_000 and one.id not in place.told
+        one
+        for one in changed
+        if first <= one.updated_at // 1_000_000 <= before and one.id not in place.told
     ]
     return Changes(conversations=fresh, next=_closed(following))
 

@@ -106,8 +106,9 @@ def test_half_an_emoji_does_not_lose_the_message() -> None:
         rb'"conversation_parts":{"conversation_parts":[{"id":"2","part_type":"comment",'
         rb'"created_at":1,"author":{"type":"user","id":"u"},"body":"<p>Broken \ud83d</p>"}]}}}}'
     )
-    (said,) = RECEIVER.translate(read_envelope(body)).events
+    said, by = RECEIVER.translate(read_envelope(body)).events
     assert getattr(said, "text", None) == "Broken �"
+    assert by.id == "u"
 
 
 @given(st.binary())

@@ -116,6 +116,8 @@ def test_bot_seat_that_is_away(standin: StandIn) -> None:
     standin.world.set_away(BOT, away=True, reassign=True)
     assert "reassigned" in the_wrong_one(found(standin)).what
     standin.world.set_away(BOT, away=True)
+    assert "pass it by" in the_wrong_one(found(standin)).what
+    standin.world.set_away(BOT, away=False)
     assert wrong(found(standin)) == []
 
 

@@ -92,7 +92,7 @@ def add_pass_doors(room: Room, parts: Parts) -> None:
         "GET", "/channels/<name>/passes/<pass_id>/repairs", takes=PageQuery, gives=RepairPageSchema
     )
     def list_repairs(query: Arguments, name: str, pass_id: str) -> Response:
-        """List the conversations that a pass repaired, and what had not been told of them"""
+        """List what a pass repaired, by conversation, and what nobody had told of it"""
         channel_of(name)
         pass_id = checked_id("rec", pass_id)
         with database.read() as db:
@@ -101,7 +101,11 @@ def add_pass_doors(room: Room, parts: Parts) -> None:
             return json_answer(find_repairs(db, pass_id, **query).to_json())
 
     @room.door(
-        "POST", "/channels/<name>/passes", takes=NothingBody, required=False, gives=ReconciliationSchema
+        "POST",
+        "/channels/<name>/passes",
+        takes=NothingBody,
+        required=False,
+        gives=ReconciliationSchema,
     )
     def begin_pass(body: Arguments, name: str) -> Response:
         """Begin a pass now, or join the one that is under way"""

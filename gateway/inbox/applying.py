@@ -11,7 +11,17 @@ from gateway.conversations import history, record
 from gateway.conversations.record import Outcome, Report, Source
 from gateway.conversations.thread import Held, Named, open_conversations, read_by
 from gateway.conversations.thread import look_up as look_up_conversations
-from gateway.events import ContactSeen, Event, Fact, MessageRedacted, StaffSeen, Unrecognised
+from gateway.events import (
+    Assigned,
+    Assignee,
+    AssigneeSeen,
+    ContactSeen,
+    Event,
+    Fact,
+    MessageRedacted,
+    StaffSeen,
+    Unrecognised,
+)
 from gateway.people import staff
 from gateway.policy import Terms
 from gateway.store import Transaction
@@ -163,5 +173,16 @@ def _by_home(several: Sequence[Told]) -> dict[str, _Met]:
                 met.told_by.append(place)
             elif isinstance(event, StaffSeen):
                 met.staff.append(event)
+            elif isinstance(event, Assigned):
+                met.staff += _named(event.to)
+            elif isinstance(event, AssigneeSeen):
+                met.staff += _named(event.assignee)
     return homes
 
+
+
+def _named(holder: Assignee) -> list[StaffSeen]:
+    """Who is named as holding something: their name is known soon if it is not yet."""
+    if holder.id is None or holder.kind not in ("operator", "team"):
+        return []
+    return [StaffSeen(kind=holder.kind, id=holder.id)]

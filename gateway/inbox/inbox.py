@@ -14,11 +14,12 @@ from gateway.conversations import doors
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held, Named, end_hold, open_conversation
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
-from gateway.events import SYSTEM, ContactSeen, Event
+from gateway.events import SYSTEM, ContactSeen, Event, StaffSeen
 from gateway.inbox import deliveries
 from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, look_up, meet
 from gateway.inbox.deliveries import Arrival, Receipt
 from gateway.inbox.installations import Installations, pinned
+from gateway.people import staff
 from gateway.policy import Terms
 from gateway.store import PATIENCE_S, Database, Together, Transaction
 from gateway.store.models import Conversation, InboxDelivery
@@ -151,12 +152,14 @@ class Inbox:
         return outcome
 
     def meet(self, channel: str, people: Sequence[Event]) -> None:
-        """Record who works in a private channel; nothing if it was never heard of."""
+        """Record everybody who works in a private channel; nothing if it was never heard of."""
 
         def see(db: Transaction) -> None:
             installation_id = pinned(db, self._channels[channel])
             if installation_id is not None:
                 meet(db, installation_id, people, to_micros(self._clock.now()))
+                everybody = [one for one in people if isinstance(one, StaffSeen)]
+                staff.keep_only(db, installation_id, everybody)
 
         self._database.write(see)
 

@@ -10,10 +10,11 @@ from sqlalchemy import bindparam, select, update
 
 from gateway.events import StaffSeen
 from gateway.store import Transaction
-from gateway.store.models import Staff
+from gateway.store.models import Installation, Staff
 from gateway.store.prepared import Prepared
 from gateway.store.sql import insert_into, table_of
 
+_IN_DIRECTORY = ("operator", "team", "ai")
 _DETAILS = ("name", "email", "away")
 
 _Known = namedtuple("_Known", ("name", "email", "away", "removed"))
@@ -65,6 +66,8 @@ def see(
 def _update(db: Transaction, installation_id: str, row: Any | None, seen: StaffSeen) -> Any:
     """Write what is new about somebody; return what is known now."""
     stated = {name: value for name in _DETAILS if (value := getattr(seen, name)) is not None}
+    if row is not None and not stated and not seen.removed:
+        return row  # named as somebody's assignee, which says nothing of them
     stated["removed"] = seen.removed
     if row is None:
         db.execute(
@@ -89,3 +92,43 @@ def _update(db: Transaction, installation_id: str, row: Any | None, seen: StaffS
             .values(stated)
         )
     return row._replace(**stated)
+
+
+def keep_only(db: Transaction, installation_id: str, everybody: Iterable[StaffSeen]) -> None:
+    """Take those whom a channel's directory does not list for removed."""
+    listed = {(seen.kind, seen.id) for seen in everybody}
+    if not listed:
+        return  # a directory of nobody is none
+    known = db.execute(
+        select(Staff.kind, Staff.external_id).where(
+            Staff.installation_id == installation_id,
+            Staff.kind.in_(_IN_DIRECTORY),
+            Staff.removed.is_(False),
+        )
+    )
+    for kind, external_id in known.all():
+        if (kind, external_id) not in listed:
+            db.execute(
+                update(Staff)
+                .where(
+                    Staff.installation_id == installation_id,
+                    Staff.kind == kind,
+                    Staff.external_id == external_id,
+                )
+                .values(removed=True)
+            )
+
+
+def anybody_unnamed(db: Transaction, channel: str) -> bool:
+    """True if somebody is known by their id alone whom the channel's directory may name."""
+    unnamed = (
+        select(Staff.external_id)
+        .join(Installation, Installation.id == Staff.installation_id)
+        .where(
+            Installation.channel == channel,
+            Staff.kind.in_(_IN_DIRECTORY),
+            Staff.name.is_(None),
+            Staff.removed.is_(False),
+        )
+    )
+    return db.scalar(unnamed.limit(1)) is not None

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.channels.base import Sender
 from gateway.clock import to_micros
 from gateway.conversations import claims
 from gateway.errors import Again, Never
 from gateway.events import Event, StaffSeen
+from gateway.people import staff
 from gateway.store import Transaction
 from gateway.store.models import Claim, Installation, Json
 from gateway.sync.reading import Reader
@@ -24,14 +25,15 @@ log = structlog.get_logger(__name__)
 
 CLAIM = "directory"
 PERIOD_S = 3600.0
-_AFTER_TROUBLE_S = 60.0
+_AT_MOST_EVERY_S = 60.0
+_ASK = "ask"
 
 
 class Directories:
     """Reads each channel's people and teams once an hour, and whose workspace its token opens.
 
-    The claim is the timer: it is taken for an hour and never given back, so however many workers
-    there are, and however often they start, a channel is asked once.
+    And at once when somebody is named whom nobody knows. The claim is never given back, so however
+    many workers there are, and however often they start, a channel is asked once a minute at most.
     """
 
     kind = "directory"
@@ -44,12 +46,13 @@ class Directories:
         self._asking = threading.Lock()
 
     def due(self, limit: int) -> Sequence[str]:
-        """Channels that have been heard of and were not asked within the hour."""
+        """Channels that have been heard of, and were not asked within the hour or lack a name."""
         with self._database.read() as db:
             now = self._database.now(db)
-            known = set(db.scalars(select(Installation.channel)))
-            fresh = set(db.scalars(select(Claim.key).where(Claim.kind == CLAIM, Claim.until > now)))
-        return [name for name in sorted(known - fresh) if name in self._parts.channels][:limit]
+            known = set(db.scalars(select(Installation.channel))) & set(self._parts.channels)
+            asked = set(db.scalars(select(Claim.key).where(Claim.kind == CLAIM, Claim.until > now)))
+            due = [name for name in sorted(known - asked) if self._is_due(db, name)]
+        return due[:limit]
 
     def due_within(self, seconds: float) -> bool:
         """Names are not urgent: the scheduler comes again."""
@@ -58,7 +61,7 @@ class Directories:
     def do(self, channel: str) -> None:
         """Ask one channel; after trouble again in a minute."""
         token = self._database.write(
-            lambda db: claims.take(db, self._database, CLAIM, channel, PERIOD_S)
+            lambda db: claims.take(db, self._database, CLAIM, channel, _AT_MOST_EVERY_S)
         )
         if token is None:
             return
@@ -72,7 +75,6 @@ class Directories:
             seen = {"message": trouble.message, "status": trouble.details.get("status")}
 
             def later(db: Transaction) -> None:
-                claims.extend(db, self._database, CLAIM, channel, token, _AFTER_TROUBLE_S)
                 now = self._now()
                 sightings.see(db, channel, TROUBLE, seen, now, goes_on=True)
                 self._see_clock(db, channel, sender, now)
@@ -86,12 +88,20 @@ class Directories:
             seen = {"token_of": installation, "seat": _seat(people)}
             sightings.see(db, channel, DIRECTORY, seen, now)
             sightings.forget(db, channel, TROUBLE)
+            sightings.forget(db, channel, _ASK)
             self._see_clock(db, channel, sender, now)
 
         self._database.write(keep)
 
     def abandon(self, keys: Sequence[str]) -> None:
         """What was not read is read in an hour."""
+
+    def _is_due(self, db: Transaction, channel: str) -> bool:
+        seen = sightings.find(db, channel)
+        last = seen.get(DIRECTORY)
+        if last is None or last.at <= self._now() - int(PERIOD_S * 1e6) or _ASK in seen:
+            return True
+        return staff.anybody_unnamed(db, channel)
 
     def _see_clock(self, db: Transaction, channel: str, sender: Sender, now: int) -> None:
         skew_s = sender.skew_s()
@@ -115,6 +125,12 @@ class Directories:
                 "installation_differs", channel=channel, pinned=pinned, token_of=installation,
                 do="the access token is of another workspace than the notifications; see doctor",
             )  # fmt: skip
+
+
+def ask_at_once(db: Transaction, channel: str, now: int) -> None:
+    """What is known of a channel cannot be all: its directory is due now."""
+    sightings.see(db, channel, _ASK, {}, now)
+    db.execute(update(Claim).where(Claim.kind == CLAIM, Claim.key == channel).values(until=0))
 
 
 def _seat(people: Sequence[Event]) -> Json | None:

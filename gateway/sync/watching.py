@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from gateway.clock import to_micros
 from gateway.conversations import claims
@@ -117,11 +117,7 @@ class Watching:
         long_ago = asked is not None and signs.now - asked.at > _ASK_AGAIN_AFTER_US
         unexplained = stopped and signs.trouble is None and long_ago
         if unexplained or gathering.seat_changed(signs, db):
-            db.execute(
-                update(Claim)
-                .where(Claim.kind == directory.CLAIM, Claim.key == signs.channel)
-                .values(until=0)
-            )
+            directory.ask_at_once(db, signs.channel, signs.now)
 
     def _forget(self, db: Transaction) -> None:
         now = self._now()

@@ -85,8 +85,7 @@ class Watcher:
     def ask(self) -> None:
         """Read the directory, as a worker does once an hour."""
         self.free()
-        for channel in self.directory.due(5):
-            self.directory.do(channel)
+        self.directory.do(CHANNEL)
 
     def came(self, minutes: Sequence[int], topic: str = "conversation.user.replied") -> None:
         """Put notifications into the inbox that came at these moments (µs)."""

@@ -1,19 +1,29 @@
-"""`python -m bench`: every comparison, one after the other, as they come (`make bench`)."""
+"""`python -m bench [NAME OPTIONS]`: one of the comparisons, or all of them (`make bench`)."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 
-from bench import reply, webhook
+from bench import reconcile, reply, webhook
+
+BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
+    "webhook": webhook.main,
+    "reply": reply.main,
+    "reconcile": reconcile.main,
+}
 
 
-def main() -> int:
-    """Run all; 0 if every record was right. For options run one of them by itself."""
-    if len(sys.argv) > 1:
-        print("options belong to one of them: python -m bench.webhook|reply --help")
+def main(arguments: Sequence[str]) -> int:
+    """Run one with its options, or all as they come; 0 if every record was right."""
+    if not arguments:
+        return max(run(()) for run in BENCHES.values())
+    name, *options = arguments
+    if name not in BENCHES:
+        print(f"there is no {name!r}; there are: {', '.join(BENCHES)}")
         return 2
-    return max(webhook.main(()), reply.main(()))
+    return BENCHES[name](options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -84,17 +84,18 @@ def conversation_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
     ) -> Json:
         with world.lock:
             found = [
-                one.copy()
+                one
                 for one in world.conversations.values()
                 if not query or search.matches(query, search.conversation_field(one))
             ]
-        items, pages = search.page_of(
-            found,
-            key=lambda one: (search.conversation_field(one)(by) or 0, int(one.id)),
-            per_page=per_page,
-            starting_after=after,
-            descending=descending,
-        )
+            items, pages = search.page_of(
+                found,
+                key=lambda one: (search.conversation_field(one)(by) or 0, int(one.id)),
+                per_page=per_page,
+                starting_after=after,
+                descending=descending,
+            )
+            items = [one.copy() for one in items]
         return {
             "type": "conversation.list",
             "pages": pages,

@@ -22,34 +22,36 @@ _CONTACT_DATES = ("created_at", "updated_at")
 Field = Callable[[str], Any]
 
 
+_CONVERSATION: dict[str, Callable[[Conversation], Any]] = {
+    "id": lambda one: one.id,
+    "created_at": lambda one: one.created_at,
+    "updated_at": lambda one: one.updated_at,
+    "state": lambda one: one.state,
+    "open": lambda one: one.state == "open",
+    "read": lambda one: one.read,
+    "waiting_since": lambda one: one.waiting_since,
+    "snoozed_until": lambda one: one.snoozed_until,
+    "admin_assignee_id": lambda one: one.holding.admin_id or 0,
+    "team_assignee_id": lambda one: one.holding.team_id or 0,
+    "contact_ids": lambda one: one.contact.id,
+    "ai_agent_participated": lambda one: one.ai_agent_participated,
+    "source.id": lambda one: one.source_id,
+    "source.type": lambda one: one.source_type,
+    "source.delivered_as": lambda one: one.delivered_as,
+    "source.subject": lambda one: one.subject,
+    "source.body": lambda one: one.body,
+    "source.author.id": lambda one: one.author.id,
+    "source.author.type": lambda one: one.author.type,
+    "source.author.email": lambda one: one.author.email,
+}
+
+
 def conversation_field(conversation: Conversation) -> Field:
     """Return how a conversation's searchable fields are read."""
-    held = conversation.holding
 
     def read(name: str) -> Any:
-        values: dict[str, Any] = {
-            "id": conversation.id,
-            "created_at": conversation.created_at,
-            "updated_at": conversation.updated_at,
-            "state": conversation.state,
-            "open": conversation.state == "open",
-            "read": conversation.read,
-            "waiting_since": conversation.waiting_since,
-            "snoozed_until": conversation.snoozed_until,
-            "admin_assignee_id": held.admin_id or 0,
-            "team_assignee_id": held.team_id or 0,
-            "contact_ids": conversation.contact.id,
-            "ai_agent_participated": conversation.ai_agent_participated,
-            "source.id": conversation.source_id,
-            "source.type": conversation.source_type,
-            "source.delivered_as": conversation.delivered_as,
-            "source.subject": conversation.subject,
-            "source.body": conversation.body,
-            "source.author.id": conversation.author.id,
-            "source.author.type": conversation.author.type,
-            "source.author.email": conversation.author.email,
-        }
-        return _known(values, name)
+        value: Any = _known(_CONVERSATION, name)(conversation)
+        return value
 
     return read
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import reply, webhook
+from bench import reconcile, reply, webhook
 from bench.agent import MARK
 from bench.figures import Spread, quantile
-from bench.reply import Talk
+from bench.sidelook import busiest
+from bench.stage import Talk
 from bench.traffic import CLIENT_SECRET, Traffic, conversations
 from gateway.channels.intercom.signature import verify_notification
 
@@ -54,6 +55,23 @@ def test_a_reply_is_counted_from_the_last_message_of_its_burst() -> None:
     talk.replies.append((11.3, tuple(MARK.findall("You wrote q000001 q000002."))))
     assert talk.seconds(since=0) == [pytest.approx(1.1)]
     assert talk.answers() == {"q000001": 1, "q000002": 1}
+
+
+@pytest.mark.slow
+def test_a_pass_beside_live_customers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--conversations", "30", "--rounds", "0", "--kill", "1", "--warm-up", "0"]
+    arguments += ["--rate", "2", "--debounce", "0.1", "--folder", str(tmp_path)]
+    assert reconcile.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "30 repaired, 0 waiting" in said
+    assert "0 answered 429" in said
+    assert "1 killed" in said
+
+
+def test_the_fullest_window_may_begin_anywhere() -> None:
+    assert busiest([0.0, 9.0, 9.5, 10.5, 18.9, 30.0], 10.0) == 4
+    assert busiest([0.0, 10.0], 10.0) == 1
+    assert busiest([], 10.0) == 0
 
 
 def test_figures() -> None:

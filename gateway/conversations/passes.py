@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from gateway.conversations.doubts import PATIENT, added
 from gateway.store import Transaction, new_id
-from gateway.store.models import Doubt, Installation, Reconciliation
+from gateway.store.models import Doubt, Installation, Reconciliation, Repair
 from gateway.store.sql import insert_into, locked
 
 AskedBy = Literal["clock", "command"]
 
 OVERLAP_US = 300_000_000
 """How far a pass looks back beyond the last one: a channel's search may lag for minutes."""
+
+_FORGOTTEN_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,3 +208,23 @@ def end(db: Transaction, id: str, now: int) -> bool:
         .returning(Reconciliation.id)
     )  # fmt: skip
     return ended.one_or_none() is not None
+
+
+def forget(db: Transaction, before: int) -> None:
+    """Drop passes that ended before then, and what they repaired; the last one of each stays."""
+    newest = select(func.max(Reconciliation.id)).group_by(Reconciliation.installation_id)
+    old = (
+        select(Reconciliation.id)
+        .outerjoin(Doubt, Doubt.reconciliation_id == Reconciliation.id)
+        .where(
+            Reconciliation.ended_at < before,
+            Reconciliation.id.not_in(newest),
+            Doubt.conversation_id.is_(None),
+        )
+        .order_by(Reconciliation.id)
+        .limit(_FORGOTTEN_AT_ONCE)
+    )
+    ids = db.scalars(old).all()
+    if ids:
+        db.execute(delete(Repair).where(Repair.reconciliation_id.in_(ids)))
+        db.execute(delete(Reconciliation).where(Reconciliation.id.in_(ids)))

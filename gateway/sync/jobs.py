@@ -29,6 +29,7 @@ class Bench:
         self.stopping = stopping
         reader = Reader(parts)
         pauses = Pauses(parts.clock)
+        self.passes = Passes(parts, reader, pauses)
         works: list[Work] = [
             Turns(parts, reader),
             Deliver(parts, reader),
@@ -36,7 +37,7 @@ class Bench:
                 "sync",
                 [
                     Reads(parts, reader),
-                    Passes(parts, reader, pauses),
+                    self.passes,
                     Doubts(parts, reader, pauses),
                 ],
             ),

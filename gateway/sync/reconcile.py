@@ -36,6 +36,9 @@ MIN_AGE_S = 90.0
 """Intercom sends a notification again after a minute and then forgets it: what is younger than
 this may still be on its way."""
 
+_ABSENCE_S = 60.0
+"""Whoever was away for less has missed nothing that is not sent again."""
+
 _LEASE_US = 60_000_000
 _AFTER_TROUBLE_S = 30.0
 _AFTER_REFUSAL_S = 300.0
@@ -80,7 +83,8 @@ class Passes:
             timed = [
                 channel
                 for channel, terms in self._parts.channels.items()
-                if terms.reconcile_every_s > 0 and self._is_time(db, channel, now)
+                if (every_s := terms.reconcile_every_s) > 0
+                and self._is_time(db, channel, now, every_s)
             ]
         return [*begun, *timed][:limit]
 
@@ -91,7 +95,7 @@ class Passes:
     def do(self, key: str) -> None:
         """Begin a channel's pass, or go one step on with one that was begun."""
         if key in self._parts.channels:
-            self._begin(key)
+            self._begin(key, self._parts.channels[key].reconcile_every_s)
             return
         taken = self._database.write(lambda db: passes.take(db, key, self._now(), _LEASE_US))
         if taken is None:
@@ -111,20 +115,25 @@ class Passes:
     def abandon(self, keys: Sequence[str]) -> None:
         """A page that is not taken in is walked again."""
 
-    def _is_time(self, db: Transaction, channel: str, now: int) -> bool:
+    def _is_time(self, db: Transaction, channel: str, now: int, every_s: float) -> bool:
         latest = passes.latest(db, channel)
         if latest is None:
             return pinned(db, self._parts.channels[channel]) is not None
         began_at, ended_at = latest
-        every_us = int(self._parts.channels[channel].reconcile_every_s * 1e6)
-        return ended_at is not None and began_at + every_us <= now
+        return ended_at is not None and began_at + int(every_s * 1e6) <= now
 
-    def _begin(self, channel: str) -> None:
+    def begin_after_absence(self) -> None:
+        """A gateway that starts was away: look at once what it missed, whatever the clock says."""
+        for channel, terms in self._parts.channels.items():
+            if terms.reconcile_every_s > 0:
+                self._begin(channel, every_s=min(_ABSENCE_S, terms.reconcile_every_s))
+
+    def _begin(self, channel: str, every_s: float) -> None:
         now = self._now()
 
         def begin(db: Transaction) -> str | None:
             home = pinned(db, self._parts.channels[channel])
-            if home is None or not self._is_time(db, channel, now):
+            if home is None or not self._is_time(db, channel, now, every_s):
                 return None
             return passes.begin(db, home, asked_by="clock", now=now)
 
@@ -320,4 +329,3 @@ def _effect(before: Thread, after: Thread, outcome: Outcome) -> str | None:
     elif "turns" in outcome.owed:
         effects.append("the AI was asked for an answer")
     return "; ".join(effects) or None
-

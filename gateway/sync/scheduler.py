@@ -35,8 +35,12 @@ def run_scheduler(parts: Parts) -> int:
     upkeep = Upkeep(parts)
     upkeep_at = parts.clock.monotonic()
     outage = Outage(parts.sinks, parts.clock)
+    started = False
     while not stopping.is_set():
         try:
+            if not started:
+                bench.passes.begin_after_absence()
+                started = True
             tick(bench)
             if parts.clock.monotonic() >= upkeep_at:
                 upkeep_at = parts.clock.monotonic() + UPKEEP_PERIOD_S

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, or_, select
 
 from gateway.clock import to_micros
-from gateway.conversations import doors
+from gateway.conversations import doors, passes
 from gateway.conversations.thread import lock_session
 from gateway.events import SYSTEM
 from gateway.store import Transaction
@@ -16,6 +16,7 @@ from gateway.wiring import Parts
 
 IDLE = "nobody has said anything for a long time"
 _REMEMBERED_US = 24 * 3_600_000_000
+_PASSES_KEPT_US = 90 * 24 * 3_600_000_000
 
 
 class Upkeep:
@@ -63,13 +64,15 @@ class Upkeep:
         """What is not finished stays due."""
 
     def forget(self) -> None:
-        """Drop answers kept for repeated calls after a day."""
-        before = self._now() - _REMEMBERED_US
-        self._database.write(
-            lambda db: db.execute(
-                delete(IdempotentAnswer).where(IdempotentAnswer.created_at < before)
-            )
-        )
+        """Drop answers kept for repeated calls after a day, and passes after 90 days."""
+        now = self._now()
+
+        def drop(db: Transaction) -> None:
+            old = IdempotentAnswer.created_at < now - _REMEMBERED_US
+            db.execute(delete(IdempotentAnswer).where(old))
+            passes.forget(db, now - _PASSES_KEPT_US)
+
+        self._database.write(drop)
 
     def _finish(self, db: Transaction, session_id: str) -> set[str]:
         held, row = lock_session(db, session_id)

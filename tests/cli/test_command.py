@@ -86,10 +86,3 @@ def test_an_error_of_ours_is_one_line(gateway: Gateway, monkeypatch: pytest.Monk
         assert result.stdout == ""
         assert result.stderr.startswith("gateway: the database cannot be ")
         assert result.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("what", ["backfill", "reconcile"])
-def test_what_this_version_lacks_is_said(gateway: Gateway, what: str) -> None:
-    result = gateway.run("sync", what, "acme-intercom")
-    assert result.exit_code == 2
-    assert "this version cannot" in result.stderr

@@ -20,6 +20,7 @@ from gateway.store.models import ChatSession, Doubt, Installation
 from gateway.store.sql import insert_into
 from gateway.sync.jobs import Bench
 from gateway.sync.reconcile import MIN_AGE_S
+from gateway.sync.upkeep import Upkeep
 from tests.healing.city import reconcile
 from tests.rig import AOIFE, BOT, CHANNEL, Rig
 
@@ -512,3 +513,40 @@ def test_a_pass_that_was_taken_over_is_not_counted_twice(it: Rig) -> None:
     with it.parts.database.read() as db:
         (done,) = find_passes(db, CHANNEL).items
     assert done["found"] == 1
+
+
+def test_a_gateway_that_starts_looks_at_once(make_rig: Callable[..., Rig]) -> None:
+    it = make_rig(reconcile_every_s=600.0)
+    it.bench.passes.begin_after_absence()  # nothing to look at yet
+    cid = begun(it)
+    it.advance(MIN_AGE_S)
+    it.work("sync")
+    it.advance(600)
+    it.work("sync")
+    it.advance(30)
+    it.bench.passes.begin_after_absence()
+    assert len(all_passes(it)) == 2  # Intercom sends again what it could not deliver for a minute
+    lost(it, "assign", cid, AOIFE, by=AOIFE)
+    it.advance(120)
+    it.bench.passes.begin_after_absence()
+    assert len(all_passes(it)) == 3
+    it.work("sync")
+    assert it.session(cid).mode == "human"
+
+
+def test_old_passes_are_forgotten_but_the_last(it: Rig) -> None:
+    cid = begun(it)
+    lost(it, "assign", cid, AOIFE, by=AOIFE)
+    first = reconcile(it)
+    it.advance(91 * 86_400)
+    Upkeep(it.parts).forget()
+    assert [one["id"] for one in all_passes(it)] == [first["id"]]
+    second = reconcile(it)
+    Upkeep(it.parts).forget()
+    assert [one["id"] for one in all_passes(it)] == [second["id"]]
+    assert repairs(it) == []
+
+
+def all_passes(it: Rig) -> list[dict[str, Any]]:
+    with it.parts.database.read() as db:
+        return list(find_passes(db, CHANNEL).items)

@@ -1,0 +1,101 @@
+"""`gateway sync`: a pass on demand, watched until it is over."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from gateway.config import load_settings
+from gateway.store import Database
+from gateway.store.models import ChatSession, Installation, Reconciliation
+from gateway.wiring import build
+from intercom_standin.server import StandIn
+from tests.cli.conftest import SECRET, TOKEN, Gateway
+from tests.rig import AOIFE, CHANNEL
+
+
+@pytest.fixture
+def standin(on_migrated: Gateway) -> Iterator[StandIn]:
+    """One whose changes are so old that no notification of them can be on its way."""
+    with StandIn(
+        mode="manual", clock=lambda: time.time() - 200, token=TOKEN, client_secret=SECRET
+    ) as made:
+        on_migrated.configure(url=made.base_url, app_id=made.app_id)
+        yield made
+
+
+def hear(standin: StandIn) -> None:
+    """Let the gateway take what waits, as its web process would."""
+    parts = build(load_settings(os.environ))
+    channel = parts.channels[CHANNEL]
+    for notification in standin.notifier.take():
+        body, headers = standin.notifier.signed(notification)
+        channel.receiver.verify(headers, body)
+        parts.inbox.receive(channel, channel.receiver.read_envelope(body), body)
+    parts.database.dispose()
+
+
+def lost_takeover(standin: StandIn) -> str:
+    cid = str(standin.world.customer_starts("Hello", name="Cleo").conversation.id)
+    hear(standin)
+    standin.world.assign(cid, AOIFE, by=AOIFE)
+    standin.notifier.take()
+    return cid
+
+
+def test_a_pass_on_demand(on_migrated: Gateway, database: Database, standin: StandIn) -> None:
+    cid = lost_takeover(standin)
+    result = on_migrated.run("sync", "reconcile", CHANNEL)
+    assert result.exit_code == 0
+    assert "1 conversations had changed, 1 were read, 1 were not as the record had them" in (
+        result.stdout
+    )
+    assert f"  {cid}: 1 assigned (ai → human)" in result.stdout
+    with database.read() as db:
+        assert db.scalars(select(ChatSession.mode)).one() == "human"
+    again = on_migrated.run("sync", "reconcile", CHANNEL)
+    assert "1 conversations had changed, 0 were read" in again.stdout
+
+
+def test_it_looks_further_back_when_told(
+    on_migrated: Gateway, database: Database, standin: StandIn
+) -> None:
+    lost_takeover(standin)
+    result = on_migrated.run("sync", "reconcile", CHANNEL, "--since", "2026-11-01")
+    assert result.exit_code == 0
+    with database.read() as db:
+        since = db.scalars(select(Reconciliation.since)).one()
+    assert since == 1_793_491_200_000_000
+
+
+def test_what_it_says_when_there_is_nothing_to_compare(
+    on_migrated: Gateway, database: Database, standin: StandIn
+) -> None:
+    unknown = on_migrated.run("sync", "reconcile", "another")
+    assert unknown.exit_code == 2
+    assert f"there is no channel 'another'; there are: {CHANNEL}" in unknown.stderr
+    early = on_migrated.run("sync", "reconcile", CHANNEL)
+    assert early.exit_code == 2
+    assert "nothing has been heard of acme-intercom yet" in early.stderr
+    with database.read() as db:
+        assert db.scalars(select(Installation.id)).all() == []
+
+
+def test_a_refusal_is_waited_for(
+    on_migrated: Gateway, database: Database, standin: StandIn
+) -> None:
+    lost_takeover(standin)
+    standin.faults.add("rate_limited", where="search")
+    result = on_migrated.run("sync", "reconcile", CHANNEL)
+    assert result.exit_code == 0
+    assert "1 were not as the record had them" in result.stdout
+
+
+def test_backfilling_is_not_in_this_version(gateway: Gateway) -> None:
+    result = gateway.run("sync", "backfill", CHANNEL)
+    assert result.exit_code == 2
+    assert "this version cannot" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -47,7 +48,7 @@ def reconcile(channel: str, since: datetime | None) -> None:
     Reads what changed since the last pass and is not known to be the same here. Workers help; the
     pass may be broken off and goes on with them, or when this is run again.
     """
-    set_up_logging()
+    set_up_logging(logging.WARNING)  # the bar and the summary tell the rest
     parts = open_parts()
     try:
         _reconcile(parts, channel, since)

@@ -143,7 +143,8 @@ def _tell(parts: Parts, done: Mapping[str, Any]) -> None:
 
     click.echo(
         f"{done['found']} conversations had changed, {done['read']} were read, "
-        f"{done['repaired']} were not as the record had them, {done['people']} customers neither"
+        f"{done['repaired']} were not as the record had them; "
+        f"{done['people']} customers' details were different"
     )
     with parts.database.read() as db:
         page = find_repairs(db, done["id"], limit=_SHOWN)

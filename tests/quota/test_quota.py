@@ -14,15 +14,22 @@ from structlog.testing import capture_logs
 from gateway.clock import Clock, MovableClock
 from gateway.errors import Again
 from gateway.quota import Allowance, Quota
-from gateway.wake import impatient_redis
+from gateway.wake import impatient_redis, patient_redis
 from tests.services.valkey import ValkeyServer
 
 FORTY = Allowance(calls=40, window_s=10)
 ALL, SHARE = 38, 24  # 95 % and 60 % of 40
 
 
-def quota(url: str | None, name: str = "acme", clock: Clock | None = None) -> Quota:
-    connection = impatient_redis(url) if url else None
+def quota(
+    url: str | None,
+    name: str = "acme",
+    clock: Clock | None = None,
+    *,
+    connect: Callable[[str], redis.Redis] = patient_redis,
+) -> Quota:
+    """A quota over a connection that does not lose its patience on a busy machine."""
+    connection = connect(url) if url else None
     return Quota(connection, name, allowance=FORTY, clock=clock)
 
 
@@ -107,7 +114,7 @@ def test_installations_do_not_wait_for_each_other(valkey_url: str) -> None:
 
 def test_room_returns_with_time(valkey_url: str) -> None:
     quick = Allowance(calls=40, window_s=0)  # what is under way counts for a second
-    one = Quota(impatient_redis(valkey_url), "acme", allowance=quick)
+    one = Quota(patient_redis(valkey_url), "acme", allowance=quick)
     assert admitted(one) == ALL
     time.sleep(min(refused(one) + 0.05, 1.2))
     one.admit(background=False)
@@ -116,7 +123,7 @@ def test_room_returns_with_time(valkey_url: str) -> None:
 @pytest.mark.parametrize("calls", [1, 2, 3])
 def test_smallest_limits_let_something_through(url: str | None, calls: int) -> None:
     for background in (False, True):
-        connection = impatient_redis(url) if url else None
+        connection = patient_redis(url) if url else None
         one = Quota(
             connection, f"{calls}{background}", allowance=Allowance(calls=calls, window_s=10)
         )
@@ -284,7 +291,7 @@ def test_without_redis_each_counts_alone_until_it_is_back(own_valkey: ValkeyServ
 @pytest.mark.parametrize("what", ["gone", "silent"])
 def test_redis_that_is_away_holds_nobody_up(own_valkey: ValkeyServer, what: str) -> None:
     clock = MovableClock(datetime.now(UTC))
-    one = quota(own_valkey.url, clock=clock)
+    one = quota(own_valkey.url, clock=clock, connect=impatient_redis)
     one.admit(background=True)
     if what == "gone":
         own_valkey.stop()

@@ -18,7 +18,7 @@ from gateway.channels.intercom.client import IntercomPort
 from gateway.config import HttpAgentSettings, IntercomSettings, Settings
 from gateway.errors import Again
 from gateway.quota import Quota
-from gateway.wake import impatient_redis
+from gateway.wake import patient_redis
 from gateway.wiring import build
 from intercom_standin import StandIn
 from intercom_standin.cast import BOT_ADMIN_ID
@@ -39,7 +39,7 @@ def ports(standin: StandIn, url: str) -> Iterator[list[IntercomPort]]:
         IntercomPort(
             access_token=standin.token,
             base_url=standin.base_url,
-            quota=Quota(impatient_redis(url), "acme", allowance=ALLOWANCE),
+            quota=Quota(patient_redis(url), "acme", allowance=ALLOWANCE),
         )
         for _ in range(2)
     ]

@@ -11,12 +11,54 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Integer, bindparam, delete, func, select, update
 
 from gateway.conversations.thread import Named, open_conversations
 from gateway.store import Transaction
 from gateway.store.models import Conversation, Doubt, Reconciliation, Repair
-from gateway.store.sql import insert_into, locked
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, table_of
+
+_DOUBTS, _PASSES = table_of(Doubt), table_of(Reconciliation)
+_CONVERSATIONS, _REPAIRS = table_of(Conversation), table_of(Repair)
+_OF_CONVERSATION = _DOUBTS.c.conversation_id == bindparam("conversation")
+_OF_PASS = _PASSES.c.id == bindparam("pass_id")
+_DUE = Prepared(
+    lambda _: (
+        select(_DOUBTS.c.conversation_id)
+        .where(
+            _DOUBTS.c.reconciliation_id == bindparam("pass_id"),
+            _DOUBTS.c.due_at <= bindparam("now"),
+        )
+        .order_by(_DOUBTS.c.doubted_at.desc())
+        .limit(bindparam("most", type_=Integer))
+    )
+)
+_TAKE = Prepared(
+    lambda _: (
+        update(_DOUBTS)
+        .where(_OF_CONVERSATION, _DOUBTS.c.due_at <= bindparam("now"))
+        .returning(_DOUBTS.c.reconciliation_id, _DOUBTS.c.tries)
+    )
+)
+_CONVERSATION = Prepared(
+    lambda _: select(
+        _CONVERSATIONS.c.external_id, _CONVERSATIONS.c.channel, _CONVERSATIONS.c.held_since,
+        _CONVERSATIONS.c.read_due,
+    ).where(_CONVERSATIONS.c.id == bindparam("conversation"))
+)  # fmt: skip
+_END = Prepared(
+    lambda _: delete(_DOUBTS).where(_OF_CONVERSATION).returning(_DOUBTS.c.reconciliation_id)
+)
+_COUNTED = Prepared(
+    lambda sql: sql.locked(
+        select(
+            _PASSES.c.read, _PASSES.c.repaired, _PASSES.c.gone, _PASSES.c.lost, _PASSES.c.drift
+        ).where(_OF_PASS)
+    )
+)
+_COUNT = Prepared(lambda _: update(_PASSES).where(_OF_PASS))
+_REPAIRED = Prepared(lambda sql: sql.insert(_REPAIRS).on_conflict_do_nothing())
 
 PATIENT = 5
 """After so many tries a pass no longer waits for a conversation; the next one takes it over."""
@@ -102,35 +144,22 @@ def doubt_gone(db: Transaction, reconciliation_id: str, gone: Collection[Named],
 
 def due(db: Transaction, reconciliation_id: str, now: int, most: int) -> Sequence[str]:
     """Conversations to be read for a pass, the newest first."""
-    return db.scalars(
-        select(Doubt.conversation_id)
-        .where(Doubt.reconciliation_id == reconciliation_id, Doubt.due_at <= now)
-        .order_by(Doubt.doubted_at.desc())
-        .limit(most)
-    ).all()
+    asked = {"pass_id": reconciliation_id, "now": now, "most": most}
+    return [row.conversation_id for row in _DUE.run(db, asked)]
 
 
 def take(db: Transaction, conversation_id: str, now: int, lease_us: int) -> Taken | None:
     """Take a due doubt until its lease is over; None if somebody else has, or it is settled."""
-    taken = db.execute(
-        update(Doubt)
-        .where(Doubt.conversation_id == conversation_id, Doubt.due_at <= now)
-        .values(due_at=now + lease_us)
-        .returning(Doubt.reconciliation_id, Doubt.tries)
-    ).one_or_none()
+    asked = {"conversation": conversation_id, "now": now, "due_at": now + lease_us}
+    taken = _TAKE.first(db, asked)
     if taken is None:
         return None
-    row = db.execute(
-        select(
-            Conversation.external_id, Conversation.channel, Conversation.held_since,
-            Conversation.read_due,
-        ).where(Conversation.id == conversation_id)
-    ).one()  # fmt: skip
+    (row,) = _CONVERSATION.run(db, {"conversation": conversation_id})
     return Taken(
         conversation_id=conversation_id,
         reconciliation_id=taken.reconciliation_id,
         tries=taken.tries,
-        **row._mapping,
+        **row._asdict(),
     )
 
 
@@ -145,33 +174,27 @@ def later(db: Transaction, taken: Taken, due_at: int, *, tried: bool) -> None:
 
 def settle(db: Transaction, taken: Taken, found: Found, now: int) -> bool:
     """The (locked) conversation was read: end the doubt and count; False if it had ended before."""
-    ended = db.execute(delete(Doubt).where(Doubt.conversation_id == taken.conversation_id)
-                       .returning(Doubt.reconciliation_id)).one_or_none()  # fmt: skip
+    ended = _END.first(db, {"conversation": taken.conversation_id})
     if ended is None:
         return False
-    repaired = int(bool(found.learned) or found.gone)
-    drift = db.scalar(locked(db, select(Reconciliation.drift).where(Reconciliation.id == ended[0])))
-    db.execute(
-        update(Reconciliation)
-        .where(Reconciliation.id == ended[0])
-        .values(
-            read=Reconciliation.read + 1,
-            repaired=Reconciliation.repaired + repaired,
-            gone=Reconciliation.gone + int(found.gone),
-            lost=Reconciliation.lost + found.lost,
-            drift=added(drift, found.learned),
-        )
-    )
+    id = ended.reconciliation_id
+    repaired = bool(found.learned) or found.gone
+    (before,) = _COUNTED.run(db, {"pass_id": id})
+    counts = {
+        "read": before.read + 1,
+        "repaired": before.repaired + repaired,
+        "gone": before.gone + found.gone,
+        "lost": before.lost + found.lost,
+        "drift": added(before.drift, found.learned),
+    }
+    _COUNT.run(db, {"pass_id": id, **counts})
     if repaired or found.effect:
-        db.execute(
-            insert_into(db, Repair)
-            .values(
-                reconciliation_id=ended[0], conversation_id=taken.conversation_id,
-                session_id=found.session_id, at=now, learned=dict(found.learned),
-                effect=found.effect,
-            )
-            .on_conflict_do_nothing()
-        )  # fmt: skip
+        repair = {
+            "reconciliation_id": id, "conversation_id": taken.conversation_id,
+            "session_id": found.session_id, "at": now, "learned": dict(found.learned),
+            "effect": found.effect,
+        }  # fmt: skip
+        _REPAIRED.run(db, repair)
     return True
 
 

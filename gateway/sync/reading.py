@@ -52,6 +52,12 @@ _DUE = Prepared(
     )
 )
 
+_HOLD = Prepared(
+    lambda _: select(_CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due).where(
+        _CONVERSATIONS.c.id == bindparam("conversation")
+    )
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -209,8 +215,7 @@ def observe(inbox: Inbox, db: Transaction, held: Held, reading: Reading, known: 
 
     A takeover that could not be translated may have come while the channel's answer was on its way.
     """
-    query = select(Conversation.held_since, Conversation.read_due).where(Conversation.id == held.id)
-    held_since, read_due = db.execute(query).one()
+    ((held_since, read_due),) = _HOLD.run(db, {"conversation": held.id})
     outcome = inbox.observe(db, held, reading.snapshot, reading.truth_at)
     if (held_since, read_due) != known and read_due is not None:
         db.execute(

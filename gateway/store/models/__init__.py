@@ -1,0 +1,64 @@
+"""The tables. Every rule that must hold is a constraint; times are microseconds since 1970, UTC.
+
+Ids from outside are never keys by themselves: a conversation's is unique within its installation,
+a fact's within its conversation.
+"""
+
+from gateway.store.models.base import Base, Json, Micros
+from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
+from gateway.store.models.owed import Claim, Push, TurnRow
+from gateway.store.models.passes import Doubt, Reconciliation, Repair
+from gateway.store.models.record import (
+    UNPLACED,
+    ChatSession,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    FactRow,
+    InboxDelivery,
+    Installation,
+    Message,
+    Staff,
+)
+from gateway.store.models.watch import (
+    Alert,
+    AlertNotice,
+    AnswerMinute,
+    FindingRow,
+    HeardHour,
+    HeardTopic,
+    Sighting,
+)
+
+__all__ = [
+    "UNPLACED",
+    "Alert",
+    "AlertNotice",
+    "AnswerMinute",
+    "Base",
+    "ChatSession",
+    "Claim",
+    "Contact",
+    "ContactIdentity",
+    "Conversation",
+    "Doubt",
+    "FactRow",
+    "FindingRow",
+    "HeardHour",
+    "HeardTopic",
+    "IdempotentAnswer",
+    "InboxDelivery",
+    "Installation",
+    "Json",
+    "Message",
+    "Micros",
+    "Operator",
+    "OperatorLink",
+    "Push",
+    "Reconciliation",
+    "Repair",
+    "Sighting",
+    "Staff",
+    "Token",
+    "TurnRow",
+]

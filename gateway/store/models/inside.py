@@ -1,0 +1,54 @@
+"""Who may use our doors: operators, their tokens, and what repeated calls were answered."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Integer, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.store.models.base import Base, Micros, one_of
+
+
+class Operator(Base):
+    """A person inside who may use our doors."""
+
+    __tablename__ = "operators"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str | None]
+    created_at: Mapped[Micros]
+    __table_args__ = (one_of("role", "admin", "operator", "viewer"),)
+
+
+class OperatorLink(Base):
+    """As whom an operator acts in a channel."""
+
+    __tablename__ = "operator_links"
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"), primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    external_id: Mapped[str]
+    __table_args__ = (UniqueConstraint("channel", "external_id"),)
+
+
+class Token(Base):
+    """An API token of an operator; only its SHA-256 is kept."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"), index=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[Micros]
+    revoked_at: Mapped[Micros | None]
+
+
+class IdempotentAnswer(Base):
+    """The answer to a mutating call that named an Idempotency-Key, so a repeat gets the same."""
+
+    __tablename__ = "idempotent_answers"
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request: Mapped[str]
+    status: Mapped[int] = mapped_column(Integer)
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[Micros] = mapped_column(index=True)

@@ -30,9 +30,9 @@ from bench.sidelook import Sidelook, busiest
 from bench.stage import Customers, Stage, stage, tell_what_the_gateway_said
 from bench.traffic import CHANNEL
 from gateway.config import load_settings
-from gateway.conversations import passes
 from gateway.inbox import pinned
 from gateway.reading.passes import find_pass
+from gateway.reconciling import passes
 from gateway.store.models import Doubt
 from gateway.wiring import Parts, build
 from intercom_standin.gate import DEFAULT_LIMIT, WINDOW_S

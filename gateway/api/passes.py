@@ -14,10 +14,10 @@ from gateway.api.rooms import Room
 from gateway.api.schemas import Arguments, NothingBody, PageQuery
 from gateway.channels.base import Channel
 from gateway.clock import to_micros
-from gateway.conversations import passes
 from gateway.errors import Conflict, NotFound
 from gateway.inbox import pinned
 from gateway.reading.passes import find_pass, find_passes, find_repairs
+from gateway.reconciling import passes
 from gateway.wiring import Parts
 
 

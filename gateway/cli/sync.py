@@ -60,8 +60,8 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
     from datetime import UTC
 
     from gateway.clock import to_micros
-    from gateway.conversations import passes
     from gateway.inbox import pinned
+    from gateway.reconciling import passes
 
     if channel not in parts.channels:
         known = ", ".join(sorted(parts.channels)) or "none"

@@ -9,9 +9,11 @@ import structlog
 from gateway.errors import Ours, Unavailable
 from gateway.sync.deliver import Deliver
 from gateway.sync.directory import Directories
+from gateway.sync.doubts import Doubts
 from gateway.sync.drain import Drain, Work
+from gateway.sync.passes import Passes
+from gateway.sync.pauses import Pauses
 from gateway.sync.reading import Reader, Reads
-from gateway.sync.reconcile import Doubts, Passes, Pauses
 from gateway.sync.several import Several
 from gateway.sync.turns import Turns
 from gateway.sync.upkeep import Upkeep

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import delete, or_, select
 
 from gateway.clock import to_micros
-from gateway.conversations import doors, passes
+from gateway.conversations import doors
 from gateway.conversations.thread import lock_session
 from gateway.events import SYSTEM
+from gateway.reconciling import passes
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, IdempotentAnswer
 from gateway.wiring import Parts

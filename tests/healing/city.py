@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.clock import to_micros
-from gateway.conversations import passes
 from gateway.events import Answer, HandoverRequest, Turn
 from gateway.inbox import Arrival, Receipt, pinned
 from gateway.reading.passes import find_pass
+from gateway.reconciling import passes
 from intercom_standin.gate import Call
 from intercom_standin.ledger import NotAllowed, NotThere
 from tests.rig import AOIFE, BOT, CHANNEL, MAREK, TEAM, Rig

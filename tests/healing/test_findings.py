@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.clock import to_micros
-from gateway.sync.reconcile import MIN_AGE_S
+from gateway.reconciling.passes import MIN_AGE_S
 from gateway.watch import heard
 from tests.healing.city import reconcile
 from tests.rig import AOIFE, CHANNEL, Rig

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.clock import to_micros
-from gateway.conversations import doubts, passes
 from gateway.conversations.thread import Named
 from gateway.reading.passes import find_passes, find_repairs
+from gateway.reconciling import doubts, passes
+from gateway.reconciling.passes import MIN_AGE_S
 from gateway.store import new_id
 from gateway.store.models import ChatSession, Doubt, Installation
 from gateway.store.sql import insert_into
 from gateway.sync.jobs import Bench
-from gateway.sync.reconcile import MIN_AGE_S
 from gateway.sync.upkeep import Upkeep
 from tests.healing.city import reconcile
 from tests.rig import AOIFE, BOT, CHANNEL, Rig

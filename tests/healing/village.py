@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from gateway.clock import SystemClock, to_micros
-from gateway.conversations import passes
 from gateway.inbox import Arrival, Receipt, pinned
+from gateway.reconciling import passes
 from gateway.wiring import Parts
 from intercom_standin.gate import WINDOW_S, Call
 from intercom_standin.server import StandIn

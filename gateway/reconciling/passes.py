@@ -12,12 +12,16 @@ from typing import Literal
 
 from sqlalchemy import delete, exists, func, select, update
 
-from gateway.conversations.doubts import PATIENT, added
+from gateway.reconciling.doubts import PATIENT, added
 from gateway.store import Transaction, new_id
 from gateway.store.models import Doubt, Installation, Reconciliation, Repair
 from gateway.store.sql import insert_into, locked
 
 AskedBy = Literal["clock", "command"]
+
+MIN_AGE_S = 90.0
+"""Intercom sends a notification again after a minute and then forgets it: what is younger than
+this may still be on its way."""
 
 OVERLAP_US = 300_000_000
 """How far a pass looks back beyond the last one: a channel's search may lag for minutes."""

@@ -1,0 +1,166 @@
+"""Doubts: conversations that changed after they were read are read again, the newest first.
+
+What they show goes the way of every report: the same facts, fold and transaction.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import structlog
+
+from gateway.clock import to_micros
+from gateway.conversations.facts import name_of
+from gateway.conversations.record import Outcome
+from gateway.conversations.thread import lock_conversation
+from gateway.errors import Again, Never, NotFound
+from gateway.events import AssigneeSeen, Fact
+from gateway.handover import Thread
+from gateway.reconciling import doubts, passes
+from gateway.reconciling.doubts import Found, Taken
+from gateway.reconciling.passes import MIN_AGE_S
+from gateway.store import Transaction
+from gateway.sync.pauses import LEASE_US, Pauses
+from gateway.sync.reading import DEADLINE_S, Reader, observe
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_PAUSE_S = 3600.0
+_BREATH_S = 1.0
+"""How long a channel that did not answer is left alone: the next question may fare as badly."""
+
+
+class Doubts:
+    """Reads the conversations in doubt: of every channel in turn, and the newest first in each."""
+
+    kind = "doubts"
+    threads = 4
+
+    def __init__(self, parts: Parts, reader: Reader, pauses: Pauses) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._reader = reader
+        self._pauses = pauses
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Conversations to read now."""
+        return self._due(self._now(), limit)
+
+    def due_within(self, seconds: float) -> bool:
+        """Nobody waits for it that much: the scheduler comes again."""
+        return False
+
+    def do(self, conversation_id: str) -> None:
+        """Read one conversation in doubt and apply what it shows."""
+        taken = self._database.write(
+            lambda db: doubts.take(db, conversation_id, self._now(), LEASE_US)
+        )
+        if taken is None:
+            return
+        try:
+            reading = self._reader.read(
+                taken.channel, taken.external_id, DEADLINE_S, background=True
+            )
+        except NotFound:
+            self._gone(taken)
+            return
+        except (Again, Never, KeyError) as trouble:
+            self._later(taken, trouble)
+            return
+        known = (taken.held_since, taken.read_due)
+
+        def apply(db: Transaction) -> set[str]:
+            held = lock_conversation(db, conversation_id)
+            before = held.thread
+            outcome = observe(self._parts.inbox, db, held, reading, known)
+            found = _found(before, held.thread, outcome, self._now())
+            found.lost = reading.snapshot.lost
+            doubts.settle(db, taken, found, self._now())
+            if found.learned:
+                log.info(
+                    "conversation_repaired", channel=taken.channel,
+                    conversation=taken.external_id, learned=found.learned, effect=found.effect,
+                )  # fmt: skip
+            return outcome.owed
+
+        self._wake(self._database.write(apply))
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """Who is read again changes nothing."""
+
+    def _due(self, now: int, limit: int) -> list[str]:
+        with self._database.read() as db:
+            lanes = [
+                doubts.due(db, id, now, limit)
+                for id, channel in passes.under_way(db)
+                if not self._pauses.holds(channel)
+            ]
+        return list(_in_turns(lanes))[:limit]
+
+    def _gone(self, taken: Taken) -> None:
+        self._reader.gone(taken.conversation_id)
+        found = Found(learned={"deleted": 1}, gone=True, effect="it is deleted in the channel")
+        self._database.write(lambda db: doubts.settle(db, taken, found, self._now()))
+
+    def _later(self, taken: Taken, trouble: Again | Never | KeyError) -> None:
+        wished = getattr(trouble, "after_s", None)
+        if wished is not None:  # the budget of calls is used up: that is no try
+            self._pauses.pause(taken.channel, wished)
+            pause_s = wished
+        else:
+            pause_s = min(2.0 ** (taken.tries + 1), _LONGEST_PAUSE_S)
+            if isinstance(trouble, Again):
+                self._pauses.pause(taken.channel, _BREATH_S)
+            log.warning(
+                "doubt_not_read", channel=taken.channel, conversation=taken.external_id,
+                error=str(trouble), tries=taken.tries + 1,
+            )  # fmt: skip
+        due_at = self._now() + int(pause_s * 1e6)
+        self._database.write(lambda db: doubts.later(db, taken, due_at, tried=wished is None))
+
+    def _wake(self, owed: set[str]) -> None:
+        for kind in sorted(owed):
+            self._parts.waker.wake(kind)
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())
+
+
+def _in_turns(lanes: Sequence[Sequence[str]]) -> Iterator[str]:
+    """One of each lane, then the second of each, and so on."""
+    for row in itertools.zip_longest(*lanes):
+        yield from (key for key in row if key is not None)
+
+
+def _found(before: Thread, after: Thread, outcome: Outcome, now: int) -> Found:
+    """What no report had told, and what came of it. What has only just happened is no drift."""
+    old = now - int(MIN_AGE_S * 1e6)
+    missed = [fact for fact in outcome.learned if fact.happened_at <= old]
+    learned = Counter(name_of(fact) for fact in missed if not isinstance(fact, AssigneeSeen))
+    if before.assignee != after.assignee and _only_seen(missed):
+        learned["assignee"] += 1
+    return Found(
+        learned=learned,
+        session_id=outcome.session.id if outcome.session and learned else None,
+        effect=_effect(before, after, outcome) if learned else None,
+    )
+
+
+def _only_seen(missed: Sequence[Fact]) -> bool:
+    """True if who holds it was learnt from its state, not from an assignment."""
+    seen = any(isinstance(fact, AssigneeSeen) for fact in missed)
+    return seen and not any(name_of(fact) == "assigned" for fact in missed)
+
+
+def _effect(before: Thread, after: Thread, outcome: Outcome) -> str | None:
+    effects = []
+    if before.state != after.state:
+        effects.append(f"{before.state} → {after.state}")
+    if outcome.found_late:
+        effects.append("handed over (found late)")
+    elif "turns" in outcome.owed:
+        effects.append("the AI was asked for an answer")
+    return "; ".join(effects) or None

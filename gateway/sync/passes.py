@@ -1,0 +1,172 @@
+"""Passes: what changed in a channel is listed, page by page, and what is in doubt is noted.
+
+Nothing of a pass is held in a process, so it may be killed at any moment; a page is then simply
+walked again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.channels.base import Changes
+from gateway.clock import to_micros
+from gateway.conversations.thread import Named
+from gateway.errors import Again, Never
+from gateway.inbox import pinned
+from gateway.reconciling import doubts, passes
+from gateway.reconciling.passes import MIN_AGE_S, Pass
+from gateway.store import Transaction
+from gateway.sync.pauses import LEASE_US, Pauses
+from gateway.sync.reading import Reader
+from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
+
+_ABSENCE_S = 60.0
+"""Whoever was away for less has missed nothing that is not sent again."""
+
+_AFTER_TROUBLE_S = 30.0
+_AFTER_REFUSAL_S = 300.0
+_AT_ONCE = 50
+"""Conversations written in one transaction: on SQLite nobody else writes meanwhile."""
+
+
+class Passes:
+    """Begins a pass over each channel when it is time, walks its list, and ends it."""
+
+    kind = "passes"
+    threads = 2
+
+    def __init__(self, parts: Parts, reader: Reader, pauses: Pauses) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._reader = reader
+        self._pauses = pauses
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Channels whose time has come, and passes that can go on."""
+        now = self._now()
+        with self._database.read() as db:
+            begun = passes.due(db, now)
+            timed = [
+                channel
+                for channel, terms in self._parts.channels.items()
+                if (every_s := terms.reconcile_every_s) > 0
+                and self._is_time(db, channel, now, every_s)
+            ]
+        return [*begun, *timed][:limit]
+
+    def due_within(self, seconds: float) -> bool:
+        """Nobody waits for a pass: the scheduler comes again."""
+        return False
+
+    def do(self, key: str) -> None:
+        """Begin a channel's pass, or go one step on with one that was begun."""
+        if key in self._parts.channels:
+            self._begin(key, self._parts.channels[key].reconcile_every_s)
+            return
+        taken = self._database.write(lambda db: passes.take(db, key, self._now(), LEASE_US))
+        if taken is None:
+            return
+        if taken.listed_at is not None:
+            self._end(taken)
+            return
+        try:
+            page = self._reader.sender(taken.channel).changes(
+                taken.since, taken.until, taken.cursor
+            )
+        except (Again, Never, KeyError) as trouble:
+            self._wait(taken, trouble)
+            return
+        self._take_in(taken, page)
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """A page that is not taken in is walked again."""
+
+    def begin_after_absence(self) -> None:
+        """A gateway that starts was away: look at once what it missed, whatever the clock says."""
+        for channel, terms in self._parts.channels.items():
+            if terms.reconcile_every_s > 0:
+                self._begin(channel, every_s=min(_ABSENCE_S, terms.reconcile_every_s))
+
+    def _is_time(self, db: Transaction, channel: str, now: int, every_s: float) -> bool:
+        latest = passes.latest(db, channel)
+        if latest is None:
+            return pinned(db, self._parts.channels[channel]) is not None
+        began_at, ended_at = latest
+        return ended_at is not None and began_at + int(every_s * 1e6) <= now
+
+    def _begin(self, channel: str, every_s: float) -> None:
+        now = self._now()
+
+        def begin(db: Transaction) -> str | None:
+            home = pinned(db, self._parts.channels[channel])
+            if home is None or not self._is_time(db, channel, now, every_s):
+                return None
+            return passes.begin(db, home, asked_by="clock", now=now)
+
+        id = self._database.write(begin)
+        if id is not None:
+            log.info("reconciling_began", channel=channel, reconciliation=id)
+
+    def _take_in(self, taken: Pass, page: Changes) -> None:
+        """Keep the doubts of one page in short transactions, and then how far it was walked."""
+        now = self._now()
+        changed = {
+            Named(taken.installation_id, one.id, taken.channel): one.updated_at
+            for one in page.conversations
+        }
+        gone = [Named(taken.installation_id, id, taken.channel) for id in page.gone]
+        for start in range(0, len(changed), _AT_ONCE):
+            some = itertools.islice(changed.items(), start, start + _AT_ONCE)
+            self._doubt(taken, dict(some), (), now)
+        if gone:
+            self._doubt(taken, {}, gone, now)
+        marks = Counter(mark for one in page.conversations for mark in one.marks)
+
+        def walk(db: Transaction) -> None:
+            different = self._parts.inbox.meet_customers(db, taken.installation_id, page.people)
+            passes.walked(
+                db, taken, page.next,
+                found=len(changed), people=different, marks=marks, now=now,
+            )  # fmt: skip
+
+        self._database.write(walk)
+
+    def _doubt(
+        self, taken: Pass, changed: dict[Named, int], gone: Sequence[Named], now: int
+    ) -> None:
+        def keep(db: Transaction) -> None:
+            doubted = doubts.doubt(
+                db, taken.id, changed, now=now, min_age_us=int(MIN_AGE_S * 1e6)
+            ) + doubts.doubt_gone(db, taken.id, gone, now)
+            if doubted:
+                passes.count_doubted(db, taken.id, doubted)
+
+        self._database.write(keep)
+
+    def _wait(self, taken: Pass, trouble: Again | Never | KeyError) -> None:
+        if isinstance(trouble, KeyError):
+            pause_s, words = _AFTER_REFUSAL_S, "its channel is not configured"
+        elif isinstance(trouble, Never):
+            pause_s, words = _AFTER_REFUSAL_S, trouble.message
+        else:
+            pause_s, words = trouble.after_s or _AFTER_TROUBLE_S, trouble.message
+            self._pauses.pause(taken.channel, pause_s)
+        log.warning("reconciling_waits", channel=taken.channel, error=words, seconds=pause_s)
+        until = self._now() + int(pause_s * 1e6)
+        self._database.write(lambda db: passes.waits(db, taken.id, until, words))
+
+    def _end(self, taken: Pass) -> None:
+        now = self._now()
+        if self._database.write(lambda db: passes.end(db, taken.id, now)):
+            log.info("reconciling_ended", channel=taken.channel, reconciliation=taken.id)
+        else:
+            self._database.write(lambda db: passes.waits(db, taken.id, now, None))
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())

@@ -160,6 +160,8 @@ def _known(values: dict[str, Any], name: str) -> Any:
 
 
 def _compare(operator: str, have: Any, want: Any) -> bool:
+    if type(have) is type(want) is int and operator in "<>":  # what thousands are searched by
+        return bool(have >= want if operator == ">" else have <= want)
     if operator in ("IN", "NIN"):
         if not isinstance(want, list):
             raise ApiError(400, "parameter_invalid", f"{operator} needs a list")

@@ -98,9 +98,10 @@ def _help(parts: Parts, stopping: threading.Event) -> None:
 
     from gateway.errors import Unavailable
     from gateway.sync.drain import Drain
-    from gateway.sync.jobs import Bench
+    from gateway.sync.jobs import DOUBTS_PER_SECOND, Bench
+    from gateway.sync.pace import Pace
 
-    bench = Bench(parts, stopping)
+    bench = Bench(parts, stopping, Pace(parts.clock, DOUBTS_PER_SECOND))
     while not stopping.is_set():
         try:
             Drain(bench.works["sync"], parts.clock, stopping).run()

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import Integer, bindparam, delete, exists, func, select, update
 
 from gateway.reconciling.doubts import PATIENT, added
 from gateway.store import Transaction, new_id
 from gateway.store.models import Doubt, Installation, Reconciliation, Repair
-from gateway.store.sql import insert_into, locked
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, locked, table_of
 
 AskedBy = Literal["clock", "command"]
 
@@ -27,6 +28,38 @@ OVERLAP_US = 300_000_000
 """How far a pass looks back beyond the last one: a channel's search may lag for minutes."""
 
 _FORGOTTEN_AT_ONCE = 50
+
+_PASSES, _DOUBTS = table_of(Reconciliation), table_of(Doubt)
+_LATEST = Prepared(
+    lambda _: (
+        select(_PASSES.c.began_at, _PASSES.c.ended_at)
+        .where(_PASSES.c.channel == bindparam("of_channel"))
+        .order_by(_PASSES.c.id.desc())
+        .limit(1)
+    )
+)
+_UNDER_WAY = Prepared(
+    lambda _: (
+        select(_PASSES.c.id, _PASSES.c.channel)
+        .where(_PASSES.c.ended_at.is_(None))
+        .order_by(_PASSES.c.id)
+    )
+)
+_DUE = Prepared(
+    lambda _: (
+        select(_PASSES.c.id)
+        .where(
+            _PASSES.c.ended_at.is_(None),
+            _PASSES.c.due_at <= bindparam("now"),
+            _PASSES.c.listed_at.is_(None)
+            | ~exists().where(
+                _DOUBTS.c.reconciliation_id == _PASSES.c.id,
+                _DOUBTS.c.tries < bindparam("patient", PATIENT, type_=Integer),
+            ),
+        )
+        .order_by(_PASSES.c.id)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +77,7 @@ class Pass:
 
 def latest(db: Transaction, channel: str) -> tuple[int, int | None] | None:
     """When the channel's latest pass began, and ended; None before the first."""
-    row = db.execute(
-        select(Reconciliation.began_at, Reconciliation.ended_at)
-        .where(Reconciliation.channel == channel)
-        .order_by(Reconciliation.id.desc())
-        .limit(1)
-    ).one_or_none()
+    row = _LATEST.first(db, {"of_channel": channel})
     return None if row is None else (row.began_at, row.ended_at)
 
 
@@ -108,26 +136,12 @@ def begin(
 
 def under_way(db: Transaction) -> Sequence[tuple[str, str]]:
     """Open passes, with their channels, the oldest first."""
-    rows = db.execute(
-        select(Reconciliation.id, Reconciliation.channel)
-        .where(Reconciliation.ended_at.is_(None))
-        .order_by(Reconciliation.id)
-    )
-    return [(row.id, row.channel) for row in rows]
+    return [(row.id, row.channel) for row in _UNDER_WAY.run(db, {})]
 
 
 def due(db: Transaction, now: int) -> Sequence[str]:
     """Open passes that can go on: to be walked on, or with nothing left to wait for."""
-    left = exists().where(Doubt.reconciliation_id == Reconciliation.id, Doubt.tries < PATIENT)
-    return db.scalars(
-        select(Reconciliation.id)
-        .where(
-            Reconciliation.ended_at.is_(None),
-            Reconciliation.due_at <= now,
-            Reconciliation.listed_at.is_(None) | ~left,
-        )
-        .order_by(Reconciliation.id)
-    ).all()
+    return [row.id for row in _DUE.run(db, {"now": now})]
 
 
 def take(db: Transaction, id: str, now: int, lease_us: int) -> Pass | None:

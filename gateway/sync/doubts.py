@@ -22,6 +22,7 @@ from gateway.reconciling import doubts, passes
 from gateway.reconciling.doubts import Found, Taken
 from gateway.reconciling.passes import MIN_AGE_S
 from gateway.store import Transaction
+from gateway.sync.pace import Pace
 from gateway.sync.pauses import LEASE_US, Pauses
 from gateway.sync.reading import DEADLINE_S, Reader, observe
 from gateway.wiring import Parts
@@ -39,19 +40,24 @@ class Doubts:
     kind = "doubts"
     threads = 4
 
-    def __init__(self, parts: Parts, reader: Reader, pauses: Pauses) -> None:
+    def __init__(
+        self, parts: Parts, reader: Reader, pauses: Pauses, pace: Pace | None = None
+    ) -> None:
         self._parts = parts
         self._database = parts.database
         self._reader = reader
         self._pauses = pauses
+        self._pace = pace
 
     def due(self, limit: int) -> Sequence[str]:
         """Conversations to read now."""
-        return self._due(self._now(), limit)
+        room = limit if self._pace is None else min(limit, self._pace.room())
+        return self._due(self._now(), room) if room else ()
 
     def due_within(self, seconds: float) -> bool:
-        """Nobody waits for it that much: the scheduler comes again."""
-        return False
+        """True if the pace alone holds it back; for all else the scheduler comes again."""
+        paced = self._pace is not None and not self._pace.room()
+        return paced and bool(self._due(self._now(), 1))
 
     def do(self, conversation_id: str) -> None:
         """Read one conversation in doubt and apply what it shows."""
@@ -60,6 +66,8 @@ class Doubts:
         )
         if taken is None:
             return
+        if self._pace is not None:
+            self._pace.begin()
         try:
             reading = self._reader.read(
                 taken.channel, taken.external_id, DEADLINE_S, background=True

@@ -11,6 +11,7 @@ from gateway.sync.deliver import Deliver
 from gateway.sync.directory import Directories
 from gateway.sync.doubts import Doubts
 from gateway.sync.drain import Drain, Work
+from gateway.sync.pace import Pace
 from gateway.sync.passes import Passes
 from gateway.sync.pauses import Pauses
 from gateway.sync.reading import Reader, Reads
@@ -22,11 +23,15 @@ from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
 
+DOUBTS_PER_SECOND = 40
+"""What four readers get from Intercom, which takes a tenth of a second to answer. From a channel
+that is quicker they would take a processor, and the SQLite file, from customers who wait."""
+
 
 class Bench:
     """A worker process's tools, built once: the kinds of work it can do, and when to stop."""
 
-    def __init__(self, parts: Parts, stopping: threading.Event) -> None:
+    def __init__(self, parts: Parts, stopping: threading.Event, pace: Pace | None = None) -> None:
         self.parts = parts
         self.stopping = stopping
         reader = Reader(parts)
@@ -40,7 +45,7 @@ class Bench:
                 [
                     Reads(parts, reader),
                     self.passes,
-                    Doubts(parts, reader, pauses),
+                    Doubts(parts, reader, pauses, pace),
                 ],
             ),
             Directories(parts, reader),
@@ -61,7 +66,7 @@ _bench: Bench | None = None
 def prepare(parts: Parts, stopping: threading.Event) -> None:
     """Give this process its tools; a worker does it once, before it serves its queue."""
     global _bench
-    _bench = Bench(parts, stopping)
+    _bench = Bench(parts, stopping, Pace(parts.clock, DOUBTS_PER_SECOND))
 
 
 def drain(kind: str) -> None:

@@ -118,6 +118,30 @@ def test_a_turnstile_keeps_other_processes_out_and_gives_up_in_time(tmp_path: Pa
         pass
 
 
+def test_a_turnstile_lets_others_pass_between_a_busy_ones_turns(tmp_path: Path) -> None:
+    path, turns, ended = str(tmp_path / "lock"), [0], threading.Event()
+
+    def busy() -> None:
+        turnstile = Turnstile(path, 5)
+        while not ended.is_set():
+            with turnstile.passing():
+                ended.wait(0.002)
+                turns[0] += 1
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    other, waited = Turnstile(path, 5), []
+    for _ in range(15):
+        ended.wait(0.003)
+        before = turns[0]
+        with other.passing():
+            waited.append(turns[0] - before)
+    ended.set()
+    thread.join()
+    # A machine that is slow to wake somebody may cost a turn now and then.
+    assert sorted(waited)[7] <= 2, waited
+
+
 def test_ids_made_later_sort_later_and_none_twice() -> None:
     made = [new_id("ses") for _ in range(1000)]
     assert len(set(made)) == 1000

@@ -79,7 +79,7 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
         lambda db: passes.begin(db, home, asked_by="command", now=now, since=asked)
     )
     stopping = threading.Event()
-    helper = threading.Thread(target=_help, args=(parts, stopping), daemon=True)
+    helper = threading.Thread(target=_help, args=(parts, stopping))
     helper.start()
     try:
         done = _watch(parts, id)
@@ -88,7 +88,7 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
         raise SystemExit(130) from None
     finally:
         stopping.set()
-        helper.join(10)
+        helper.join()  # it ends what it has begun: nothing may use the database at the exit
     _tell(parts, done)
 
 

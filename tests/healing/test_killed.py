@@ -39,6 +39,9 @@ COUNTS = ("found", "doubted", "read", "repaired", "gone", "lost", "people", "wai
 # A worker's lease of what it was killed over: longer than any pause that the limit asks for.
 LEASE_US = 30_000_000
 
+# Nobody is this slow; it only ends a test that would never end.
+_AT_MOST_S = 150.0
+
 
 class Record(Gateway):
     """What a gateway knows, to be compared with what another does."""
@@ -140,7 +143,11 @@ def killed_over(it: Site, id: str, moments: list[Callable[[dict[str, Any]], bool
     for moment in moments:
         worker = it.start("worker", "--only", "sync")
         try:
-            wait_until(lambda when=moment: when(it.seen(id)), f"its moment; see {it.tree.log}")
+            wait_until(
+                lambda when=moment: when(it.seen(id)),
+                f"its moment; see {it.tree.log}",
+                within_s=_AT_MOST_S,
+            )
             assert worker.poll() is None
             assert it.seen(id)["ended_at"] is None
         finally:
@@ -175,7 +182,9 @@ def test_killed_five_times_it_ends_as_an_undisturbed_one(
         moments = [is_in_the_middle_of_its_list, *map(has_read, (10, 80, 150, 200))]
         assert killed_over(it, id, moments) == 5
         worker = it.start("worker", "--only", "sync")
-        wait_until(lambda: it.seen(id)["ended_at"], f"its end; see {it.tree.log}", within_s=60)
+        wait_until(
+            lambda: it.seen(id)["ended_at"], f"its end; see {it.tree.log}", within_s=_AT_MOST_S
+        )
         for process in (worker, scheduler):
             process.kill()
             process.wait()
@@ -190,16 +199,20 @@ def test_the_command_is_killed_and_run_again(migrated_url: str) -> None:
     with site(migrated_url, 60, limit=limit, redis_url=None) as it:
         first = it.start("sync", "reconcile", CHANNEL)
         try:
-            wait_until(lambda: it.open_pass(), "a pass")
+            wait_until(lambda: it.open_pass(), "a pass", within_s=_AT_MOST_S)
             id = it.open_pass()
             assert id is not None
-            wait_until(lambda: it.seen(id)["read"] >= 20, f"20 of them; see {it.tree.log}")
+            wait_until(
+                lambda: it.seen(id)["read"] >= 20,
+                f"20 of them; see {it.tree.log}",
+                within_s=_AT_MOST_S,
+            )
         finally:
             first.kill()
             first.wait()
         assert it.seen(id)["ended_at"] is None
         it.lets_the_leases_end()
-        assert it.start("sync", "reconcile", CHANNEL).wait(60) == 0
+        assert it.start("sync", "reconcile", CHANNEL).wait(_AT_MOST_S) == 0
         done = it.seen(id)
         assert done["ended_at"] is not None
         assert f"{done['read']} were read" in it.tree.log.read_text()

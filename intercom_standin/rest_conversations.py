@@ -82,15 +82,13 @@ def conversation_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
     def _page(
         call: Call, query: Json, per_page: Any, after: Any, descending: bool, by: str
     ) -> Json:
+        matches = search.matcher(query, search.conversation_field) if query else None
+        sorted_by = search.conversation_field(by)
         with world.lock:
-            found = [
-                one
-                for one in world.conversations.values()
-                if not query or search.matches(query, search.conversation_field(one))
-            ]
+            found = [one for one in world.conversations.values() if matches is None or matches(one)]
             items, pages = search.page_of(
                 found,
-                key=lambda one: (search.conversation_field(one)(by) or 0, int(one.id)),
+                key=lambda one: (sorted_by(one) or 0, int(one.id)),
                 per_page=per_page,
                 starting_after=after,
                 descending=descending,

@@ -87,16 +87,16 @@ def people_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
         by, descending = sort.get("field") or "created_at", sort.get("order") != "ascending"
         days = versions.cuts_contact_dates(call.version)
         query = search.by_days(query) if days else query
+        matches = search.matcher(
+            query, search.contact_field_by_days if days else search.contact_field
+        )
+        sorted_by = search.contact_field(str(by))
         with world.lock:
             # Vendor rule: a merged contact is gone from search and list.
-            found = [
-                one
-                for one in world.contacts.values()
-                if _listed(one) and search.matches(query, search.contact_field(one, days=days))
-            ]
+            found = [one for one in world.contacts.values() if _listed(one) and matches(one)]
             items, pages = search.page_of(
                 found,
-                key=lambda one: (search.contact_field(one)(str(by)) or 0, one.id),
+                key=lambda one: (sorted_by(one) or 0, one.id),
                 per_page=paging.get("per_page"),
                 starting_after=paging.get("starting_after"),
                 descending=descending,

@@ -180,7 +180,6 @@ def _by_home(several: Sequence[Told]) -> dict[str, _Met]:
     return homes
 
 
-
 def _named(holder: Assignee) -> list[StaffSeen]:
     """Who is named as holding something: their name is known soon if it is not yet."""
     if holder.id is None or holder.kind not in ("operator", "team"):

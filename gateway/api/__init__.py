@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import Flask
 
 from gateway import __version__
-from gateway.api.acts import add_act_doors
 from gateway.api.callers import require_token
-from gateway.api.channels import add_channel_doors
-from gateway.api.deliveries import add_delivery_doors
+from gateway.api.doors.acts import add_act_doors
+from gateway.api.doors.channels import add_channel_doors
+from gateway.api.doors.deliveries import add_delivery_doors
+from gateway.api.doors.passes import add_pass_doors
+from gateway.api.doors.sessions import add_session_doors
+from gateway.api.doors.turns import add_turn_doors
 from gateway.api.parsing import bound_body
-from gateway.api.passes import add_pass_doors
 from gateway.api.rooms import House, Room
-from gateway.api.sessions import add_session_doors
-from gateway.api.turns import add_turn_doors
 from gateway.wiring import Parts
 
 PREFIX = "/api/v1"
@@ -24,11 +24,12 @@ def add_api(app: Flask, parts: Parts) -> None:
     app.config.update(
         API_TITLE="Channel gateway",
         API_VERSION=__version__,
-        OPENAPI_VERSION="3.0.3",
+        OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX=PREFIX,
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = House(app)
+    api.describe()
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     people = Room("api", __name__, url_prefix=PREFIX, description="For operators' programs")
     people.before_request(bound_body)

@@ -11,6 +11,10 @@ from gateway.errors import Forbidden, NotAuthentic
 from gateway.people.operators import Operator, Role, authenticate
 from gateway.store import Database
 
+ADMINS: tuple[Role, ...] = ("admin",)
+MAY_ACT: tuple[Role, ...] = ("admin", "operator")
+"""Roles that a door may be kept for (`Room.door`)."""
+
 _LONGEST_TOKEN = 200
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import wraps
 from typing import Any, Literal, TypeVar
 
 import marshmallow as ma
-from flask import Response
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 
+from gateway.api import described
+from gateway.api.callers import needs
 from gateway.api.parsing import StrictParser
-from gateway.api.schemas import ErrorSchema
+from gateway.api.schemas.errors import ErrorSchema
+from gateway.people.operators import Role
 
-IDEMPOTENCY_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "description": "the same call again with the same key gets the same answer, changing nothing",
-    "schema": {"type": "string", "maxLength": 255},
-}
-
-View = TypeVar("View", bound=Callable[..., Response])
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotations
@@ -29,39 +26,86 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
 
     def door(
         self,
-        method: Literal["GET", "POST"],
+        method: Method,
         rule: str,
         *,
-        gives: type[ma.Schema],
+        gives: type[ma.Schema] | None,
         status: int = 200,
         takes: type[ma.Schema] | None = None,
         required: bool = True,
         by_token: bool = True,
+        roles: Collection[Role] = (),
+        refuses: Collection[int] = (),
+        tagged: bool = False,
+        guarded: bool = False,
+        content_type: str = "application/json",
     ) -> Callable[[View], View]:
-        """Open a door; what it takes is the query of a GET and the JSON body of a POST.
+        """Open a door; what it takes is the query of a GET and the JSON body of anything else.
 
-        Views answer with finished responses: `gives` is for the OpenAPI document, as is `by_token`.
+        Only `roles` come in, if any are named. Views answer with finished responses: what else is
+        said here is for the OpenAPI document, which knows by itself what can go wrong at such a
+        door; `refuses` are statuses beyond that. `tagged`: the answer has an ETag; `guarded`: the
+        call must name the one it has seen as If-Match (`etags.py`).
         """
-        document: dict[str, Any] = {"security": [{"token": []}] if by_token else []}
-        if by_token and method == "POST":
-            document["parameters"] = [IDEMPOTENCY_KEY]
+        door = described.Door(
+            changes=method != "GET",
+            named="<" in rule,
+            takes=takes,
+            by_token=by_token,
+            roles=bool(roles),
+            tagged=tagged,
+            guarded=guarded,
+            refuses=frozenset(refuses),
+        )
 
         def open_door(view: View) -> View:
-            opened = self.doc(operationId=view.__name__, **document)(view)
-            opened = self.response(status, gives)(opened)
+            opened: Any = self.doc(operationId=view.__name__, **described.operation(door))(view)
+            opened = self.response(
+                status, gives, headers=described.headers(door), content_type=content_type
+            )(opened)
+            for refusal in described.refusals(door):
+                opened = self.alt_response(refusal, response=described.NAMES[refusal])(opened)
             if takes is not None:
                 location = "query" if method == "GET" else "json"
                 opened = self.arguments(takes, location=location, required=required)(opened)
-            self.route(rule, methods=[method])(opened)
+            if roles:
+                opened = _only(tuple(roles), opened)
+            parameters = described.path_parameters(rule)
+            self.route(rule, methods=[method], parameters=parameters)(opened)
             return view
 
         return open_door
+
+
+def _only(roles: tuple[Role, ...], view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let these roles in, before what they ask is even read."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        needs(*roles)
+        return view(*args, **kwargs)
+
+    return guarded
 
 
 class House(Api):  # type: ignore[misc]
     """flask-smorest's description of all rooms; answering errors is the application's."""
 
     ERROR_SCHEMA = ErrorSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None  # each door says what can go wrong
+
+    def describe(self) -> None:
+        """Describe what doors have in common; call it before any room is registered."""
+        described.common(self.spec)
 
     def _register_error_handlers(self) -> None:
         """None: the application has one for every door."""
+
+    def _register_responses(self) -> None:
+        """None: what can go wrong is described in words of ours."""
+
+    def _register_etag_headers(self) -> None:
+        """None: as above."""
+
+    def _register_pagination_header(self) -> None:
+        """None: lists have cursors."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.api.health import ChannelSchema, HealthSchema
+from gateway.api.schemas.channels import ChannelSchema, HealthSchema
 from tests.api.house import CHANNEL, House
 from tests.api.test_deliveries import payload, post, unreadable
 

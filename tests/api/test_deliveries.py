@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from gateway.api.schemas import DeliverySchema
+from gateway.api.schemas.deliveries import DeliverySchema
 from gateway.store.models import InboxDelivery
 from tests.api.house import CHANNEL, SECRET, House
 

@@ -8,7 +8,9 @@ import marshmallow as ma
 import pytest
 from sqlalchemy import event
 
-from gateway.api.schemas import DeliverySchema, MessageSchema, SessionSchema
+from gateway.api.schemas.deliveries import DeliverySchema
+from gateway.api.schemas.messages import MessageSchema
+from gateway.api.schemas.sessions import SessionSchema
 from gateway.events import Actor, ContactSeen, Fact
 from tests.api.house import BOT, CHANNEL, House
 

@@ -12,16 +12,16 @@ from gateway.api.callers import caller_in, operator, refusal
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
-from gateway.api.schemas import (
+from gateway.api.schemas.acts import (
     ActSchema,
-    Arguments,
     CopilotBody,
     HandoverSchema,
-    MessageSchema,
     NothingBody,
     ReasonBody,
     TextBody,
 )
+from gateway.api.schemas.base import Arguments
+from gateway.api.schemas.messages import MessageSchema
 from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.doors import Caller, Done

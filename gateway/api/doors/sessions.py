@@ -8,14 +8,10 @@ from gateway.api.answers import json_answer
 from gateway.api.callers import refusal
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
-from gateway.api.schemas import (
-    Arguments,
-    MessagePageSchema,
-    PageQuery,
-    SessionPageSchema,
-    SessionSchema,
-    SessionsQuery,
-)
+from gateway.api.schemas.base import Arguments
+from gateway.api.schemas.messages import MessagePageSchema
+from gateway.api.schemas.pages import PageQuery
+from gateway.api.schemas.sessions import SessionPageSchema, SessionSchema, SessionsQuery
 from gateway.reading.messages import find_messages
 from gateway.reading.sessions import SessionFilter, find_session, find_sessions
 from gateway.wiring import Parts

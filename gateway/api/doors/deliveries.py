@@ -5,17 +5,13 @@ from __future__ import annotations
 from flask import Response
 
 from gateway.api.answers import Json, json_answer
-from gateway.api.callers import needs, operator
+from gateway.api.callers import ADMINS, MAY_ACT, operator
 from gateway.api.idempotency import act_then_keep
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
-from gateway.api.schemas import (
-    Arguments,
-    DeliveriesQuery,
-    DeliveryPageSchema,
-    DeliverySchema,
-    NothingBody,
-)
+from gateway.api.schemas.acts import NothingBody
+from gateway.api.schemas.base import Arguments
+from gateway.api.schemas.deliveries import DeliveriesQuery, DeliveryPageSchema, DeliverySchema
 from gateway.clock import to_micros
 from gateway.reading.deliveries import find_deliveries, find_delivery
 from gateway.wiring import Parts
@@ -25,10 +21,15 @@ def add_delivery_doors(room: Room, parts: Parts) -> None:
     """Add the doors; operators look, administrators replay."""
     database = parts.database
 
-    @room.door("GET", "/deliveries", takes=DeliveriesQuery, gives=DeliveryPageSchema)
+    @room.door(
+        "GET",
+        "/deliveries",
+        takes=DeliveriesQuery,
+        gives=DeliveryPageSchema,
+        roles=MAY_ACT,
+    )
     def list_deliveries(query: Arguments) -> Response:
         """List deliveries, the newest first"""
-        needs("admin", "operator")
         with database.read() as db:
             return json_answer(find_deliveries(db, **query).to_json())
 
@@ -38,10 +39,10 @@ def add_delivery_doors(room: Room, parts: Parts) -> None:
         takes=NothingBody,
         required=False,
         gives=DeliverySchema,
+        roles=ADMINS,
     )
     def replay(body: Arguments, delivery_id: str) -> Response:
         """Apply a failed delivery once more"""
-        needs("admin")
         delivery_id = checked_id("dlv", delivery_id)
 
         def work() -> Json:

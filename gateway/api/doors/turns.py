@@ -8,7 +8,7 @@ from sqlalchemy import select
 from gateway.api.answers import json_answer
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
-from gateway.api.schemas import VerdictSchema
+from gateway.api.schemas.turns import VerdictSchema
 from gateway.clock import to_micros
 from gateway.conversations.asking import Recorded, record_answer
 from gateway.errors import NotAuthentic, NotFound

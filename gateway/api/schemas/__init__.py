@@ -1,0 +1,1 @@
+"""What the doors take and, for the OpenAPI document, what they give; a file for each thing."""

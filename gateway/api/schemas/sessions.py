@@ -1,0 +1,94 @@
+"""Sessions: which ones, and what is told of each."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from gateway.api.parsing import Words
+from gateway.api.schemas.base import MOMENT, Told, about, example
+from gateway.api.schemas.pages import PageQuery, PageSchema
+from gateway.api.schemas.people import ResponsibleSchema, SomebodySchema
+
+STATUSES = ("active", "finished")
+MODES = ("ai", "human", "copilot")
+TRIGGERS = ("manual", "automatic", "customer_request", "assignee", "reply", "fault", "rule")
+
+
+class SessionsQuery(PageQuery):
+    """Which sessions."""
+
+    status = Words(validate=validate.OneOf(STATUSES), metadata=example("active"))
+    mode = Words(validate=validate.OneOf(MODES), metadata=example("human"))
+    channel = Words(validate=validate.Length(max=200), metadata=example("acme-intercom"))
+    conversation = Words(
+        validate=validate.Length(max=255),
+        metadata=about("the channel's own id", "215471234567890"),
+    )
+    responsible = Words(
+        validate=validate.Length(max=200),
+        metadata=about("ai, operator, bot, unassigned, an id or part of a name", "unassigned"),
+    )
+    q = Words(
+        validate=validate.Length(max=200),
+        metadata=about("searched for in messages, contact's name and e-mail", "refund"),
+    )
+
+
+class ContactSchema(Told):
+    """The customer."""
+
+    id = fields.String(metadata=example("con_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    name = fields.String(allow_none=True, metadata=example("Carol Customer"))
+    email = fields.String(allow_none=True, metadata=example("carol@example.com"))
+    verified = fields.Boolean(metadata=example(False))
+
+
+class LastHandoverSchema(Told):
+    """The last time the session went from the AI to people."""
+
+    trigger = fields.String(validate=validate.OneOf(TRIGGERS), metadata=example("manual"))
+    reason = fields.String(metadata=example("asks about a refund above 500 EUR"))
+    by = fields.Nested(SomebodySchema)
+    at = fields.DateTime(metadata=example(MOMENT))
+
+
+class PermissionSchema(Told):
+    """May the caller hand over now? If not, why."""
+
+    allowed = fields.Boolean(metadata=example(True))
+    reason = fields.String(
+        allow_none=True, metadata=about("in the words of the refusal; null if allowed", None)
+    )
+
+
+class SessionSchema(Told):
+    """A session; times are ISO 8601 in UTC."""
+
+    id = fields.String(metadata=example("ses_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    status = fields.String(validate=validate.OneOf(STATUSES), metadata=example("active"))
+    mode = fields.String(
+        validate=validate.OneOf(MODES), metadata=about("the last one when finished", "human")
+    )
+    channel = fields.String(metadata=example("acme-intercom"))
+    conversation = fields.String(metadata=about("the channel's own id", "215471234567890"))
+    contact = fields.Nested(ContactSchema, allow_none=True)
+    agent = fields.String(metadata=about("the AI agent's name", "support"))
+    responsible = fields.Nested(ResponsibleSchema)
+    parameters = fields.Dict(keys=fields.String(), metadata=example({"order": "1042"}))
+    results = fields.Dict(keys=fields.String(), metadata=example({"topic": "refund"}))
+    epoch = fields.Integer(metadata=about("rises with every change of mode", 1))
+    waiting_since = fields.DateTime(
+        allow_none=True, metadata=about("since when a person is being waited for", MOMENT)
+    )
+    started_at = fields.DateTime(metadata=example(MOMENT))
+    finished_at = fields.DateTime(allow_none=True, metadata=example(None))
+    last_message_at = fields.DateTime(allow_none=True, metadata=example(MOMENT))
+    message_count = fields.Integer(metadata=about("public messages", 3))
+    last_handover = fields.Nested(LastHandoverSchema, allow_none=True)
+    handover = fields.Nested(PermissionSchema)
+
+
+class SessionPageSchema(PageSchema):
+    """Sessions, the newest first."""
+
+    items = fields.List(fields.Nested(SessionSchema))

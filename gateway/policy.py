@@ -54,7 +54,8 @@ class AgentTerms:
     """The rules that an agent's answers live under. Times are in seconds.
 
     `patience_s` bounds the attempts at one turn (given up after that or after two timeouts,
-    whichever is later).
+    whichever is later). `operators` (e-mail addresses) and `team` are asked, in this order, when a
+    person is needed; `away_message` is said instead of a promise when nobody works.
     """
 
     name: str
@@ -68,6 +69,10 @@ class AgentTerms:
     reply_within_s: float = 120.0
     patience_s: float = 20.0
     idle_timeout_s: float = 86_400.0
+    operators: tuple[str, ...] = ()
+    team: str = ""
+    routing: Literal["queue", "round_robin"] = "queue"
+    away_message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

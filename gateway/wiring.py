@@ -24,6 +24,8 @@ from gateway.config import (
 )
 from gateway.errors import ConfigError
 from gateway.inbox import Inbox
+from gateway.people.availability import Availability
+from gateway.people.presence import Presences
 from gateway.policy import AgentTerms, Terms
 from gateway.quota import Quota
 from gateway.signs import SinkName
@@ -47,6 +49,8 @@ class Parts:
     inbox: Inbox
     watched: Mapping[str, Watched]
     sinks: Mapping[SinkName, Sink]
+    presences: Presences
+    availability: Availability
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -93,6 +97,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         inbox=Inbox(database, channels, terms, clock, waker.wake, partial(link_to, settings)),
         watched={name: _watched(settings, channel) for name, channel in channels.items()},
         sinks=open_sinks(settings, clock),
+        presences=Presences(connection, clock),
+        availability=Availability(settings.workspace.zone, settings.workspace.week, agents),
     )
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, validate
 
 from gateway.config.problems import did_you_mean
+from gateway.hours import read_hours
 
 
 def needed(what: str) -> dict[str, Any]:
@@ -208,6 +209,17 @@ class TimeZone(Word):
                 hint = 'use an IANA name such as "Europe/Dublin"'
             raise ValidationError(f"is not a time zone; {hint}")
         return text
+
+
+class WorkingHours(Word):
+    """A week of working hours."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return read_hours(text).text
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
 
 def address_problem(text: str, schemes: Sequence[str] = ("http", "https")) -> str | None:

@@ -23,6 +23,7 @@ from gateway.config.kinds import (
     TimeZone,
     WebAddress,
     Word,
+    WorkingHours,
     needed,
 )
 from gateway.config.problems import did_you_mean
@@ -61,6 +62,7 @@ class WorkspaceTable(Table):
 
     name = Word()
     time_zone = TimeZone()
+    working_hours = WorkingHours()
 
 
 class AgentTable(Table):
@@ -76,6 +78,10 @@ class AgentTable(Table):
     handover_message = Text()
     handover_conditions = Text()
     idle_timeout_s = Seconds()
+    operators = OneOrMore(MailAddress(), only_lists=True)
+    team = Text()
+    routing = Choice("queue", "round_robin")
+    away_message = Text()
 
     @validates_schema
     def check_debounce(self, data: dict[str, Any], **_: Any) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
+from gateway import hours
+
 # The events that subscribers may ask for (DESIGN.md 5.5).
 EVENT_NAMES = (
     "session.started",
@@ -32,11 +34,18 @@ class Workspace:
     name: str = "Support"
     # IANA name; every date that a person reads is in it.
     time_zone: str = "UTC"
+    # When people work, unless an operator has hours of their own; in the time zone.
+    working_hours: str = "always"
 
     @property
     def zone(self) -> ZoneInfo:
         """The time zone itself."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def week(self) -> hours.Hours:
+        """The working hours themselves."""
+        return hours.read_hours(self.working_hours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +74,14 @@ class AgentSettings:
     handover_conditions: str = ""
     # A session without a word for this long is finished; 0: never.
     idle_timeout_s: float = 86_400.0
+    # E-mail addresses of the operators who are asked first when a person is needed.
+    operators: tuple[str, ...] = ()
+    # The team that is asked next, or first where no operators are named.
+    team: str = ""
+    # "queue": whoever accepts first; "round_robin": offered to one after the other.
+    routing: Literal["queue", "round_robin"] = "queue"
+    # Said instead of promising a person when nobody works; empty: nothing is said.
+    away_message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,9 @@ def add(
 
     E-mail addresses are kept in lower case: `Ann@acme.test` and `ann@acme.test` are one person.
     """
-    operator = Operator(id=new_id("opr"), email=_email(email), name=_name(name), role=_role(role))
+    operator = Operator(
+        id=new_id("opr"), email=_email(email), name=_name(name), role=read_role(role)
+    )
     written = db.execute(
         insert_into(db, OperatorRow)
         .values(
@@ -129,20 +131,28 @@ def authenticate(db: Transaction, token: str) -> Operator:
         select(*_COLUMNS, OperatorLink.channel, OperatorLink.external_id)
         .join(Token, Token.operator_id == OperatorRow.id)
         .outerjoin(OperatorLink, OperatorLink.operator_id == OperatorRow.id)
-        .where(Token.digest == _digest(token), Token.revoked_at.is_(None))
+        .where(
+            Token.digest == _digest(token),
+            Token.revoked_at.is_(None),
+            OperatorRow.deactivated_at.is_(None),
+        )
     ).all()
     if not rows:
         raise NotAuthentic(_NOT_KNOWN)
     first = rows[0]
     links = {row.channel: row.external_id for row in rows if row.channel is not None}
     return Operator(
-        id=first.id, email=first.email, name=first.name, role=_role(first.role), links=links
+        id=first.id, email=first.email, name=first.name, role=read_role(first.role), links=links
     )
 
 
 def password_holds(db: Transaction, email: str, password: str) -> bool:
     """True if this is the password of the operator with this e-mail address."""
-    kept = db.scalar(select(OperatorRow.password_hash).where(OperatorRow.email == _email(email)))
+    kept = db.scalar(
+        select(OperatorRow.password_hash).where(
+            OperatorRow.email == _email(email), OperatorRow.deactivated_at.is_(None)
+        )
+    )
     # An unknown address takes as long as a wrong password: nobody learns who works here.
     return check_password_hash(kept or _NOBODYS, password) and kept is not None
 
@@ -155,7 +165,7 @@ def _operator(db: Transaction, id: str, email: str, name: str, role: str) -> Ope
         select(OperatorLink.channel, OperatorLink.external_id).where(OperatorLink.operator_id == id)
     )
     return Operator(
-        id=id, email=email, name=name, role=_role(role), links={row[0]: row[1] for row in links}
+        id=id, email=email, name=name, role=read_role(role), links={row[0]: row[1] for row in links}
     )
 
 
@@ -173,7 +183,8 @@ def _name(text: str) -> str:
     return name
 
 
-def _role(text: str) -> Role:
+def read_role(text: str) -> Role:
+    """A role by its word; raise Unreadable."""
     for role in ROLES:
         if role == text:
             return role

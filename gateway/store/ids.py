@@ -7,7 +7,21 @@ import time
 from typing import Literal
 
 Prefix = Literal[
-    "act", "alr", "cnv", "con", "dlv", "ins", "msg", "ntc", "opr", "rec", "ses", "tok", "trn"
+    "act",
+    "alr",
+    "cnv",
+    "con",
+    "dlv",
+    "ins",
+    "msg",
+    "ntc",
+    "opr",
+    "rec",
+    "ses",
+    "tea",
+    "tok",
+    "trn",
+    "wml",
 ]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u

@@ -8,6 +8,7 @@ from gateway.store.models.base import Base, Json, Micros
 from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
+from gateway.store.models.people import DayOff, OperatorAvatar, Team, TeamMember, WaitMail
 from gateway.store.models.record import (
     UNPLACED,
     ChatSession,
@@ -41,6 +42,7 @@ __all__ = [
     "Contact",
     "ContactIdentity",
     "Conversation",
+    "DayOff",
     "Doubt",
     "FactRow",
     "FindingRow",
@@ -53,12 +55,16 @@ __all__ = [
     "Message",
     "Micros",
     "Operator",
+    "OperatorAvatar",
     "OperatorLink",
     "Push",
     "Reconciliation",
     "Repair",
     "Sighting",
     "Staff",
+    "Team",
+    "TeamMember",
     "Token",
     "TurnRow",
+    "WaitMail",
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Integer, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.store.models.base import Base, Micros, one_of
 
 
 class Operator(Base):
-    """A person inside who may use our doors."""
+    """A person inside who may use our doors; never deleted, since history names them.
+
+    `working_hours` is None where the workspace's hold, `max_sessions` where there is no limit.
+    `offered_at`: a session was last offered to them then.
+    """
 
     __tablename__ = "operators"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -18,7 +22,14 @@ class Operator(Base):
     role: Mapped[str]
     password_hash: Mapped[str | None]
     created_at: Mapped[Micros]
-    __table_args__ = (one_of("role", "admin", "operator", "viewer"),)
+    deactivated_at: Mapped[Micros | None]
+    max_sessions: Mapped[int | None] = mapped_column(Integer)
+    working_hours: Mapped[str | None]
+    offered_at: Mapped[Micros] = mapped_column(default=0, server_default=text("0"))
+    __table_args__ = (
+        one_of("role", "admin", "operator", "viewer"),
+        CheckConstraint("max_sessions > 0", name="max_sessions"),
+    )
 
 
 class OperatorLink(Base):

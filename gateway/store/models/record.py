@@ -185,6 +185,12 @@ class ChatSession(Base):
         Index("uq_chat_sessions_active", "conversation_id", unique=True,
               sqlite_where=text("status = 'active'"), postgresql_where=text("status = 'active'")),
         Index("ix_chat_sessions_newest", "opened_at", "id"),
+        Index("ix_chat_sessions_held", "responsible_id",
+              sqlite_where=text("status = 'active' AND responsible_kind = 'operator'"),
+              postgresql_where=text("status = 'active' AND responsible_kind = 'operator'")),
+        Index("ix_chat_sessions_waiting", "waiting_since",
+              sqlite_where=text("waiting_since IS NOT NULL"),
+              postgresql_where=text("waiting_since IS NOT NULL")),
         Index("ix_chat_sessions_idle", "last_message_at", sqlite_where=text("status = 'active'"),
               postgresql_where=text("status = 'active'")),
     )  # fmt: skip

@@ -1,0 +1,173 @@
+"""Who could take a session: operators with presence, hours and load, in five statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, func, select, update
+
+from gateway.clock import from_micros
+from gateway.hours import Hours, read_hours
+from gateway.people.operators import read_role
+from gateway.people.presence import Seen
+from gateway.people.routing import Candidate, Circle, may_take
+from gateway.policy import AgentTerms
+from gateway.store import Transaction
+from gateway.store.models import ChatSession, DayOff, Operator, OperatorLink, Team, TeamMember
+from gateway.store.sql import literals
+
+__all__ = ["Availability", "Reach", "may_take"]
+
+Reach = Literal["first", "team", "all"]
+"""How far to look: those asked first, also the agent's whole team, or everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everybody:
+    """What the record says of operators, loaded at once; ids lead to everything."""
+
+    rows: Sequence[Row[*tuple[Any, ...]]]
+    links: Mapping[str, Mapping[str, str]]
+    teams: Mapping[str, Sequence[str]]
+    team_names: Mapping[str, str]
+    days_off: Mapping[str, Sequence[date]]
+    open_sessions: Mapping[str, int]
+
+
+class Availability:
+    """Loads candidates. What the settings say of time zone, hours and agents is given once."""
+
+    def __init__(self, zone: ZoneInfo, hours: Hours, agents: Mapping[str, AgentTerms]) -> None:
+        self._zone = zone
+        self._hours = hours
+        self._agents = agents
+
+    def candidates(
+        self, db: Transaction, presence: Seen, agent_name: str, now: int, *, reach: Reach = "first"
+    ) -> list[Candidate]:
+        """The active operators and admins whom an agent's session is for, by id.
+
+        Those named by the agent's `operators`; if there are none, its `team`; else everybody.
+        `reach` widens that: `team` to both, `all` to everybody. `presence` is what
+        `Presences.read()` gave, before the transaction was opened; `now` is in µs.
+        """
+        agent = self._agents.get(agent_name) or AgentTerms(name=agent_name)
+        found = [
+            one
+            for one in self.everybody(db, presence, now, agent=agent)
+            if one.active and one.role != "viewer"
+        ]
+        return within(found, reach)
+
+    def everybody(
+        self, db: Transaction, presence: Seen, now: int, *, agent: AgentTerms | None = None
+    ) -> list[Candidate]:
+        """All operators by id, also viewers and the deactivated; circles as `agent` has them."""
+        known = load(db, now)
+        named = {email.lower() for email in agent.operators} if agent else set()
+        team = agent.team if agent else ""
+        candidates = []
+        for row in known.rows:
+            teams = known.teams.get(row.id, ())
+            circle: Circle = "others"
+            if row.email in named:
+                circle = "named"
+            elif team and any(known.team_names[id] == team for id in teams):
+                circle = "team"
+            hours = read_hours(row.working_hours) if row.working_hours else self._hours
+            days_off = known.days_off.get(row.id, ())
+            at = from_micros(now)
+            candidates.append(
+                Candidate(
+                    id=row.id,
+                    name=row.name,
+                    email=row.email,
+                    role=read_role(row.role),
+                    active=row.deactivated_at is None,
+                    presence=presence.of(row.id),
+                    in_hours=hours.is_open(at, self._zone, days_off),
+                    opens_at=hours.opens_at(at, self._zone, days_off),
+                    open_sessions=known.open_sessions.get(row.id, 0),
+                    max_sessions=row.max_sessions,
+                    offered_at=row.offered_at,
+                    circle=circle,
+                    team_ids=tuple(teams),
+                    links=known.links.get(row.id, {}),
+                )
+            )
+        return candidates
+
+
+def within(candidates: Iterable[Candidate], reach: Reach) -> list[Candidate]:
+    """Those of the nearest circle that holds anybody, or those that `reach` takes in."""
+    found = list(candidates)
+    if reach == "all":
+        return found
+    circles: Sequence[Sequence[Circle]] = (
+        (("named",), ("team",)) if reach == "first" else (("named", "team"),)
+    )
+    for circle in circles:
+        near = [one for one in found if one.circle in circle]
+        if near:
+            return near
+    return found
+
+
+def offered(db: Transaction, operator_id: str, now: int) -> None:
+    """A session is offered to this operator: the others come first next time."""
+    db.execute(update(Operator).where(Operator.id == operator_id).values(offered_at=now))
+
+
+def load(db: Transaction, now: int) -> Everybody:
+    """Read what the record says of all operators; days off from yesterday on."""
+    rows = db.execute(
+        select(
+            Operator.id, Operator.email, Operator.name, Operator.role, Operator.deactivated_at,
+            Operator.max_sessions, Operator.working_hours, Operator.offered_at, Operator.created_at,
+        ).order_by(Operator.id)
+    ).all()  # fmt: skip
+    links: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    by_link: dict[tuple[str, str], str] = {}
+    for link in db.execute(
+        select(OperatorLink.operator_id, OperatorLink.channel, OperatorLink.external_id)
+    ):
+        links[link.operator_id][link.channel] = link.external_id
+        by_link[link.channel, link.external_id] = link.operator_id
+    teams: defaultdict[str, list[str]] = defaultdict(list)
+    names: dict[str, str] = {}
+    for member in db.execute(
+        select(Team.id, Team.name, TeamMember.operator_id)
+        .join(TeamMember, TeamMember.team_id == Team.id)
+        .order_by(Team.id)
+    ):
+        names[member.id] = member.name
+        teams[member.operator_id].append(member.id)
+    # A day earlier than today's anywhere: shifts that began yesterday may still last.
+    since = (from_micros(now) - timedelta(days=2)).date().isoformat()
+    days: defaultdict[str, list[date]] = defaultdict(list)
+    for off in db.execute(select(DayOff.operator_id, DayOff.day).where(DayOff.day >= since)):
+        days[off.operator_id].append(date.fromisoformat(off.day))
+    counts: defaultdict[str, int] = defaultdict(int)
+    for held in db.execute(_HELD):
+        # Under the channel's own id of them, or under ours.
+        counts[by_link.get((held.channel, held.responsible_id), held.responsible_id)] += held.many
+    return Everybody(
+        rows=rows, links=links, teams=teams, team_names=names, days_off=days, open_sessions=counts
+    )
+
+
+_HELD = (
+    select(ChatSession.channel, ChatSession.responsible_id, func.count().label("many"))
+    .where(
+        ChatSession.status.in_(literals("active")),
+        ChatSession.responsible_kind.in_(literals("operator")),
+        ChatSession.mode != "ai",
+        ChatSession.responsible_id.is_not(None),
+    )
+    .group_by(ChatSession.channel, ChatSession.responsible_id)
+)

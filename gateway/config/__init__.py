@@ -3,9 +3,11 @@
 from gateway.config.load import load_settings
 from gateway.config.settings import (
     EVENT_NAMES,
+    USUAL_EVENTS,
     AgentSettings,
     AlertSettings,
     ChannelSettings,
+    EventName,
     HttpAgentSettings,
     IntercomSettings,
     ScriptedAgentSettings,
@@ -20,9 +22,11 @@ from gateway.config.settings import (
 
 __all__ = [
     "EVENT_NAMES",
+    "USUAL_EVENTS",
     "AgentSettings",
     "AlertSettings",
     "ChannelSettings",
+    "EventName",
     "HttpAgentSettings",
     "IntercomSettings",
     "ScriptRule",

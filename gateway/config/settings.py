@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from gateway import hours
 
-# The events that subscribers may ask for (DESIGN.md 5.5).
-EVENT_NAMES = (
+EventName = Literal[
+    "session.started", "session.handed_over", "session.assigned", "session.returned",
+    "session.finished", "session.updated", "message.created", "message.updated", "note.created",
+    "note.updated", "draft.created", "draft.updated", "contact.updated",
+]  # fmt: skip
+# What the gateway tells of, and subscribers may ask for.
+EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
+# What subscribers get who do not say what they want (DESIGN.md 5.5). Notes and drafts never.
+USUAL_EVENTS: tuple[EventName, ...] = (
     "session.started",
     "session.handed_over",
     "session.assigned",
@@ -227,7 +234,7 @@ class SubscriberSettings:
     # `whsec_…` (base64); signs them.
     secret: str = field(repr=False)
     # Which events.
-    events: tuple[str, ...] = EVENT_NAMES
+    events: tuple[str, ...] = USUAL_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.commands import Assign
-from gateway.conversations import history, pushes, turns
+from gateway.conversations import history, pushes, telling, turns
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held, read_by
 from gateway.events import Assignee, Position
-from gateway.handover import Run
+from gateway.handover import Marker, Run
 from gateway.policy import Terms
 from gateway.store import Transaction
 
@@ -23,6 +24,7 @@ _DELAYED_US = 2 * HOUR_US
 class Change:
     """One session before and after. `moved`: folding again gave it other cuts or another state.
 
+    `markers` are the lines that it left in the history, or all of the session's.
     `spoke_at`: the place of the customer's latest word among what is new. `found_late` comes out of
     `follow`: a customer's word was found too late for the AI to answer.
     """
@@ -33,6 +35,7 @@ class Change:
     spoke_at: Position | None
     latest: bool
     moved: bool = False
+    markers: Sequence[Marker] = ()
     found_late: bool = False
 
 
@@ -48,6 +51,8 @@ def follow(
 ) -> None:
     """Raise the epoch where the mode changed, and do what that asks for."""
     ref, run = change.ref, change.after
+    if source != "history":  # imports never speak
+        telling.tell_change(db, held, ref, change.before, run, change.markers, now)
     changed = not ref.new and ref.state != run.state
     if changed or change.moved:
         ref.epoch += 1

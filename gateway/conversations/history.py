@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway import feed
 from gateway.conversations.thread import Held
 from gateway.events import Actor, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
@@ -66,6 +67,11 @@ _COUNT = Prepared(
 )
 _POSITION = (Message.at, Message.number, Message.step)
 _RANKS = 10
+_CREATED: dict[str, feed.Kind] = {
+    "message": "message.created",
+    "note": "note.created",
+    "draft": "draft.created",
+}
 _TURNING = ("handover", "returned")
 
 
@@ -74,8 +80,12 @@ def write_words(
     held: Held,
     facts: Sequence[tuple[MessageReceived | NoteAdded, str | None]],
     now: int,
+    untold: Collection[str] | None = (),
 ) -> None:
-    """Write messages and notes, each with the session it belongs to (None: before the first)."""
+    """Write messages and notes, each with the session it belongs to (None: before the first).
+
+    Others are told of them, except of those in `untold`, by the facts' ids (None: of none).
+    """
     rows = [
         {
             "id": new_id("msg"),
@@ -96,6 +106,8 @@ def write_words(
     ]
     for row in rows:
         _WRITE.later(db, row)
+        if untold is not None and row["external_id"] not in untold:
+            _tell_created(db, row)
 
 
 def write_markers(
@@ -160,10 +172,14 @@ def write_own(
         "created_at": now,
     }
     _WRITE.later(db, row)
+    if state != "discarded":  # it was never meant for anybody
+        _tell_created(db, row)
     return message_id
 
 
-def place_own(db: Transaction, held: Held, message_id: str, external_id: str, at: Position) -> None:
+def place_own(
+    db: Transaction, held: Held, message_id: str, external_id: str, at: Position, now: int
+) -> None:
     """Give words of ours the id and place that the channel gave them.
 
     If their echo was taken for somebody else's words before, that line goes.
@@ -172,13 +188,15 @@ def place_own(db: Transaction, held: Held, message_id: str, external_id: str, at
     _FORGET_ECHO.later(db, named)
     placed = {"own": message_id, "external_id": external_id, "state": "sent", "why": None}
     _PLACE.later(db, {**placed, **_at(at)})
+    feed.UPDATED.later(db, {"message": message_id, "told_at": now})
 
 
 def set_state(
-    db: Transaction, message_ids: Sequence[str], state: str, why: str | None = None
+    db: Transaction, message_ids: Sequence[str], state: str, now: int, why: str | None = None
 ) -> None:
     """Move owed words of ours to another state, with the reason."""
     if message_ids:
+        feed.tell_updated(db, Message.id.in_(message_ids), now)
         db.execute(
             update(Message)
             .where(Message.id.in_(message_ids))
@@ -200,13 +218,11 @@ def discarding(message_ids: Select[tuple[str | None]]) -> Update:
     )
 
 
-def redact(db: Transaction, held: Held, external_id: str) -> None:
+def redact(db: Transaction, held: Held, external_id: str, now: int) -> None:
     """Forget a message's words; that there was one stays."""
-    db.execute(
-        update(Message)
-        .where(Message.conversation_id == held.id, Message.external_id == external_id)
-        .values(text="", html="", attachments=[], redacted=True)
-    )
+    which = (Message.conversation_id == held.id) & (Message.external_id == external_id)
+    feed.tell_updated(db, which, now)
+    db.execute(update(Message).where(which).values(text="", html="", attachments=[], redacted=True))
 
 
 def replace_markers(
@@ -298,6 +314,13 @@ def count_again(db: Transaction, session_id: str) -> None:
         .where(ChatSession.id == session_id)
         .values(message_count=number, last_message_at=newest)
     )
+
+
+def _tell_created(db: Transaction, row: dict[str, Any]) -> None:
+    feed.tell(
+        db, _CREATED[row["kind"]], at=row["created_at"], session_id=row["session_id"],
+        conversation_id=row["conversation_id"], message_id=row["id"],
+    )  # fmt: skip
 
 
 def _author(author: Actor) -> dict[str, Any]:

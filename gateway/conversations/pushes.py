@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Boolean, bindparam, select, update
 
+from gateway import feed
 from gateway.commands import KINDS, AddNote, Assign, Close, Command, Done, SendMessage
 from gateway.conversations import history
 from gateway.conversations.thread import Held
@@ -74,6 +75,11 @@ _OF_SESSION = (
 )
 _CANCEL_WORDS = Prepared(
     lambda _: history.discarding(
+        select(_PUSHES.c.message_id).where(_OF_SESSION, _PUSHES.c.message_id.is_not(None))
+    )
+)
+_TELL_CANCELLED = feed.telling(
+    lambda message_id: message_id.in_(
         select(_PUSHES.c.message_id).where(_OF_SESSION, _PUSHES.c.message_id.is_not(None))
     )
 )
@@ -147,6 +153,7 @@ def cancel(db: Transaction, *, why: str, now: int, session_id: str, ours_too: bo
     They are recorded as discarded, with the reason.
     """
     named = {"session": session_id, "ours_too": ours_too}
+    _TELL_CANCELLED.later(db, {**named, "told_at": now})
     _CANCEL_WORDS.later(db, {**named, "why": why})
     _CANCEL.later(db, {**named, "state": "cancelled", "error": why, "ended_at": now})
 
@@ -159,7 +166,7 @@ def end(db: Transaction, push: Any, state: str, error: str | None, now: int) -> 
     db.execute(update(Push).where(Push.id == push.id).values(values))
     if push.message_id is not None:
         words = {"sent": "sent", "failed": "failed"}.get(state, "discarded")
-        history.set_state(db, [push.message_id], words, error)
+        history.set_state(db, [push.message_id], words, now, error)
 
 
 def mark_overlapped(db: Transaction, session_id: str) -> None:
@@ -180,19 +187,28 @@ def ask_unsettled(
 
 
 def bind(
-    db: Transaction, held: Held, facts: Sequence[Fact], open_pushes: Sequence[Any], now: int
+    db: Transaction,
+    held: Held,
+    facts: Sequence[Fact],
+    open_pushes: Sequence[Any],
+    now: int,
+    ours: set[str],
 ) -> list[Fact]:
     """Recognise the echoes of what we sent among `facts`, which are new; settle their pushes.
+
+    The ids of facts that are words of ours, in the history already, go to `ours`.
 
     The channel's id is not ours yet: an echo often comes before the call that made it returns.
     """
     bound: list[Fact] = []
     left = list(open_pushes)
     for fact in facts:
-        ours = next((push for push in left if may_be_ours(fact) and _echoes(fact, push)), None)
-        if ours is not None:
-            left.remove(ours)
-            fact = _settled(db, held, fact, ours.id, ours.cause, ours.message_id, now)
+        push = next((push for push in left if may_be_ours(fact) and _echoes(fact, push)), None)
+        if push is not None:
+            left.remove(push)
+            if push.message_id is not None:
+                ours.add(fact.id)
+            fact = _settled(db, held, fact, push.id, push.cause, push.message_id, now)
         bound.append(fact)
     return bound
 
@@ -258,7 +274,7 @@ def _settled(
     sent = {"push": push_id, "state": "sent", "external_id": fact.id, "ended_at": now}
     _SETTLE.later(db, {**sent, "error": None})
     if message_id is not None:
-        history.place_own(db, held, message_id, fact.id, fact.at)
+        history.place_own(db, held, message_id, fact.id, fact.at, now)
     return replace(fact, settles=cause) if isinstance(fact, Assigned | Closed) else fact
 
 

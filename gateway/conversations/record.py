@@ -6,7 +6,7 @@ channel, a receipt for what we sent, or a person at our doors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +29,7 @@ class Report:
     """What is reported of one locked conversation, to be applied at once.
 
     `whose`: the contact whose conversation it is, by the id of the fact that was told with it.
+    `ours`: facts that turned out to be words of ours, which are in the history already.
     """
 
     terms: Terms
@@ -37,6 +38,7 @@ class Report:
     now: int
     source: Source
     whose: Mapping[str, str] = field(default_factory=dict)
+    ours: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def apply_all(db: Transaction, reports: Sequence[Report]) -> list[Outcome]:
         held = report.held
         fresh = kept.unknown(held.id, report.facts, names)
         if held.id in waiting:  # an echo often comes before the call that made it returns
-            fresh = pushes.bind(db, held, fresh, waiting[held.id], report.now)
+            fresh = pushes.bind(db, held, fresh, waiting[held.id], report.now, report.ours)
         kept.keep(db, held.id, fresh)
         fresh.sort(key=place)
         outcomes.append(_apply(db, report, fresh, sessions.get(held.id)))
@@ -157,7 +159,7 @@ def _apply_newest(
             early = history.adopt_early(db, held, opened.id)
         words = [(fact, session_id or opened.id) for fact, session_id in words]
         markers = [(marker, session_id or opened.id) for marker, session_id in markers]
-    history.write_words(db, held, words, now)
+    history.write_words(db, held, words, now, _untold(report))
     history.write_markers(db, held, markers, now)
     write_thread(db, held, thread, whose=_whose(report, fresh))
     said: dict[str | None, list[int]] = {}
@@ -173,6 +175,7 @@ def _apply_newest(
             latest=run is thread.run,
             # Taken over and given back at once: an answer thought out before is for another state.
             moved=not rows[key].new and not passed[key] <= {rows[key].state, run.state},
+            markers=[marker for marker, session_id in markers if session_id == rows[key].id],
         )
         follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
         outcome.found_late |= change.found_late
@@ -219,10 +222,11 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
                 spoke_at=_customer_spoke(fresh, told, index),
                 latest=index == len(told) - 1,
                 moved=moved,
+                markers=[marker for key, marker in story.markers if key == run.opened_by],
             )
         )
     unplaced = [(fact, None) for fact in fresh if isinstance(fact, MessageReceived | NoteAdded)]
-    history.write_words(db, held, unplaced, now)
+    history.write_words(db, held, unplaced, now, _untold(report))
     ids = {run.opened_by: ref.id for run, ref in zip(told, rows, strict=True)}
     marked = [(marker, ids.get(key) if key else None) for key, marker in story.markers]
     history.replace_markers(db, held, marked, now)
@@ -236,6 +240,15 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
         _save(db, change.ref, change.after, counts)
     if changes:
         outcome.session, outcome.run = changes[-1].ref, changes[-1].after
+
+
+def _untold(report: Report) -> Collection[str] | None:
+    """Facts whose words nobody is told of: our own come back, and imports never speak (None)."""
+    if report.source == "history":
+        return None
+    if report.source == "receipt":
+        return {fact.id for fact in report.facts}
+    return report.ours
 
 
 def _whose(report: Report, fresh: Sequence[Fact]) -> tuple[str, int] | None:

@@ -129,7 +129,7 @@ def apply_said(
     )  # fmt: skip
     for (held, said), was_assumed, outcome in zip(several, assumed, outcomes, strict=True):
         for message in said.redacted:
-            history.redact(db, held, message)
+            history.redact(db, held, message, now)
         if held.thread.assumed and not was_assumed:
             # A snapshot said that somebody else holds it. Silence came at once; certainty comes by
             # reading, a moment later so that the assignment itself may arrive.

@@ -110,6 +110,8 @@ class Database:
         # When the writer who has passed the turnstile gives up.
         self._write_until = 0.0
         self._together: Together[Work, _Done] | None = None
+        # Called after a commit that told something which others follow. Must not wait or fail.
+        self.ring: Callable[[], object] = _nobody
         if self.is_sqlite:
             self._together = Together(
                 self._write_together, most=_MOST_TOGETHER, patience_s=PATIENCE_S
@@ -146,20 +148,25 @@ class Database:
         if self._together is not None:
             context = copy_context()
             return cast(T, self._together.do(lambda db: context.run(work, db)).result())
-        with Transaction(self._writing) as db, db.begin():
-            return work(db)
+        with Transaction(self._writing) as db:
+            with db.begin():
+                result = work(db)
+            if db.news:
+                self.ring()
+            return result
 
     def _write_together(self, works: Sequence[Work]) -> list[_Done]:
         """Run several works in one transaction of SQLite's, each in its savepoint."""
         assert self._turnstile is not None
-        with (
-            self._turnstile.passing() as self._write_until,
-            Transaction(self._writing) as db,
-            db.begin(),
-        ):
-            if len(works) == 1:
-                return [_Done(works[0](db))]
-            return [_in_savepoint(db, work) for work in works]
+        with Transaction(self._writing) as db:
+            with self._turnstile.passing() as self._write_until, db.begin():
+                if len(works) == 1:
+                    done = [_Done(works[0](db))]
+                else:
+                    done = [_in_savepoint(db, work) for work in works]
+            if db.news:
+                self.ring()
+            return done
 
     def _begin_sqlite(self, connection: Any) -> None:
         """Begin reading with SQLite's patience, or writing with ours. Raises Unavailable."""
@@ -202,6 +209,10 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _nobody() -> None:
+    """Nobody follows what is told."""
 
 
 def _in_savepoint(db: Transaction, work: Work) -> _Done:

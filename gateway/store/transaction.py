@@ -35,6 +35,8 @@ class Transaction(Session):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, autoflush=False, expire_on_commit=False)
         self.kind: str = engine.dialect.name
+        # True once something was told that others follow (`feed`).
+        self.news = False
         self._driver_connection: Any = None
         self._postponed: dict[Postponable, list[Mapping[str, Any]]] = {}
 

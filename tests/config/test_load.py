@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import (
-    EVENT_NAMES,
+    USUAL_EVENTS,
     HttpAgentSettings,
     IntercomSettings,
     ScriptedAgentSettings,
@@ -114,7 +114,7 @@ def test_a_full_file_is_read(tmp_path: Path) -> None:
     assert widget.allowed_origins == ("https://www.acme.example",)
     assert [subscriber.events for subscriber in settings.subscribers] == [
         ("session.started",),
-        EVENT_NAMES,
+        USUAL_EVENTS,
     ]
 
 

@@ -5,6 +5,7 @@ a fact's within its conversation.
 """
 
 from gateway.store.models.base import Base, Json, Micros
+from gateway.store.models.feed import JournalHead, JournalRow
 from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
@@ -51,6 +52,8 @@ __all__ = [
     "IdempotentAnswer",
     "InboxDelivery",
     "Installation",
+    "JournalHead",
+    "JournalRow",
     "Json",
     "Message",
     "Micros",

@@ -1,0 +1,25 @@
+"""The journal of events: what happened, in an order that readers can go on from.
+
+    feed.tell(db, "session.finished", at=now, session_id=…)
+
+It is written in the transaction that made it happen, so there is no event without its cause and no
+cause without its event. A row holds ids and small facts; whoever reads it looks the rest up in the
+record as it is then, so nothing outlives its redaction here.
+"""
+
+from gateway.feed.order import Head, Told, forget, head, read, read_before
+from gateway.feed.telling import UPDATED, Kind, tell, tell_updated, telling
+
+__all__ = [
+    "UPDATED",
+    "Head",
+    "Kind",
+    "Told",
+    "forget",
+    "head",
+    "read",
+    "read_before",
+    "tell",
+    "tell_updated",
+    "telling",
+]

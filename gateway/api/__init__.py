@@ -7,6 +7,7 @@ from flask import Flask
 from gateway import __version__
 from gateway.api.callers import require_token
 from gateway.api.doors.acts import add_act_doors
+from gateway.api.doors.audit import add_audit_doors
 from gateway.api.doors.channels import add_channel_doors
 from gateway.api.doors.deliveries import add_delivery_doors
 from gateway.api.doors.passes import add_pass_doors
@@ -14,6 +15,7 @@ from gateway.api.doors.sessions import add_session_doors
 from gateway.api.doors.turns import add_turn_doors
 from gateway.api.parsing import bound_body
 from gateway.api.rooms import House, Room
+from gateway.api.trail import Trail
 from gateway.wiring import Parts
 
 PREFIX = "/api/v1"
@@ -31,7 +33,8 @@ def add_api(app: Flask, parts: Parts) -> None:
     api = House(app)
     api.describe()
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    people = Room("api", __name__, url_prefix=PREFIX, description="For operators' programs")
+    trail = Trail(parts.database, parts.clock)
+    people = Room("api", trail=trail, url_prefix=PREFIX, description="For operators' programs")
     people.before_request(bound_body)
     people.before_request(require_token(parts.database))
     add_session_doors(people, parts)
@@ -39,7 +42,8 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_delivery_doors(people, parts)
     add_channel_doors(people, parts)
     add_pass_doors(people, parts)
-    agents = Room("turns", __name__, url_prefix=PREFIX, description="For AI agents")
+    add_audit_doors(people, parts)
+    agents = Room("turns", trail=trail, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)
     add_turn_doors(agents, parts)
     api.register_blueprint(people)

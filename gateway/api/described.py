@@ -9,7 +9,9 @@ from typing import Any
 
 import marshmallow as ma
 from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
 
+from gateway.api.parsing import Moment
 from gateway.api.schemas.errors import ErrorSchema
 
 Json = dict[str, Any]
@@ -114,8 +116,9 @@ class Door:
     refuses: frozenset[int]
 
 
-def common(spec: APISpec) -> None:
-    """Describe what several doors refer to."""
+def common(spec: APISpec, fields: MarshmallowPlugin) -> None:
+    """Describe what several doors refer to, and the fields that are our own."""
+    fields.map_to_openapi_type(Moment, "string", "date-time")  # type: ignore[no-untyped-call]
     for name, header in _HEADERS.items():
         spec.components.header(name, dict(header), lazy=True)
     for name, parameter in _PARAMETERS.items():

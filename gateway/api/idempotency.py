@@ -1,21 +1,25 @@
 """Idempotency-Key: the same call again gets the same answer and changes nothing.
 
-The key is taken and the answer kept in the act's own transaction: nothing lies between them.
+The key is taken, the answer kept and the audit entry written in the act's own transaction: nothing
+lies between them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from flask import Response, request
 from sqlalchemy import select, update
 
+from gateway.api import trail
 from gateway.api.answers import Json, body_of, error_answer, json_answer
 from gateway.api.parsing import Invalid
+from gateway.audit import Thing
 from gateway.errors import Again, Conflict, Theirs
 from gateway.store import Database, Transaction
 from gateway.store.models import IdempotentAnswer
@@ -36,11 +40,18 @@ class KeyReused(Conflict):
 
 @dataclass(slots=True, kw_only=True)
 class Acted:
-    """What an act answers, and what to wake once it is committed."""
+    """What an act answers, and what to wake once it is committed.
+
+    The audit entry is given what changed, `before` and `after`, and the `thing` if it is not the
+    one that the door's path names first.
+    """
 
     body: Json
     status: int = 200
     owed: set[str] = field(default_factory=set)
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    thing: Thing | None = None
 
 
 def act_once(
@@ -55,19 +66,20 @@ def act_once(
 
     Refusals (4xx) are kept and repeated like any answer; trouble of ours (5xx) is not.
     """
+    recorded = _recorded(work, now)
     key = _key()
     if key is None:
-        acted = database.write(work)
+        acted = database.write(recorded)
         _wake_all(acted, wake)
         return json_answer(acted.body, acted.status)
     once = _Once(operator_id, key, _digest(arguments), now)
     try:
-        answer, acted_now = database.write(lambda db: once.run(db, work))
+        answer, acted_now = database.write(lambda db: once.run(db, recorded))
     except KeyReused:
         raise
     except Theirs as error:
-        refused = Acted(body=body_of(error), status=error.status)
-        answer, _ = database.write(lambda db: once.run(db, lambda _: refused))
+        refused = error
+        answer, _ = database.write(lambda db: once.run(db, lambda db: _refused(db, refused, now)))
         return answer if answer.headers.get(REPLAYED) else error_answer(error)
     if acted_now is not None:
         _wake_all(acted_now, wake)
@@ -79,21 +91,46 @@ def act_then_keep(
 ) -> Response:
     """The same for work with transactions of its own, which must do no harm when it runs twice.
 
-    Its answer is kept afterwards: a crash between the two lets the work run again.
+    Its answer is kept afterwards: a crash between the two lets the work run again. The audit has
+    an entry from before it begins, and one of what it came to.
     """
     key = _key()
-    if key is None:
-        return json_answer(work())
-    once = _Once(operator_id, key, _digest(arguments), now)
-    with database.read() as db:
-        kept = once.kept(db)
-    if kept is not None:
-        return kept
+    once = _Once(operator_id, key, _digest(arguments), now) if key is not None else None
+    if once is not None:
+        with database.read() as db:
+            kept = once.kept(db)
+        if kept is not None:
+            return kept
+    database.write(lambda db: trail.begun(db, now))
     try:
         acted = Acted(body=work())
     except Theirs as error:
-        acted = Acted(body=body_of(error), status=error.status)
-    return database.write(lambda db: once.run(db, lambda _: acted))[0]
+        refused = error
+        if once is None:
+            raise  # the room writes the entry
+        return database.write(lambda db: once.run(db, lambda db: _refused(db, refused, now)))[0]
+    recorded = _recorded(lambda _: acted, now)
+    if once is None:
+        database.write(recorded)
+        return json_answer(acted.body)
+    return database.write(lambda db: once.run(db, recorded))[0]
+
+
+def _recorded(work: Callable[[Transaction], Acted], now: int) -> Callable[[Transaction], Acted]:
+    """`work`, with its audit entry."""
+
+    def recorded(db: Transaction) -> Acted:
+        acted = work(db)
+        trail.done(db, now=now, before=acted.before, after=acted.after, thing=acted.thing)
+        return acted
+
+    return recorded
+
+
+def _refused(db: Transaction, error: Theirs, now: int) -> Acted:
+    """A refusal as an answer to keep, with its audit entry."""
+    trail.refused(db, error, now)
+    return Acted(body=body_of(error), status=error.status)
 
 
 class _Once:
@@ -144,6 +181,7 @@ class _Once:
             raise KeyReused("this Idempotency-Key was used for another call before; take a new one")
         answer = json_answer(kept.body, kept.status)
         answer.headers[REPLAYED] = "true"
+        trail.repeated()
         return answer
 
 

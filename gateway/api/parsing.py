@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NoReturn
 
 import marshmallow as ma
@@ -11,11 +12,13 @@ import msgspec
 from flask import Request, request
 from webargs.flaskparser import FlaskParser
 
+from gateway.clock import to_micros
 from gateway.errors import NotFound, Unreadable
 
 MAX_BODY = 1024 * 1024
 MAX_TEXT = 20_000
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 _ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}")
 
 
@@ -43,6 +46,23 @@ class Flag(ma.fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class Moment(ma.fields.Field[int]):
+    """A time as ISO 8601 with its offset (`Z`, `+01:00`), in microseconds since 1970."""
+
+    default_error_messages = {
+        "invalid": "Not a time such as 2026-11-22T16:08:00Z (in a query, + is spelled %2B)."
+    }
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is None or not _TIME.match(value):
+                raise self.make_error("invalid")
+            return to_micros(moment)
+        except (TypeError, ValueError, OverflowError):
+            raise self.make_error("invalid") from None
 
 
 class StrictParser(FlaskParser):

@@ -13,6 +13,7 @@ from gateway.api import described
 from gateway.api.callers import needs
 from gateway.api.parsing import StrictParser
 from gateway.api.schemas.errors import ErrorSchema
+from gateway.api.trail import Trail
 from gateway.people.operators import Role
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -23,6 +24,13 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
     """flask-smorest's blueprint with our parser, and one decorator for a whole door."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, name: str, *, trail: Trail, **options: Any) -> None:
+        """`trail` is where the acts of callers are recorded."""
+        super().__init__(name, __name__, **options)
+        self._trail = trail
+        self.before_request(trail.begin)
+        self.after_request(trail.end)
 
     def door(
         self,
@@ -38,14 +46,15 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         refuses: Collection[int] = (),
         tagged: bool = False,
         guarded: bool = False,
-        content_type: str = "application/json",
+        gives_files: Collection[str] = (),
     ) -> Callable[[View], View]:
         """Open a door; what it takes is the query of a GET and the JSON body of anything else.
 
         Only `roles` come in, if any are named. Views answer with finished responses: what else is
         said here is for the OpenAPI document, which knows by itself what can go wrong at such a
         door; `refuses` are statuses beyond that. `tagged`: the answer has an ETag; `guarded`: the
-        call must name the one it has seen as If-Match (`etags.py`).
+        call must name the one it has seen as If-Match (`etags.py`). `gives_files`: the answer is a
+        file of one of these types.
         """
         door = described.Door(
             changes=method != "GET",
@@ -60,9 +69,12 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
 
         def open_door(view: View) -> View:
             opened: Any = self.doc(operationId=view.__name__, **described.operation(door))(view)
-            opened = self.response(
-                status, gives, headers=described.headers(door), content_type=content_type
-            )(opened)
+            told = described.headers(door)
+            for file_type in gives_files:
+                file = {"type": "string"}
+                opened = self.response(status, file, headers=told, content_type=file_type)(opened)
+            if not gives_files:
+                opened = self.response(status, gives, headers=told)(opened)
             for refusal in described.refusals(door):
                 opened = self.alt_response(refusal, response=described.NAMES[refusal])(opened)
             if takes is not None:
@@ -70,6 +82,8 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
                 opened = self.arguments(takes, location=location, required=required)(opened)
             if roles:
                 opened = _only(tuple(roles), opened)
+            if door.changes and by_token:
+                opened = self._trail.followed(opened)
             parameters = described.path_parameters(rule)
             self.route(rule, methods=[method], parameters=parameters)(opened)
             return view
@@ -96,7 +110,7 @@ class House(Api):  # type: ignore[misc]
 
     def describe(self) -> None:
         """Describe what doors have in common; call it before any room is registered."""
-        described.common(self.spec)
+        described.common(self.spec, self.ma_plugin)
 
     def _register_error_handlers(self) -> None:
         """None: the application has one for every door."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -51,6 +51,7 @@ def add_operator(
     For an e-mail address that is there already only --link changes anything: saying the same name
     and role again is fine (so a set-up script may run twice), another name or role is refused.
     """
+    from gateway.audit import Thing, changes, command_line, write
     from gateway.clock import SystemClock, to_micros
     from gateway.people.operators import add, find, link, read_link
 
@@ -63,20 +64,28 @@ def add_operator(
             raise NotFound(f"there is no channel {channel}; there are: {known}")
 
     def keep(db: Transaction) -> tuple[Operator, bool]:
+        now = to_micros(SystemClock().now())
+        was = {}
         try:
             person, new = find(db, email), False
+            was = _shown(person)
         except NotFound:
             if name is None or role is None:
                 missing = "--name" if name is None else "--role"
                 raise click.UsageError(f"{email} is new: {missing} is missing") from None
-            now = to_micros(SystemClock().now())
             person = add(db, email=email, name=name, role=role, now=now, password=password)
             new = True
         else:
             _only_links_change(person, name, role, password)
         for channel, external_id in wanted:
             link(db, person.id, channel, external_id)
-        return find(db, email), new
+        person = find(db, email)
+        before, after = changes(was, _shown(person))
+        if after:
+            thing = Thing("operator", person.id)
+            action = "add_operator" if new else "link_operator"
+            write(db, command_line(), action, thing, before, after, now=now)
+        return person, new
 
     with open_record(settings) as database:
         person, new = database.write(keep)
@@ -115,6 +124,16 @@ def list_operators() -> None:
             click.echo(_told(person))
 
 
+def _shown(person: Operator) -> dict[str, Any]:
+    """What the audit tells of a person."""
+    return {
+        "email": person.email,
+        "name": person.name,
+        "role": person.role,
+        "links": dict(person.links),
+    }
+
+
 def _told(person: Operator) -> str:
     links = [f"{channel}:{id}" for channel, id in sorted(person.links.items())]
     return "  ".join([person.email, person.name, person.role, *links])
@@ -129,12 +148,17 @@ def tokens() -> None:
 @click.argument("email")
 def add_token(email: str) -> None:
     """Make a token for the operator EMAIL. The last line printed is the token, shown this once."""
+    from gateway.audit import Thing, command_line, write
     from gateway.clock import SystemClock, to_micros
-    from gateway.people.operators import find, new_token
+    from gateway.people.operators import authenticate, find, new_token
 
     def keep(db: Transaction) -> tuple[Operator, str]:
+        now = to_micros(SystemClock().now())
         person = find(db, email)
-        return person, new_token(db, person.id, to_micros(SystemClock().now()))
+        token = new_token(db, person.id, now)
+        thing = Thing("token", authenticate(db, token).token_id)
+        write(db, command_line(), "add_token", thing, after={"operator_id": person.id}, now=now)
+        return person, token
 
     with open_record(read_settings()) as database:
         person, token = database.write(keep)
@@ -174,6 +198,7 @@ def revoke_token(token_id: str) -> None:
     """Make a token worthless, at once. TOKEN_ID is what `gateway tokens list` shows (tok_…)."""
     from sqlalchemy import update
 
+    from gateway.audit import Thing, command_line, write
     from gateway.clock import SystemClock, to_micros
     from gateway.store.models import Token
 
@@ -185,7 +210,10 @@ def revoke_token(token_id: str) -> None:
             .values(revoked_at=now)
             .returning(Token.id)
         )
-        return revoked.one_or_none() is not None
+        if revoked.one_or_none() is None:
+            return False
+        write(db, command_line(), "revoke_token", Thing("token", token_id), now=now)
+        return True
 
     with open_record(read_settings()) as database:
         if not database.write(keep):

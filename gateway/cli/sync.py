@@ -14,6 +14,7 @@ from gateway.cli.settings import open_parts
 from gateway.logs import set_up_logging
 
 if TYPE_CHECKING:
+    from gateway.store import Transaction
     from gateway.wiring import Parts
 
 _LOOK_EVERY_S = 0.25
@@ -59,6 +60,7 @@ def reconcile(channel: str, since: datetime | None) -> None:
 def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
     from datetime import UTC
 
+    from gateway.audit import Thing, command_line, write
     from gateway.clock import to_micros
     from gateway.inbox import pinned
     from gateway.reconciling import passes
@@ -75,9 +77,14 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
         )
     now = to_micros(parts.clock.now())
     asked = to_micros(since.replace(tzinfo=UTC)) if since is not None else None
-    id = parts.database.write(
-        lambda db: passes.begin(db, home, asked_by="command", now=now, since=asked)
-    )
+
+    def begin(db: Transaction) -> str:
+        id = passes.begin(db, home, asked_by="command", now=now, since=asked)
+        after = {"pass_id": id, "since": since.isoformat() if since else None}
+        write(db, command_line(), "begin_pass", Thing("channel", channel), after=after, now=now)
+        return id
+
+    id = parts.database.write(begin)
     stopping = threading.Event()
     helper = threading.Thread(target=_help, args=(parts, stopping))
     helper.start()

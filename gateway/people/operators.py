@@ -30,13 +30,14 @@ _NOT_KNOWN = "the token is not known or was revoked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A person inside; `links` says as whom they act, by channel."""
+    """A person inside; `links` says as whom they act, by channel; `token_id`: came in by it."""
 
     id: str
     email: str
     name: str
     role: Role
     links: Mapping[str, str] = field(default_factory=dict)
+    token_id: str | None = None
 
 
 def add(
@@ -128,7 +129,12 @@ def authenticate(db: Transaction, token: str) -> Operator:
     if not _TOKEN.fullmatch(token):
         raise NotAuthentic(f"this is not an API token: they begin with {TOKEN_PREFIX}")
     rows = db.execute(
-        select(*_COLUMNS, OperatorLink.channel, OperatorLink.external_id)
+        select(
+            *_COLUMNS,
+            OperatorLink.channel,
+            OperatorLink.external_id,
+            Token.id.label("token_id"),
+        )
         .join(Token, Token.operator_id == OperatorRow.id)
         .outerjoin(OperatorLink, OperatorLink.operator_id == OperatorRow.id)
         .where(
@@ -142,7 +148,12 @@ def authenticate(db: Transaction, token: str) -> Operator:
     first = rows[0]
     links = {row.channel: row.external_id for row in rows if row.channel is not None}
     return Operator(
-        id=first.id, email=first.email, name=first.name, role=read_role(first.role), links=links
+        id=first.id,
+        email=first.email,
+        name=first.name,
+        role=read_role(first.role),
+        links=links,
+        token_id=first.token_id,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 Prefix = Literal[
     "act",
     "alr",
+    "aud",
     "cnv",
     "con",
     "dlv",
@@ -17,6 +18,7 @@ Prefix = Literal[
     "ntc",
     "opr",
     "rec",
+    "req",
     "ses",
     "tea",
     "tok",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Response
 from sqlalchemy import select
 
+from gateway import audit
 from gateway.api.answers import Json
 from gateway.api.callers import caller_in, operator, refusal
 from gateway.api.idempotency import Acted, act_once
@@ -25,6 +27,7 @@ from gateway.api.schemas.messages import MessageSchema
 from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.doors import Caller, Done
+from gateway.conversations.thread import lock_session
 from gateway.errors import Conflict, NotFound, Ours
 from gateway.policy import Terms
 from gateway.reading.messages import find_message
@@ -55,8 +58,19 @@ class Acts:
 
         def act(db: Transaction) -> Acted:
             terms = self._terms(db, session_id)
+            # Under the lock that the act takes anyway: nothing comes between it and the act.
+            was = _state(lock_session(db, session_id)[1])
             done = work(db, terms, caller_in(terms.channel.name), now)
-            return Acted(body=telling(db, done), status=status, owed=done.owed)
+            before, after = audit.changes(was, _state(lock_session(db, session_id)[1]))
+            if done.message_id is not None:
+                after["message_id"] = done.message_id
+            return Acted(
+                body=telling(db, done),
+                status=status,
+                owed=done.owed,
+                before=before,
+                after=after,
+            )
 
         return act_once(self._parts.database, operator().id, body, now, self._parts.waker.wake, act)
 
@@ -83,6 +97,21 @@ class Acts:
         if terms is None:
             raise Conflict(f"the channel {channel} is not configured any more")
         return terms
+
+
+def _state(row: Any) -> Json:
+    """What the audit tells of a session."""
+    return {name: getattr(row, name) for name in _TOLD}
+
+
+_TOLD = (
+    "status",
+    "mode",
+    "responsible_kind",
+    "responsible_id",
+    "responsible_name",
+    "responsible_team",
+)
 
 
 def add_act_doors(room: Room, parts: Parts) -> None:

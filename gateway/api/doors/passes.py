@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import Json, json_answer
+from gateway.api.answers import json_answer
 from gateway.api.callers import ADMINS, operator
-from gateway.api.idempotency import act_then_keep
+from gateway.api.idempotency import Acted, act_once
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
@@ -23,6 +23,7 @@ from gateway.errors import Conflict, NotFound
 from gateway.inbox import pinned
 from gateway.reading.passes import find_pass, find_passes, find_repairs
 from gateway.reconciling import passes
+from gateway.store import Transaction
 from gateway.wiring import Parts
 
 
@@ -68,14 +69,11 @@ def add_pass_doors(room: Room, parts: Parts) -> None:
         channel = channel_of(name)
         now = to_micros(parts.clock.now())
 
-        def work() -> Json:
-            with database.read() as db:
-                home = pinned(db, channel)
+        def work(db: Transaction) -> Acted:
+            home = pinned(db, channel)
             if home is None:
                 raise Conflict("nothing has been heard of this channel yet")
-            id = database.write(lambda db: passes.begin(db, home, asked_by="command", now=now))
-            parts.waker.wake("sync")
-            with database.read() as db:
-                return find_pass(db, id)
+            id = passes.begin(db, home, asked_by="command", now=now)
+            return Acted(body=find_pass(db, id), owed={"sync"}, after={"pass_id": id})
 
-        return act_then_keep(database, operator().id, body, now, work)
+        return act_once(database, operator().id, body, now, parts.waker.wake, work)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, func, select, update
 
 from gateway.clock import from_micros
+from gateway.errors import NotFound
 from gateway.hours import Hours, read_hours
 from gateway.people.operators import read_role
 from gateway.people.presence import Seen
@@ -39,6 +40,19 @@ class Everybody:
     open_sessions: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An operator as pages show them: as a candidate, and what else is set of them.
+
+    `working_hours` is None where the workspace's hold; `days_off` are those from two days ago on.
+    """
+
+    candidate: Candidate
+    working_hours: str | None
+    days_off: tuple[date, ...]
+    created_at: int
+
+
 class Availability:
     """Loads candidates. What the settings say of time zone, hours and agents is given once."""
 
@@ -58,49 +72,66 @@ class Availability:
         """
         agent = self._agents.get(agent_name) or AgentTerms(name=agent_name)
         found = [
-            one
-            for one in self.everybody(db, presence, now, agent=agent)
-            if one.active and one.role != "viewer"
+            member.candidate
+            for member in self.roster(db, presence, now, agent=agent)
+            if member.candidate.active and member.candidate.role != "viewer"
         ]
         return within(found, reach)
 
-    def everybody(
+    def roster(
         self, db: Transaction, presence: Seen, now: int, *, agent: AgentTerms | None = None
-    ) -> list[Candidate]:
+    ) -> list[Member]:
         """All operators by id, also viewers and the deactivated; circles as `agent` has them."""
         known = load(db, now)
-        named = {email.lower() for email in agent.operators} if agent else set()
-        team = agent.team if agent else ""
-        candidates = []
-        for row in known.rows:
-            teams = known.teams.get(row.id, ())
-            circle: Circle = "others"
-            if row.email in named:
-                circle = "named"
-            elif team and any(known.team_names[id] == team for id in teams):
-                circle = "team"
-            hours = read_hours(row.working_hours) if row.working_hours else self._hours
-            days_off = known.days_off.get(row.id, ())
-            at = from_micros(now)
-            candidates.append(
-                Candidate(
-                    id=row.id,
-                    name=row.name,
-                    email=row.email,
-                    role=read_role(row.role),
-                    active=row.deactivated_at is None,
-                    presence=presence.of(row.id),
-                    in_hours=hours.is_open(at, self._zone, days_off),
-                    opens_at=hours.opens_at(at, self._zone, days_off),
-                    open_sessions=known.open_sessions.get(row.id, 0),
-                    max_sessions=row.max_sessions,
-                    offered_at=row.offered_at,
-                    circle=circle,
-                    team_ids=tuple(teams),
-                    links=known.links.get(row.id, {}),
-                )
-            )
-        return candidates
+        return [self._member(row, known, presence, from_micros(now), agent) for row in known.rows]
+
+    def candidate(self, db: Transaction, presence: Seen, operator_id: str, now: int) -> Candidate:
+        """One operator as a candidate, whoever they are; raise NotFound."""
+        for member in self.roster(db, presence, now):
+            if member.candidate.id == operator_id:
+                return member.candidate
+        raise NotFound("there is no such operator")
+
+    def _member(
+        self,
+        row: Row[*tuple[Any, ...]],
+        known: Everybody,
+        presence: Seen,
+        at: datetime,
+        agent: AgentTerms | None,
+    ) -> Member:
+        teams = known.teams.get(row.id, ())
+        hours = read_hours(row.working_hours) if row.working_hours else self._hours
+        days_off = known.days_off.get(row.id, ())
+        return Member(
+            candidate=Candidate(
+                id=row.id,
+                name=row.name,
+                email=row.email,
+                role=read_role(row.role),
+                active=row.deactivated_at is None,
+                presence=presence.of(row.id),
+                in_hours=hours.is_open(at, self._zone, days_off),
+                opens_at=hours.opens_at(at, self._zone, days_off),
+                open_sessions=known.open_sessions.get(row.id, 0),
+                max_sessions=row.max_sessions,
+                offered_at=row.offered_at,
+                circle=_circle(row.email, [known.team_names[id] for id in teams], agent),
+                team_ids=tuple(teams),
+                links=known.links.get(row.id, {}),
+            ),
+            working_hours=row.working_hours,
+            days_off=tuple(days_off),
+            created_at=row.created_at,
+        )
+
+
+def _circle(email: str, teams: Sequence[str], agent: AgentTerms | None) -> Circle:
+    if agent is None:
+        return "others"
+    if email in (address.lower() for address in agent.operators):
+        return "named"
+    return "team" if agent.team in teams else "others"
 
 
 def within(candidates: Iterable[Candidate], reach: Reach) -> list[Candidate]:
@@ -150,7 +181,9 @@ def load(db: Transaction, now: int) -> Everybody:
     # A day earlier than today's anywhere: shifts that began yesterday may still last.
     since = (from_micros(now) - timedelta(days=2)).date().isoformat()
     days: defaultdict[str, list[date]] = defaultdict(list)
-    for off in db.execute(select(DayOff.operator_id, DayOff.day).where(DayOff.day >= since)):
+    for off in db.execute(
+        select(DayOff.operator_id, DayOff.day).where(DayOff.day >= since).order_by(DayOff.day)
+    ):
         days[off.operator_id].append(date.fromisoformat(off.day))
     counts: defaultdict[str, int] = defaultdict(int)
     for held in db.execute(_HELD):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from gateway.errors import Conflict, NotAuthentic, NotFound, Unreadable
@@ -48,7 +48,7 @@ def add(
     E-mail addresses are kept in lower case: `Ann@acme.test` and `ann@acme.test` are one person.
     """
     operator = Operator(
-        id=new_id("opr"), email=_email(email), name=_name(name), role=read_role(role)
+        id=new_id("opr"), email=_email(email), name=read_name(name), role=read_role(role)
     )
     written = db.execute(
         insert_into(db, OperatorRow)
@@ -90,6 +90,15 @@ def link(db: Transaction, operator_id: str, channel: str, external_id: str) -> N
         .on_conflict_do_update(
             index_elements=[OperatorLink.operator_id, OperatorLink.channel],
             set_={"external_id": external_id},
+        )
+    )
+
+
+def unlink(db: Transaction, operator_id: str, channel: str) -> None:
+    """Nobody says any more who an operator is in a channel."""
+    db.execute(
+        delete(OperatorLink).where(
+            OperatorLink.operator_id == operator_id, OperatorLink.channel == channel
         )
     )
 
@@ -187,7 +196,8 @@ def _email(text: str) -> str:
     return email
 
 
-def _name(text: str) -> str:
+def read_name(text: str) -> str:
+    """A name with its spaces put right; raise Unreadable."""
     name = " ".join(text.split())
     if not name or "\x00" in name or len(name) > 200:
         raise Unreadable("a name has 1 to 200 characters")

@@ -1,0 +1,94 @@
+"""What people look like: their picture if they have one, else initials on a colour of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from gateway.reading.names import OPERATOR_PREFIX, Person
+from gateway.store import Transaction
+from gateway.store.models import Installation, Operator, OperatorAvatar, OperatorLink
+
+Json = dict[str, str | None]
+
+# White letters can be read on each of them (WCAG AA: at least 4.5 to 1).
+COLOURS = (
+    "#9c3d3d", "#a14a17", "#7d5a00", "#5c6b00", "#2f7031", "#006e5b",
+    "#00697d", "#1f6197", "#4a55b5", "#6d48a8", "#8b3f8f", "#a13670",
+)  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Avatars:
+    """Who of those asked for is which operator, and the digests of operators' pictures."""
+
+    operators: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, person: Person, name: str) -> Json | None:
+        """How to show somebody called `name`; None for nobody.
+
+        An operator looks the same under each of their names, and so does a teammate whom the
+        channel alone knows.
+        """
+        if person.kind == "unassigned" or (person.id is None and person.kind != "ai"):
+            return None
+        known = self.operators.get((person.installation, person.id or ""))
+        key = known or person.id or person.kind
+        return avatar(key, name, self.digests.get(key))
+
+
+def avatar(key: str, name: str, digest: str | None) -> Json:
+    """An avatar: `url` below the gateway's address, or null, `initials` and `colour`."""
+    url = f"/api/v1/operators/{key}/avatar?v={digest[:16]}" if digest else None
+    return {"url": url, "initials": initials(name), "colour": colour(key)}
+
+
+def initials(name: str) -> str:
+    """The first letters of the first and the last word: `Ann Mary Lee` is `AL`."""
+    words = ["".join(letter for letter in word if letter.isalnum()) for word in name.split()]
+    words = [word for word in words if word]
+    if not words:
+        return "?"
+    first, last = words[0][0], words[-1][0] if len(words) > 1 else ""
+    return (first + last).upper()[:2]
+
+
+def colour(key: str) -> str:
+    """One of a dozen colours: always the same one for the same key, whatever the name."""
+    return COLOURS[hashlib.sha256(key.encode()).digest()[0] % len(COLOURS)]
+
+
+def find_avatars(db: Transaction, people: Iterable[Person]) -> Avatars:
+    """Look everybody up in two statements at most: those whom a channel knows, and operators."""
+    wanted = {person for person in people if person.kind == "operator" and person.id is not None}
+    ours = {person.id for person in wanted if person.id and _is_ours(person.id)}
+    theirs = {person.id for person in wanted if person.id and not _is_ours(person.id)}
+    linked: dict[tuple[str, str], str] = {}
+    if theirs:
+        rows = db.execute(
+            select(Installation.id, OperatorLink.external_id, OperatorLink.operator_id)
+            .join(OperatorLink, OperatorLink.channel == Installation.channel)
+            .where(
+                Installation.id.in_(sorted({person.installation for person in wanted})),
+                OperatorLink.external_id.in_(sorted(theirs)),
+            )
+        )
+        linked = {(row[0], row[1]): row[2] for row in rows}
+    operators = sorted(ours | set(linked.values()))
+    digests: dict[str, str] = {}
+    if operators:
+        found = db.execute(
+            select(Operator.id, OperatorAvatar.digest)
+            .join(OperatorAvatar, OperatorAvatar.operator_id == Operator.id)
+            .where(Operator.id.in_(operators))
+        )
+        digests = {row[0]: row[1] for row in found}
+    return Avatars(operators=linked, digests=digests)
+
+
+def _is_ours(id: str) -> bool:
+    return id.startswith(OPERATOR_PREFIX)

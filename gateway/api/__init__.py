@@ -8,10 +8,13 @@ from gateway import __version__
 from gateway.api.callers import require_token
 from gateway.api.doors.acts import add_act_doors
 from gateway.api.doors.audit import add_audit_doors
+from gateway.api.doors.avatars import add_avatar_doors
 from gateway.api.doors.channels import add_channel_doors
 from gateway.api.doors.deliveries import add_delivery_doors
+from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
 from gateway.api.doors.sessions import add_session_doors
+from gateway.api.doors.teams import add_team_doors
 from gateway.api.doors.turns import add_turn_doors
 from gateway.api.parsing import bound_body
 from gateway.api.rooms import House, Room
@@ -42,6 +45,9 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_delivery_doors(people, parts)
     add_channel_doors(people, parts)
     add_pass_doors(people, parts)
+    add_operator_doors(people, parts)
+    add_avatar_doors(people, parts)
+    add_team_doors(people, parts)
     add_audit_doors(people, parts)
     agents = Room("turns", trail=trail, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,7 @@ _PREFIXES: Mapping[str, str] = {
     "delivery_id": "dlv",
     "operator_id": "opr",
     "pass_id": "rec",
+    "team_id": "tea",
     "turn_id": "trn",
 }
 
@@ -113,6 +114,7 @@ class Door:
     roles: bool
     tagged: bool
     guarded: bool
+    fleeting: bool
     refuses: frozenset[int]
 
 
@@ -138,7 +140,7 @@ def operation(door: Door) -> Json:
     """What is said of the operation itself: who may come in, and with which headers."""
     named: Json = {"security": [{"token": []}] if door.by_token else []}
     headers = []
-    if door.by_token and door.changes:
+    if door.by_token and door.changes and not door.fleeting:
         headers.append("Idempotency-Key")
     if door.guarded:
         headers.append("If-Match")
@@ -152,11 +154,17 @@ def operation(door: Door) -> Json:
 def headers(door: Door) -> Json:
     """The headers of the answer that was asked for."""
     told = []
-    if door.by_token and door.changes:
+    if door.by_token and door.changes and not door.fleeting:
         told.append("Idempotency-Replayed")
     if door.tagged or door.guarded:
         told.append("ETag")
     return {name: name for name in told}
+
+
+def file_body(content_types: Collection[str]) -> Json:
+    """A body that is a file of one of these types."""
+    content = {"schema": {"type": "string", "format": "binary"}}
+    return {"required": True, "content": {kind: dict(content) for kind in content_types}}
 
 
 def refusals(door: Door) -> list[int]:

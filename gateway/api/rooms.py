@@ -47,6 +47,8 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         tagged: bool = False,
         guarded: bool = False,
         gives_files: Collection[str] = (),
+        takes_files: Collection[str] = (),
+        fleeting: bool = False,
     ) -> Callable[[View], View]:
         """Open a door; what it takes is the query of a GET and the JSON body of anything else.
 
@@ -54,7 +56,8 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         said here is for the OpenAPI document, which knows by itself what can go wrong at such a
         door; `refuses` are statuses beyond that. `tagged`: the answer has an ETag; `guarded`: the
         call must name the one it has seen as If-Match (`etags.py`). `gives_files`: the answer is a
-        file of one of these types.
+        file of one of these types; `takes_files`: the body is one, which the view reads itself.
+        `fleeting`: what it changes runs out by itself, so no key is taken and no entry left.
         """
         door = described.Door(
             changes=method != "GET",
@@ -64,6 +67,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
             roles=bool(roles),
             tagged=tagged,
             guarded=guarded,
+            fleeting=fleeting,
             refuses=frozenset(refuses),
         )
 
@@ -82,7 +86,9 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
                 opened = self.arguments(takes, location=location, required=required)(opened)
             if roles:
                 opened = _only(tuple(roles), opened)
-            if door.changes and by_token:
+            if takes_files:
+                opened = self.doc(requestBody=described.file_body(takes_files))(opened)
+            if door.changes and by_token and not fleeting:
                 opened = self._trail.followed(opened)
             parameters = described.path_parameters(rule)
             self.route(rule, methods=[method], parameters=parameters)(opened)

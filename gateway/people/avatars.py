@@ -66,6 +66,11 @@ def remove(db: Transaction, operator_id: str) -> None:
     db.execute(delete(OperatorAvatar).where(OperatorAvatar.operator_id == operator_id))
 
 
+def digest_of(db: Transaction, operator_id: str) -> str | None:
+    """The SHA-256 of an operator's picture; None if there is none."""
+    return db.scalar(select(OperatorAvatar.digest).where(OperatorAvatar.operator_id == operator_id))
+
+
 def find(db: Transaction, operator_id: str) -> Picture:
     """An operator's picture; raise NotFound."""
     row = db.execute(

@@ -25,13 +25,10 @@ MOST_DAYS_OFF = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What was changed, before and after; `before` is None for what is new, `after` for what went.
+    """What was changed, before and after, as JSON; empty before it is made and once it is gone."""
 
-    Both are JSON: an audit can keep them as they are.
-    """
-
-    before: Profile | None
-    after: Profile | None
+    before: Profile
+    after: Profile
 
 
 def edit(db: Transaction, operator_id: str, changes: Mapping[str, Any], now: int) -> Change:

@@ -93,7 +93,7 @@ def remove(db: Transaction, team_id: str) -> Change:
     before = _lock(db, team_id)
     db.execute(delete(TeamMember).where(TeamMember.team_id == team_id))
     db.execute(delete(TeamRow).where(TeamRow.id == team_id))
-    return Change(before=before.profile(), after=None)
+    return Change(before=before.profile(), after={})
 
 
 def find_all(db: Transaction) -> Sequence[Team]:

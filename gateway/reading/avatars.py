@@ -23,10 +23,10 @@ COLOURS = (
 
 @dataclass(slots=True, kw_only=True)
 class Avatars:
-    """Who of those asked for is which operator, and the digests of operators' pictures."""
+    """Who is which operator, by installation and id; names and pictures (digests) of operators."""
 
-    operators: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
+    linked: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    operators: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 
     def of(self, person: Person, name: str) -> Json | None:
         """How to show somebody called `name`; None for nobody.
@@ -34,11 +34,13 @@ class Avatars:
         An operator looks the same under each of their names, and so does a teammate whom the
         channel alone knows.
         """
-        if person.kind == "unassigned" or (person.id is None and person.kind != "ai"):
+        if person.kind == "ai":
+            return {"url": None, "initials": "AI", "colour": colour("ai")}
+        if person.kind == "unassigned" or person.id is None:
             return None
-        known = self.operators.get((person.installation, person.id or ""))
-        key = known or person.id or person.kind
-        return avatar(key, name, self.digests.get(key))
+        key = self.linked.get((person.installation, person.id), person.id)
+        known, digest = self.operators.get(key, (name, None))
+        return avatar(key, known, digest)
 
 
 def avatar(key: str, name: str, digest: str | None) -> Json:
@@ -78,16 +80,16 @@ def find_avatars(db: Transaction, people: Iterable[Person]) -> Avatars:
             )
         )
         linked = {(row[0], row[1]): row[2] for row in rows}
-    operators = sorted(ours | set(linked.values()))
-    digests: dict[str, str] = {}
-    if operators:
+    ids = sorted(ours | set(linked.values()))
+    operators: dict[str, tuple[str, str | None]] = {}
+    if ids:
         found = db.execute(
-            select(Operator.id, OperatorAvatar.digest)
-            .join(OperatorAvatar, OperatorAvatar.operator_id == Operator.id)
-            .where(Operator.id.in_(operators))
+            select(Operator.id, Operator.name, OperatorAvatar.digest)
+            .outerjoin(OperatorAvatar, OperatorAvatar.operator_id == Operator.id)
+            .where(Operator.id.in_(ids))
         )
-        digests = {row[0]: row[1] for row in found}
-    return Avatars(operators=linked, digests=digests)
+        operators = {row[0]: (row[1], row[2]) for row in found}
+    return Avatars(linked=linked, operators=operators)
 
 
 def _is_ours(id: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, tuple_
 
 from gateway.errors import NotFound
+from gateway.reading.avatars import Avatars, find_avatars
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.names import Names, Person, find_names
 from gateway.store import Transaction
@@ -156,12 +157,17 @@ def _to_json(
 ) -> list[Json]:
     people = [person for row in rows for person in _people(row)]
     names = find_names(db, people)
-    return [_session(row, names, refusal) for row in rows]
+    avatars = find_avatars(db, (_holder(row) for row in rows))
+    return [_session(row, names, avatars, refusal) for row in rows]
+
+
+def _holder(row: Row[*tuple[Any, ...]]) -> Person:
+    return Person(row.installation, row.responsible_kind, row.responsible_id)
 
 
 def _people(row: Row[*tuple[Any, ...]]) -> list[Person]:
     people = [
-        Person(row.installation, row.responsible_kind, row.responsible_id),
+        _holder(row),
         Person(row.installation, "team", row.responsible_team),
     ]
     if row.handover:
@@ -170,7 +176,7 @@ def _people(row: Row[*tuple[Any, ...]]) -> list[Person]:
     return people
 
 
-def _session(row: Row[*tuple[Any, ...]], names: Names, refusal: Refusal) -> Json:
+def _session(row: Row[*tuple[Any, ...]], names: Names, avatars: Avatars, refusal: Refusal) -> Json:
     reason = refusal(row.status, row.mode)
     return {
         "id": row.id,
@@ -180,7 +186,7 @@ def _session(row: Row[*tuple[Any, ...]], names: Names, refusal: Refusal) -> Json
         "conversation": row.conversation,
         "contact": _contact(row),
         "agent": row.agent,
-        "responsible": _responsible_json(row, names),
+        "responsible": _responsible_json(row, names, avatars),
         "parameters": row.parameters,
         "results": row.results,
         "epoch": row.epoch,
@@ -205,20 +211,21 @@ def _contact(row: Row[*tuple[Any, ...]]) -> Json | None:
     }
 
 
-def _responsible_json(row: Row[*tuple[Any, ...]], names: Names) -> Json:
+def _responsible_json(row: Row[*tuple[Any, ...]], names: Names, avatars: Avatars) -> Json:
     kind, team = row.responsible_kind, row.responsible_team
     if kind == "ai":
         name = "AI"
     elif kind == "unassigned":
         name = "Unassigned"
     else:
-        name = names.name(Person(row.installation, kind, row.responsible_id), row.responsible_name)
+        name = names.name(_holder(row), row.responsible_name)
     return {
         "kind": kind,
         "id": row.responsible_id,
         "name": name,
         "team": team,
         "team_name": names.name(Person(row.installation, "team", team)) if team else None,
+        "avatar": avatars.of(_holder(row), name),
     }
 
 

@@ -210,7 +210,7 @@ def test_an_assignment_in_the_channel_shows_who_holds_it(house: House) -> None:
     seen = house.get(f"/sessions/{session}").json
     assert seen["responsible"] == {
         "kind": "unassigned", "id": None, "name": "Unassigned",
-        "team": "77", "team_name": "Refunds",
+        "team": "77", "team_name": "Refunds", "avatar": None,
     }  # fmt: skip
     house.happen("1001", house.assigned("1001", "operator", "500"))
     seen = house.get(f"/sessions/{session}").json

@@ -18,7 +18,7 @@ from gateway.conversations.doors import HANDLED, NOT_PERMITTED
 from gateway.errors import Conflict
 from gateway.people.operators import Operator, authenticate
 from tests.api.house import CHANNEL, House
-from tests.api.test_document import operations, resolve
+from tests.api.test_document import FLEETING, operations, resolve
 
 
 def entries(house: House, query: str = "") -> Any:
@@ -112,11 +112,14 @@ def test_every_door_that_changes_something_leaves_an_entry(sqlite_house: House) 
     document = house.get("/openapi.json", role=None).json
     walked = 0
     for path, method, operation in operations(document):
-        if method == "get" or not operation["security"]:
+        keyed = any(each["name"] == "Idempotency-Key" for each in operation["parameters"])
+        if not keyed:  # it reads, or what it changes runs out by itself
+            assert method == "get" or not operation["security"] or path in FLEETING, path
             continue
         action = operation["operationId"]
         before = len(entries(house, f"action={action}&limit=500"))
         body = example_of(document, operation.get("requestBody"))
+        data = body if isinstance(body, bytes) else None
         headers = {"If-Match": "*"}
         address = re.sub(
             r"{(\w+)}",
@@ -124,7 +127,10 @@ def test_every_door_that_changes_something_leaves_an_entry(sqlite_house: House) 
             path.removeprefix("/api/v1"),
         )
         with capture_logs() as logs:
-            answer = house.call(method.upper(), address, "admin", json=body, headers=headers)
+            answer = house.call(
+                method.upper(), address, "admin",
+                json=body if data is None else None, data=data, headers=headers,
+            )  # fmt: skip
         where = f"{method} {path}: {answer.status_code} {answer.text}"
         assert answer.status_code not in (400, 422, 500), where
         assert "act_unrecorded" not in [line["event"] for line in logs], where
@@ -142,6 +148,8 @@ def example_of(document: Any, body: Any) -> Any:
     """What the document shows a caller to send."""
     if body is None:
         return None
+    if "image/png" in body["content"]:
+        return b"\x89PNG\r\n\x1a\n"
     schema = resolve(document, body["content"]["application/json"]["schema"])
     return example_of_schema(document, schema)
 

@@ -12,6 +12,7 @@ from gateway.api.schemas.deliveries import DeliverySchema
 from gateway.api.schemas.messages import MessageSchema
 from gateway.api.schemas.sessions import SessionSchema
 from gateway.events import Actor, ContactSeen, Fact
+from gateway.reading.avatars import colour
 from tests.api.house import BOT, CHANNEL, House
 
 
@@ -57,6 +58,7 @@ def test_a_session_as_it_is_told(house: House) -> None:
         "agent": "support",
         "responsible": {
             "kind": "ai", "id": None, "name": "AI", "team": None, "team_name": None,
+            "avatar": {"url": None, "initials": "AI", "colour": colour("ai")},
         },
         "parameters": {},
         "results": {},

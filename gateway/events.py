@@ -330,13 +330,17 @@ class HandoverRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an AI agent answers to a turn: Markdown messages, findings, and what to do next."""
+    """What an AI agent answers to a turn: Markdown messages, findings, and what to do next.
+
+    `helpful`: false if the agent itself says that it could not help with what was asked.
+    """
 
     messages: Sequence[str] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     handover: HandoverRequest | None = None
     finish: bool = False
+    helpful: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,12 +50,34 @@ class ChannelTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverRule:
+    """One condition under which the gateway hands over by itself. Exactly one of four is set.
+
+    `phrases` in the customer's words (`customer_request`: they ask for a person, which counts only
+    where the agent allows it), `unhelpful_turns` in a row, a `parameter` or a `result` that is
+    `above`, `below` or `equals` something. `reason` is kept and shown; empty: one is made up.
+    """
+
+    reason: str = ""
+    phrases: tuple[str, ...] = ()
+    customer_request: bool = True
+    unhelpful_turns: int = 0
+    parameter: str = ""
+    result: str = ""
+    above: float | None = None
+    below: float | None = None
+    equals: str | float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTerms:
     """The rules that an agent's answers live under. Times are in seconds.
 
     `patience_s` bounds the attempts at one turn (given up after that or after two timeouts,
     whichever is later). `operators` (e-mail addresses) and `team` are asked, in this order, when a
     person is needed; `away_message` is said instead of a promise when nobody works.
+    `loop_guard_turns` exchanges in a row that look automatic, or more than `max_answers_a_day`
+    answers in one session within 24 hours, end in a handover; 0: never.
     """
 
     name: str
@@ -63,6 +85,9 @@ class AgentTerms:
     allow_customer_request: bool = True
     handover_message: str = ""
     handover_conditions: str = ""
+    handover_rules: tuple[HandoverRule, ...] = ()
+    loop_guard_turns: int = 5
+    max_answers_a_day: int = 200
     debounce_s: float = 1.0
     debounce_max_s: float = 10.0
     timeout_s: float = 30.0

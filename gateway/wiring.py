@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 
 import redis
 
 from gateway.agents.base import Agent, AIAgent
 from gateway.agents.http import HttpAgent
+from gateway.agents.openai import OpenAIAgent
 from gateway.agents.scripted import ScriptedAgent
 from gateway.channels import intercom
 from gateway.channels.base import Channel
@@ -19,6 +20,7 @@ from gateway.config import (
     ChannelSettings,
     HttpAgentSettings,
     IntercomSettings,
+    OpenAIAgentSettings,
     ScriptedAgentSettings,
     Settings,
 )
@@ -26,7 +28,7 @@ from gateway.errors import ConfigError
 from gateway.inbox import Inbox
 from gateway.people.availability import Availability
 from gateway.people.presence import Presences
-from gateway.policy import AgentTerms, Terms
+from gateway.policy import AgentTerms, HandoverRule, Terms
 from gateway.quota import Quota
 from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
@@ -124,11 +126,13 @@ def _channel(
 
 
 def _agent(settings: AgentSettings, all_settings: Settings) -> Agent:
-    rules = {name: getattr(settings, name) for name in _RULES}
-    return Agent(asks=_asks(settings, all_settings), **rules)
+    terms = {name: getattr(settings, name) for name in _TERMS}
+    rules = tuple(HandoverRule(**asdict(rule)) for rule in settings.handover_rules)
+    terms |= {"handover_rules": rules}
+    return Agent(asks=_asks(settings, AgentTerms(**terms), all_settings), **terms)
 
 
-def _asks(settings: AgentSettings, all_settings: Settings) -> AIAgent:
+def _asks(settings: AgentSettings, terms: AgentTerms, all_settings: Settings) -> AIAgent:
     match settings:
         case HttpAgentSettings():
             return HttpAgent(
@@ -139,6 +143,18 @@ def _asks(settings: AgentSettings, all_settings: Settings) -> AIAgent:
                 allow_handover=settings.allow_handover,
                 allow_customer_request=settings.allow_customer_request,
                 handover_conditions=settings.handover_conditions,
+                handover_rules=terms.handover_rules,
+            )
+        case OpenAIAgentSettings():
+            return OpenAIAgent(
+                terms,
+                base_url=settings.base_url,
+                api_key=settings.api_key,
+                model=settings.model,
+                instructions=settings.instructions,
+                temperature=settings.temperature,
+                max_history_bytes=settings.max_history_bytes,
+                options=settings.options,
             )
         case ScriptedAgentSettings():
             return ScriptedAgent(settings.script, fallback_reply=settings.fallback_reply)
@@ -146,6 +162,6 @@ def _asks(settings: AgentSettings, all_settings: Settings) -> AIAgent:
             raise ConfigError([f"[agents.{settings.name}] kind: not available in this version"])
 
 
-_RULES = tuple(
+_TERMS = tuple(
     rule.name for rule in fields(AgentTerms) if rule.name in AgentSettings.__dataclass_fields__
 )

@@ -89,9 +89,12 @@ class ScriptedAgent:
             if not rule.goes_on:
                 break
         else:
-            if not messages and words and self._fallback_reply:
+            lost = bool(not messages and words and self._fallback_reply)
+            if lost:
                 messages.append(self._fallback_reply)
-            return Answer(messages=tuple(messages), parameters=parameters, results=results)
+            return Answer(
+                messages=tuple(messages), parameters=parameters, results=results, helpful=not lost
+            )
         acts = turn.mode == "ai"
         return Answer(
             messages=tuple(messages),

@@ -126,6 +126,45 @@ class Seconds(fields.Float):
         super().__init__(validate=in_range, **kwargs)
 
 
+class Count(fields.Integer):
+    """A whole number."""
+
+    def __init__(self, *, least: int = 0, most: int = 1_000_000_000, **kwargs: Any) -> None:
+        text = f"must be a whole number from {least} to {most}"
+        in_range = validate.Range(min=least, max=most, error=text)
+        kwargs["error_messages"] = {
+            "invalid": text,
+            "too_large": text,
+            **kwargs.get("error_messages", {}),
+        }
+        super().__init__(strict=True, validate=in_range, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Number(fields.Float):
+    """A number; not one in quotes."""
+
+    default_error_messages = {"invalid": "must be a number", "special": "must be a finite number"}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool | str):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Scalar(fields.Field[str | float | bool]):
+    """A text, a number, true or false."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str | float | bool:
+        if not isinstance(value, str | int | float | bool):
+            raise ValidationError("must be a text, a number, true or false")
+        return value
+
+
 class Port(fields.Integer):
     """A port; 0 means the usual one."""
 

@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 TOP_LEVEL = ("workspace", "agents", "channels", "subscribers", "smtp", "alerts")
 AGENT_KINDS: Mapping[str, tuple[type[schemas.AgentTable], type[settings.AgentSettings]]] = {
     "http": (schemas.HttpAgentTable, settings.HttpAgentSettings),
+    "openai": (schemas.OpenAIAgentTable, settings.OpenAIAgentSettings),
     "scripted": (schemas.ScriptedAgentTable, settings.ScriptedAgentSettings),
 }
 CHANNEL_KINDS: Mapping[str, tuple[type[schemas.ChannelTable], type[settings.ChannelSettings]]] = {
@@ -125,8 +126,9 @@ def _agents(
             values = _checked(schema, inner, problems, *where)
             values.pop("kind", None)
             if not problems:
-                if "script" in values:
-                    values["script"] = tuple(values["script"])
+                for key in ("script", "handover_rules"):
+                    if key in values:
+                        values[key] = tuple(values[key])
                 agents[name] = build(name=name, **values)
     return agents
 
@@ -166,8 +168,6 @@ def _kind(
     listed = " or ".join(f'"{word}"' for word in known)
     if kind is None:
         problems.add((*where, "kind"), f"is missing; set it to {listed}")
-    elif kind == "openai" and where[0] == "agents":
-        problems.add((*where, "kind"), f'"openai" is not available yet; use {listed}')
     else:
         problems.add((*where, "kind"), f"must be {listed}")
     return None

@@ -1,21 +1,33 @@
 """What each table of the file may hold. Defaults stand in `settings.py`, and only there."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import (
+    EXCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
 
 from gateway.config import settings
 from gateway.config.kinds import (
     Choice,
+    Count,
     Flag,
     Host,
     MailAddress,
+    Number,
     OneOrMore,
     Origin,
     Pattern,
     Port,
+    Scalar,
     Seconds,
     Secret,
     SigningSecret,
@@ -27,6 +39,15 @@ from gateway.config.kinds import (
     needed,
 )
 from gateway.config.problems import did_you_mean
+
+# A turn tells them all, and every message is searched for them.
+MOST_RULES, MOST_PHRASES, LONGEST_PHRASE = 50, 200, 200
+
+# Fields of a chat request that follow from other settings, or that no turn can do with.
+OPENAI_OWN_FIELDS = (
+    "model", "messages", "tools", "tool_choice", "temperature", "stream", "stream_options", "n",
+    "functions", "function_call", "response_format",
+)  # fmt: skip
 
 REGIONS = {
     "us": "https://api.intercom.io",
@@ -65,6 +86,58 @@ class WorkspaceTable(Table):
     working_hours = WorkingHours()
 
 
+class HandoverRuleTable(Table):
+    """One `[[agents.NAME.handover_rules]]`"""
+
+    reason = Text(validate=validate.Length(max=1000, error="is longer than 1000 characters"))
+    phrases = OneOrMore(Word(), only_lists=True)
+    customer_request = Flag()
+    unhelpful_turns = Count(least=1, most=100)
+    parameter = Word()
+    result = Word()
+    above = Number()
+    below = Number()
+    equals = Scalar()
+
+    @validates_schema
+    def check_condition(self, data: dict[str, Any], **_: Any) -> None:
+        """There is one condition; a limit belongs to a parameter or result."""
+        conditions = ("phrases", "unhelpful_turns", "parameter", "result")
+        named = [name for name in conditions if name in data]
+        if len(named) != 1:
+            raise ValidationError(f"needs exactly one of {', '.join(conditions)}")
+        limits = [name for name in ("above", "below", "equals") if name in data]
+        if named[0] in ("parameter", "result"):
+            if not limits or ("equals" in limits and len(limits) > 1):
+                raise ValidationError(
+                    "needs a limit: above, below, both of them, or equals", named[0]
+                )
+        elif limits:
+            raise ValidationError("goes with parameter or result only", limits[0])
+        if "customer_request" in data and named[0] != "phrases":
+            raise ValidationError("goes with phrases only", "customer_request")
+        if named[0] == "phrases":
+            _check_phrases(data["phrases"])
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> settings.HandoverRule:
+        """Make the setting."""
+        return settings.HandoverRule(**data)
+
+
+def _check_phrases(phrases: tuple[str, ...]) -> None:
+    if not phrases:
+        raise ValidationError("is an empty list; put at least one in", "phrases")
+    if len(phrases) > MOST_PHRASES:
+        raise ValidationError(f"must not be more than {MOST_PHRASES}", "phrases")
+    for phrase in phrases:
+        if len(phrase) > LONGEST_PHRASE:
+            text = f"must not be longer than {LONGEST_PHRASE} characters each"
+            raise ValidationError(text, "phrases")
+        if not any(character.isalnum() for character in phrase):
+            raise ValidationError("must hold a letter or a digit each", "phrases")
+
+
 class AgentTable(Table):
     """What every `[agents.…]` may hold."""
 
@@ -77,6 +150,13 @@ class AgentTable(Table):
     allow_customer_request = Flag()
     handover_message = Text()
     handover_conditions = Text()
+    handover_rules = fields.List(
+        fields.Nested(HandoverRuleTable),
+        validate=validate.Length(max=MOST_RULES, error=f"must not be more than {MOST_RULES}"),
+        error_messages={"invalid": "must be tables [[agents.NAME.handover_rules]]"},
+    )
+    loop_guard_turns = Count(most=100)
+    max_answers_a_day = Count()
     idle_timeout_s = Seconds()
     operators = OneOrMore(MailAddress(), only_lists=True)
     team = Text()
@@ -141,6 +221,31 @@ class ScriptedAgentTable(AgentTable):
         error_messages={"invalid": "must be tables [[agents.NAME.script]], or the path of a file"},
     )
     fallback_reply = Text()
+
+
+class OpenAIAgentTable(AgentTable):
+    """`kind = "openai"`"""
+
+    model = Word(**needed("the name of a model"))
+    api_key = Secret()
+    base_url = WebAddress()
+    instructions = Text()
+    temperature = Number()
+    max_history_bytes = Count(least=1000, most=1_000_000)
+    options = fields.Dict(
+        keys=fields.String(), error_messages={"invalid": "must be a table of request fields"}
+    )
+
+    @validates_schema
+    def check_options(self, data: dict[str, Any], **_: Any) -> None:
+        """What the gateway says itself cannot be said otherwise."""
+        taken = [name for name in OPENAI_OWN_FIELDS if name in data.get("options", {})]
+        if taken:
+            raise ValidationError(f"must not hold {', '.join(taken)}", "options")
+        try:
+            json.dumps(data.get("options", {}), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValidationError("must hold only what JSON can hold", "options") from error
 
 
 class ChannelTable(Table):

@@ -56,6 +56,33 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverRule:
+    """`[[agents.NAME.handover_rules]]`: when the gateway hands over by itself.
+
+    Exactly one of `phrases`, `unhelpful_turns`, `parameter`, `result` is set.
+    """
+
+    # Why, in a few words; kept and shown. Empty: one is made up.
+    reason: str = ""
+    # Words of the customer's, in any language.
+    phrases: tuple[str, ...] = ()
+    # Do the phrases ask for a person? Then they count only with `allow_customer_request`.
+    customer_request: bool = True
+    # So many answers in a row that did not help.
+    unhelpful_turns: int = 0
+    # A parameter that an answer sets ...
+    parameter: str = ""
+    # ... or a result,
+    result: str = ""
+    # is more than this,
+    above: float | None = None
+    # less than this,
+    below: float | None = None
+    # or is this.
+    equals: str | float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
     """`[agents.NAME]`: an AI agent and the rules that its answers live under."""
 
@@ -79,6 +106,12 @@ class AgentSettings:
     handover_message: str = ""
     # When to hand over, in words; sent to the agent with every turn.
     handover_conditions: str = ""
+    # When the gateway hands over by itself, without asking anybody's opinion.
+    handover_rules: tuple[HandoverRule, ...] = ()
+    # So many exchanges in a row that look automatic end in a handover; 0: never.
+    loop_guard_turns: int = 5
+    # More answers than this in one session within 24 hours end in a handover; 0: no limit.
+    max_answers_a_day: int = 200
     # A session without a word for this long is finished; 0: never.
     idle_timeout_s: float = 86_400.0
     # E-mail addresses of the operators who are asked first when a person is needed.
@@ -101,6 +134,28 @@ class HttpAgentSettings(AgentSettings):
     url: str
     # `whsec_…` (base64); signs requests both ways, as Standard Webhooks has it.
     secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAIAgentSettings(AgentSettings):
+    """`kind = "openai"`: a model behind a chat endpoint in OpenAI's form."""
+
+    kind: ClassVar[str] = "openai"
+
+    # The model's name at that endpoint.
+    model: str
+    # Sent as a bearer token; empty: nothing is sent.
+    api_key: str = field(default="", repr=False)
+    # The address above `/chat/completions`.
+    base_url: str = "https://api.openai.com/v1"
+    # Who the AI is, what it knows, how it speaks.
+    instructions: str = ""
+    # Not set: the endpoint's own.
+    temperature: float | None = None
+    # How much of the conversation is told, newest messages first.
+    max_history_bytes: int = 32_000
+    # More fields of each request.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

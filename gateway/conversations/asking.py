@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import Integer, bindparam, select, update
 
-from gateway.conversations import briefing, doors, history, turns
+from gateway.conversations import briefing, doors, guard, history, rules, turns
 from gateway.conversations.doors import Owing
 from gateway.conversations.record import Outcome
 from gateway.conversations.runs import load
@@ -107,6 +107,7 @@ def begin(
 ) -> Turn | Recorded | None:
     """Take a due turn and say what to ask; None if somebody else took it or it has ended.
 
+    Recorded if nothing is asked: a rule, the loop guard or a lost answer handed it to people.
     The row itself is the claim: until its new `due_at`, longer than the agent may take, nobody else
     takes it; after that its worker is taken for dead.
     """
@@ -122,6 +123,13 @@ def begin(
         return _give_up(db, terms, held, turn, row, late, now, link(row.id))
     lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
     question = briefing.question(db, held, row, turn)
+    if row.mode == "ai":
+        reason = rules.said_before_asking(db, terms.agent, question) or guard.tripped(
+            db, terms.agent, held, row, now
+        )
+        if reason is not None:
+            _end(db, turn_id, "discarded", f"not asked: {reason}", now)
+            return _by_rule(db, terms, held, row, reason, now, link(row.id))
     upto = held.thread.run.last_public_at if held.thread.run else None
     asking = {
         "turn": turn_id,
@@ -160,14 +168,19 @@ def record_answer(
             raise Conflict("this turn was answered differently before")
         return Recorded(verdict="recorded" if turn.verdict == "recorded" else "discarded")
     why = _why_not(held, row, turn)
+    reason = None
+    if why is None and row.mode == "ai":
+        reason = rules.said_meanwhile(db, terms.agent, turn)
+        why = f"not said: {reason}" if reason is not None else None
     if why is not None:
         for index, text in enumerate(answer.messages):
             _write(db, terms, held, row.id, text, "message", "discarded", now, index, why)
         _end(db, turn_id, "discarded", turn.why or why, now, digest)
         recorded = Recorded(verdict="discarded", why=why)
+        if reason is not None:
+            recorded.owed |= _by_rule(db, terms, held, row, reason, now, link).owed
     else:
-        _end(db, turn_id, "recorded", None, now, digest)
-        recorded = _say(db, terms, held, row, turn, answer, now, link)
+        recorded = _say(db, terms, held, row, turn, answer, now, link, digest)
     _ask_again_if_needed(db, terms, held, row.id, recorded, now)
     return recorded
 
@@ -250,7 +263,12 @@ def _say(
     answer: Answer,
     now: int,
     link: str,
+    digest: str,
 ) -> Recorded:
+    helpful, reason = rules.is_helpful(db, terms.agent, turn, answer)
+    _end(db, turn.id, "recorded", None, now, digest, helpful)
+    found = rules.found_in_answer(terms.agent, row.parameters, row.results, answer)
+    reason = found or reason
     results = {**row.results, **answer.results}
     db.execute(
         update(ChatSession)
@@ -274,6 +292,10 @@ def _say(
             last_words=list(answer.messages),
         )  # fmt: skip
         recorded.owed |= done.owed
+    elif reason is not None:
+        last_words = list(answer.messages)
+        recorded.owed |= _by_rule(db, terms, held, row, reason, now, link, results, last_words).owed
+        recorded.why = "; ".join(filter(None, (recorded.why, f"handed over: {reason}")))
     elif answer.finish and not briefing.has_unasked(db, row.id):
         done = doors.end(
             db, terms, held, row.id,
@@ -289,6 +311,26 @@ def _say(
     if recorded.why:
         db.execute(update(TurnRow).where(TurnRow.id == turn.id).values(why=recorded.why))
     return recorded
+
+
+def _by_rule(
+    db: Transaction,
+    terms: Terms,
+    held: Held,
+    row: Any,
+    reason: str,
+    now: int,
+    link: str,
+    results: Mapping[str, Any] | None = None,
+    last_words: Sequence[str] = (),
+) -> Recorded:
+    """Hand the session to people because a rule, or the loop guard, says so."""
+    done = doors.give_to_people(
+        db, terms, held, row.id,
+        trigger="rule", by=SYSTEM, reason=reason, link=link, now=now,
+        results=dict(row.results if results is None else results), last_words=list(last_words),
+    )  # fmt: skip
+    return Recorded(verdict="discarded", why=reason, owed=done.owed)
 
 
 def _draft(
@@ -349,7 +391,13 @@ def _give_up(
 
 
 def _end(
-    db: Transaction, turn_id: str, state: str, why: str | None, now: int, digest: str | None = None
+    db: Transaction,
+    turn_id: str,
+    state: str,
+    why: str | None,
+    now: int,
+    digest: str | None = None,
+    helpful: bool | None = None,
 ) -> None:
     ended = {
         "turn": turn_id,
@@ -358,6 +406,7 @@ def _end(
         "ended_at": now,
         "digest": digest,
         "verdict": state if digest else None,
+        "helpful": helpful,
     }
     _WRITE.later(db, ended)
 

@@ -58,6 +58,7 @@ class Turns:
         if turn is None:
             return
         if not isinstance(turn, Turn):
+            log.info("turn_not_asked", turn=turn_id, why=turn.why)
             self._wake(turn.owed)
             return
         terms = terms_of[turn.channel]

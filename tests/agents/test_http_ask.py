@@ -17,6 +17,7 @@ from gateway.agents.base import AIAgent
 from gateway.clock import MovableClock
 from gateway.errors import Again, Never
 from gateway.events import Actor, Answer, Attachment, HandoverRequest, Later
+from gateway.policy import HandoverRule
 from tests.agents.http_agent import ANSWER, HELLO, OTHER_SECRET, SECRET, URL, agent, ask
 from tests.agents.servers import answering, raw_server, response_of
 from tests.agents.turns import NOON, asked, said, turn
@@ -40,7 +41,15 @@ def test_the_request_is_the_protocol_to_the_letter(web: responses.RequestsMock) 
         parameters={"order": "FL-1"},
         results={"mood": 2},
     )
-    asking: AIAgent = agent(handover_conditions="When upset.")
+    asking: AIAgent = agent(
+        handover_conditions="When upset.",
+        handover_rules=[
+            HandoverRule(phrases=("a human",), reason="Asked."),
+            HandoverRule(unhelpful_turns=3),
+            HandoverRule(result="refund", above=500.0),
+            HandoverRule(parameter="vip", equals=False),
+        ],
+    )
 
     assert asking.ask(question) == HELLO
 
@@ -61,6 +70,12 @@ def test_the_request_is_the_protocol_to_the_letter(web: responses.RequestsMock) 
             "allowed": True,
             "customer_request_allowed": True,
             "conditions": "When upset.",
+            "rules": [
+                {"phrases": ["a human"], "reason": "Asked."},
+                {"unhelpful_turns": 3},
+                {"result": "refund", "above": 500.0},
+                {"parameter": "vip", "equals": False},
+            ],
         },
         "messages": [
             {
@@ -145,6 +160,7 @@ def test_a_whole_answer_is_read(web: responses.RequestsMock) -> None:
             "results": {"scores": [1, 2.5, None, True]},
             "handover": {"trigger": "automatic", "reason": "Refund", "summary": "640 EUR"},
             "finish": False,
+            "helpful": False,
             "version": 7,
         },
     )
@@ -153,11 +169,13 @@ def test_a_whole_answer_is_read(web: responses.RequestsMock) -> None:
         parameters={"order": "FL-1"},
         results={"scores": [1, 2.5, None, True]},
         handover=HandoverRequest(trigger="automatic", reason="Refund", summary="640 EUR"),
+        helpful=False,
     )
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"messages": []}, {"messages": None, "handover": None, "finish": None}]
+    "body",
+    [{}, {"messages": []}, {"messages": None, "handover": None, "finish": None, "helpful": None}],
 )
 def test_an_answer_may_say_nothing(web: responses.RequestsMock, body: Any) -> None:
     web.post(URL, json=body)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.agents.http.deadline import TimedConnection, within
+from gateway.agents.deadline import TimedConnection, within
 from gateway.errors import Again, Never
 from gateway.events import Answer, Later
 from tests.agents.http_agent import ANSWER, HELLO, agent, ask

@@ -12,9 +12,11 @@ import pytest
 import requests
 from flask import Flask, request
 
-from gateway.agents.http import HttpAgent, agent, answer, question
+from gateway.agents import bounds
+from gateway.agents.http import HttpAgent, answer, question
 from gateway.errors import Never, NotAuthentic
 from gateway.events import Answer, Attachment, HandoverRequest, TurnMessage
+from gateway.policy import HandoverRule
 from tests.agents.servers import wsgi_server
 from tests.agents.turns import asked, said, turn
 
@@ -106,6 +108,10 @@ def test_the_requests_example_is_what_is_sent() -> None:
         allow_handover=True,
         allow_customer_request=True,
         conditions="",
+        rules=[
+            HandoverRule(phrases=("x",), reason="x"),
+            HandoverRule(result="x", above=1.0),
+        ],
     )
     assert paths(json.loads(blocks("json")[0])) == paths(json.loads(body))
 
@@ -119,14 +125,14 @@ def test_the_answers_example_is_what_is_read() -> None:
 @pytest.mark.parametrize(
     "number",
     [
-        f"{answer.MAX_BODY_BYTES:,} bytes",
-        f"| messages | {answer.MAX_MESSAGES} |",
-        f"{answer.MAX_TEXT:,} characters",
-        f"{answer.MAX_FINDINGS_BYTES // 1024} kB of JSON each, {answer.MAX_DEPTH} levels",
-        f"{answer.MAX_REASON:,} and {answer.MAX_SUMMARY:,} characters",
+        f"{bounds.MAX_BODY_BYTES:,} bytes",
+        f"| messages | {bounds.MAX_MESSAGES} |",
+        f"{bounds.MAX_TEXT:,} characters",
+        f"{bounds.MAX_FINDINGS_BYTES // 1024} kB of JSON each, {bounds.MAX_DEPTH} levels",
+        f"{bounds.MAX_REASON:,} and {bounds.MAX_SUMMARY:,} characters",
         f"the newest {question.MAX_MESSAGES},",
         f"fit into {question.MAX_MESSAGES_BYTES // 1024} kB",
-        f"up to {agent.MAX_RETRY_AFTER_S:g} s",
+        f"up to {bounds.MAX_RETRY_AFTER_S:g} s",
     ],
 )
 def test_the_limits_are_the_codes(number: str) -> None:

@@ -68,7 +68,9 @@ def test_words_that_a_person_has_answered_do_not_count() -> None:
 
 def test_nothing_matches() -> None:
     assert agent().ask(asked("x")) == Answer()
-    assert agent(fallback_reply="What?").ask(asked("x")).messages == ("What?",)
+    assert agent(fallback_reply="What?").ask(asked("x")) == Answer(
+        messages=("What?",), helpful=False
+    )
     # Nobody said anything new, so nothing is misunderstood.
     assert agent(fallback_reply="What?").ask(turn(said(1, "customer", "x"))) == Answer()
 

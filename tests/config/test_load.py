@@ -255,7 +255,7 @@ events = ["session.start"]
         "agents.support.url: must be an address that begins with http:// or https://",
         "agents.support.timeout_s: must be a number of seconds",
         'agents.support.debonce_s: is not a setting; did you mean "debounce_s"?',
-        'agents.next.kind: "openai" is not available yet; use "http" or "scripted"',
+        "agents.next.model: is missing; set it to the name of a model",
         "channels.intercom.access_token: is missing; set it to the access token",
         "channels.intercom.client_secret[0]: is empty",
         'channels.intercom.region: must be one of "us", "eu", "au"',

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from gateway.agents.bounds import (
+    MAX_BODY_BYTES,
+    MAX_FINDINGS_BYTES,
+    MAX_MESSAGES,
+    MAX_REASON,
+    MAX_SUMMARY,
+    MAX_TEXT,
+    cut,
+    keepable,
+    storable,
+)
 from gateway.errors import Oversized, Unreadable
 from gateway.events import Answer, HandoverRequest
-
-# All of docs/ai-agent-protocol.md, "Limits".
-MAX_BODY_BYTES = 1024 * 1024
-MAX_MESSAGES = 20
-MAX_TEXT = 20_000
-MAX_REASON = 1_000
-MAX_SUMMARY = 10_000
-MAX_FINDINGS_BYTES = 64 * 1024
-MAX_DEPTH = 16
-
-# PostgreSQL stores neither NUL nor half a surrogate pair (a model's cut emoji).
-_NUL = "\x00"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_answer(body: bytes) -> Answer:
@@ -55,6 +51,7 @@ def _to_answer(loaded: Mapping[str, Any]) -> Answer:
         results=loaded["results"] or {},
         handover=None if handover is None else HandoverRequest(**handover),
         finish=bool(loaded["finish"]),
+        helpful=loaded["helpful"] is not False,
     )
 
 
@@ -69,12 +66,10 @@ class _Words(fields.String):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        text = _storable(value)
-        if len(text) <= self._longest:
-            return text
-        if not self._cut:
+        text = storable(value)
+        if len(text) > self._longest and not self._cut:
             raise ValidationError(f"Longer than {self._longest} characters.")
-        return text[: self._longest - 1] + "…"
+        return cut(text, self._longest)
 
 
 class _Flag(fields.Boolean):
@@ -92,7 +87,10 @@ class _Findings(fields.Field[dict[str, Any]]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValidationError("Not an object.")
-        kept = cast(dict[str, Any], _keepable(value, MAX_DEPTH))
+        try:
+            kept = cast(dict[str, Any], keepable(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
         if len(json.dumps(kept)) > MAX_FINDINGS_BYTES:
             raise ValidationError(f"Larger than {MAX_FINDINGS_BYTES} bytes.")
         return kept
@@ -129,30 +127,10 @@ class _AnswerSchema(_Lenient):
     results = _Findings(allow_none=True, load_default=None)
     handover = fields.Nested(_HandoverSchema, allow_none=True, load_default=None)
     finish = _Flag(allow_none=True, load_default=None)
+    helpful = _Flag(allow_none=True, load_default=None)
 
 
 _ANSWER = _AnswerSchema()
-
-
-def _storable(text: str) -> str:
-    return _LONE_SURROGATE.sub("\ufffd", text.replace(_NUL, ""))
-
-
-def _keepable(value: Any, depth: int) -> Any:
-    """Return JSON data without what no database keeps; raise ValidationError."""
-    if depth < 0:
-        raise ValidationError(f"Nested more than {MAX_DEPTH} deep.")
-    if isinstance(value, str):
-        return _storable(value)
-    if isinstance(value, dict):
-        return {_storable(key): _keepable(inner, depth - 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_keepable(inner, depth - 1) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValidationError("Holds a number that is not finite.")
-    if isinstance(value, int) and abs(value) >= 2**63:
-        raise ValidationError("Holds a whole number of more than 64 bits.")
-    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from gateway.events import Attachment, Turn, TurnContact, TurnMessage
+from gateway.policy import HandoverRule
 
 # What one turn tells at most; older messages are left out.
 MAX_MESSAGES = 200
@@ -24,11 +25,12 @@ def turn_to_json(
     allow_handover: bool,
     allow_customer_request: bool,
     conditions: str,
+    rules: Sequence[HandoverRule] = (),
 ) -> bytes:
     """Write the request's body.
 
     A handover is announced as allowed only while the AI holds the session: a draft's session is
-    with an operator already.
+    with an operator already. `rules` are those by which the gateway itself will hand over.
     """
     allowed = allow_handover and turn.mode == "ai"
     question = {
@@ -47,6 +49,7 @@ def turn_to_json(
             "allowed": allowed,
             "customer_request_allowed": allowed and allow_customer_request,
             "conditions": conditions,
+            "rules": [_rule_to_data(rule) for rule in rules],
         },
         "messages": [_message_to_data(message) for message in newest(turn.messages)],
         "cause": turn.cause,
@@ -99,6 +102,22 @@ def _to_bytes(data: Any) -> bytes:
     # "replace": a lone surrogate in a customer's words must not stop the turn.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")
+
+
+def _rule_to_data(rule: HandoverRule) -> dict[str, Any]:
+    """Tell what of a rule is set, in the words of the configuration."""
+    told = {
+        "reason": rule.reason,
+        "phrases": list(rule.phrases),
+        "unhelpful_turns": rule.unhelpful_turns,
+        "parameter": rule.parameter,
+        "result": rule.result,
+    }
+    limits = {"above": rule.above, "below": rule.below, "equals": rule.equals}
+    return {
+        **{name: value for name, value in told.items() if value},
+        **{name: value for name, value in limits.items() if value is not None},
+    }
 
 
 def _contact_to_data(contact: TurnContact | None) -> dict[str, Any] | None:

@@ -72,7 +72,11 @@ class Push(Base):
 
 
 class TurnRow(Base):
-    """One question to the AI agent, from owed to answered. A session has at most one open."""
+    """One question to the AI agent, from owed to answered. A session has at most one open.
+
+    `helpful` is what a recorded answer was judged to be, for the rule that counts those that were
+    not.
+    """
 
     __tablename__ = "turns"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -93,6 +97,7 @@ class TurnRow(Base):
     digest: Mapped[str | None]
     verdict: Mapped[str | None]
     why: Mapped[str | None] = mapped_column(Text)
+    helpful: Mapped[bool | None]
     __table_args__ = (
         one_of("cause", "message", "returned", "draft"),
         one_of("state", "due", "asking", "waiting", "recorded", "discarded", "failed"),

@@ -8,7 +8,8 @@ GatewayError
 │   ├── Forbidden         403  the caller may not
 │   └── Conflict          409  the thing is in another state
 ├── Again             trouble that passes: try later, nothing was done
-│   └── Unavailable       503  the record cannot be kept just now
+│   ├── Unavailable       503  the record cannot be kept just now
+│   └── TooMany           429  more calls than the caller may make
 ├── Never             trouble that stays: report it, do not try again
 ├── UnknownOutcome    a request went out and nobody knows whether it took effect: read back first
 └── Ours              a bug or a broken promise: fail loudly
@@ -106,6 +107,13 @@ class Unavailable(Again):
     """The record cannot be kept just now (database down, lock or statement timeout)."""
 
     code = "unavailable"
+
+
+class TooMany(Again):
+    """The caller calls more often than they may; ``after_s`` says when they may again."""
+
+    code = "too_many_requests"
+    status = 429
 
 
 class Never(GatewayError):

@@ -30,6 +30,7 @@ from gateway.people.availability import Availability
 from gateway.people.presence import Presences
 from gateway.policy import AgentTerms, HandoverRule, Terms
 from gateway.quota import Quota
+from gateway.quota.callers import Callers
 from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
 from gateway.store import Database
@@ -53,6 +54,7 @@ class Parts:
     sinks: Mapping[SinkName, Sink]
     presences: Presences
     availability: Availability
+    callers: Callers
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -101,6 +103,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         sinks=open_sinks(settings, clock),
         presences=Presences(connection, clock),
         availability=Availability(settings.workspace.zone, settings.workspace.week, agents),
+        callers=Callers(
+            connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
+        ),
     )
 
 

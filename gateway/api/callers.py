@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from flask import g, request
+from flask import Response, g, request
 
 from gateway.conversations.doors import Caller, handover_refusal
-from gateway.errors import Forbidden, NotAuthentic
-from gateway.people.operators import Operator, Role, authenticate
+from gateway.errors import Forbidden, NotAuthentic, TooMany
+from gateway.people.operators import Operator, Role, authenticate, digest_of
+from gateway.quota.callers import FAILURES, Callers, Standing
 from gateway.store import Database
 
 ADMINS: tuple[Role, ...] = ("admin",)
@@ -18,20 +20,56 @@ MAY_ACT: tuple[Role, ...] = ("admin", "operator")
 _LONGEST_TOKEN = 200
 
 
-def require_token(database: Database) -> Callable[[], None]:
-    """What runs before every call of a room: raises NotAuthentic unless a token holds."""
+def require_token(database: Database, callers: Callers) -> Callable[[], None]:
+    """What runs before every call of a room: raises NotAuthentic unless a token holds.
+
+    Raises TooMany for a token that is used too often, and for an address from which too many calls
+    without a token came.
+    """
 
     def check() -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
-            raise NotAuthentic(
-                "send `Authorization: Bearer <token>`; `gateway tokens add EMAIL` makes one"
+        known_by = digest_of(token)
+        _refuse_unheard(callers.shut_out(g.address, known_by))
+        try:
+            if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
+                raise NotAuthentic(
+                    "send `Authorization: Bearer <token>`; `gateway tokens add EMAIL` makes one"
+                )
+            with database.read() as db:
+                g.operator = authenticate(db, token)
+        except NotAuthentic:
+            _refuse_unheard(callers.failed(g.address))
+            raise
+        callers.holds(known_by)
+        g.standing = callers.count(operator().token_id or operator().id)
+        if g.standing is not None and not g.standing.allowed:
+            raise TooMany(
+                f"this token calls too often; try again in {math.ceil(g.standing.reset_s)} s",
+                after_s=g.standing.reset_s,
             )
-        with database.read() as db:
-            g.operator = authenticate(db, token)
 
     return check
+
+
+def _refuse_unheard(wait_s: float) -> None:
+    if wait_s > 0:
+        raise TooMany(
+            f"more than {FAILURES} calls without a token that holds came from this address; "
+            f"try again in {math.ceil(wait_s)} s",
+            after_s=wait_s,
+        )
+
+
+def tell_standing(answer: Response) -> Response:
+    """What runs after every call of a room: how many calls the token has left."""
+    standing: Standing | None = g.get("standing")
+    if standing is not None:
+        answer.headers["RateLimit-Limit"] = str(standing.limit)
+        answer.headers["RateLimit-Remaining"] = str(standing.remaining)
+        answer.headers["RateLimit-Reset"] = str(math.ceil(standing.reset_s))
+    return answer
 
 
 def operator() -> Operator:

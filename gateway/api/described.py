@@ -34,7 +34,7 @@ _ERRORS: Mapping[int, tuple[str, str, str, str]] = {
     428: ("Unguarded", "If-Match is missing", "unguarded",
           "send the ETag that you have read as If-Match, so that nobody's change is lost"),
     429: ("TooMany", "More calls than this token may make", "too_many_requests",
-          "this token made more than 100 calls in 2 s; try again in 1 s"),
+          "this token calls too often; try again in 1 s"),
     500: ("Internal", "Our fault; it has been logged", "internal",
           "something went wrong here; it has been logged"),
     503: ("Unavailable", "Passing trouble: nothing was done", "unavailable",
@@ -57,12 +57,34 @@ _HEADERS: Mapping[str, Json] = {
         "description": "names this state of the thing; send it back as If-Match or If-None-Match",
         "schema": {"type": "string", "examples": ['"5f2b8e0c9d1a4f36a7c0b9e8d7f61234"']},
     },
+    "X-Request-Id": {
+        "description": "the name of this call; the audit knows it",
+        "schema": {"type": "string", "examples": ["req_06f3k9w2v0a1b2c3d4e5f6g7h8"]},
+    },
+    "RateLimit-Limit": {
+        "description": "how many calls the token may make in the current window",
+        "schema": {"type": "integer", "minimum": 1, "examples": [600]},
+    },
+    "RateLimit-Remaining": {
+        "description": "... and how many of them are left",
+        "schema": {"type": "integer", "minimum": 0, "examples": [599]},
+    },
+    "RateLimit-Reset": {
+        "description": "seconds until they are all there again",
+        "schema": {"type": "integer", "minimum": 0, "examples": [10]},
+    },
     "Idempotency-Replayed": {
         "description": "this is the answer that was given to the same call before",
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
-_ERROR_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_EVERY_ANSWER = ("X-Request-Id",)
+_RATE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+_ERROR_HEADERS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", *_RATE),
+    503: ("Retry-After",),
+}
 
 _PARAMETERS: Mapping[str, Json] = {
     "Idempotency-Key": {
@@ -131,8 +153,8 @@ def common(spec: APISpec, fields: MarshmallowPlugin) -> None:
             "example": {"error": {"code": code, "message": message, "details": {}}},
         }
         response: Json = {"description": description, "content": {"application/json": content}}
-        if status in _ERROR_HEADERS:
-            response["headers"] = {header: header for header in _ERROR_HEADERS[status]}
+        told = (*_EVERY_ANSWER, *_ERROR_HEADERS.get(status, ()))
+        response["headers"] = {header: header for header in told}
         spec.components.response(name, response, lazy=True)
 
 
@@ -153,7 +175,9 @@ def operation(door: Door) -> Json:
 
 def headers(door: Door) -> Json:
     """The headers of the answer that was asked for."""
-    told = []
+    told = [*_EVERY_ANSWER]
+    if door.by_token:
+        told += _RATE
     if door.by_token and door.changes and not door.fleeting:
         told.append("Idempotency-Replayed")
     if door.tagged or door.guarded:

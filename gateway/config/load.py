@@ -16,7 +16,7 @@ from gateway.config.problems import Problems, Where, did_you_mean
 from gateway.config.resolve import PLACEHOLDER, fill_in, load_script, read_toml
 from gateway.errors import ConfigError
 
-TOP_LEVEL = ("workspace", "agents", "channels", "subscribers", "smtp", "alerts")
+TOP_LEVEL = ("workspace", "agents", "channels", "subscribers", "smtp", "alerts", "api", "audit")
 AGENT_KINDS: Mapping[str, tuple[type[schemas.AgentTable], type[settings.AgentSettings]]] = {
     "http": (schemas.HttpAgentTable, settings.HttpAgentSettings),
     "openai": (schemas.OpenAIAgentTable, settings.OpenAIAgentSettings),
@@ -51,6 +51,8 @@ def load_settings(
     subscribers = _subscribers(table, problems)
     smtp = _checked(schemas.SmtpTable, table["smtp"], problems, "smtp") if "smtp" in table else None
     alerts = _checked(schemas.AlertsTable, table.get("alerts", {}), problems, "alerts")
+    api = _checked(schemas.ApiTable, table.get("api", {}), problems, "api")
+    audit = _checked(schemas.AuditTable, table.get("audit", {}), problems, "audit")
     if alerts.get("email_to") and "smtp" not in table:
         problems.add(("alerts", "email_to"), "needs a mail server; add a table [smtp]")
     if problems or environment is None:
@@ -62,6 +64,8 @@ def load_settings(
         subscribers=subscribers,
         smtp=settings.SmtpSettings(**smtp) if smtp is not None else None,
         alerts=settings.AlertSettings(**alerts),
+        api=settings.ApiSettings(**api),
+        audit=settings.AuditSettings(**audit),
         database_url=environment.database_url,
         redis_url=environment.redis_url,
         secret_key=environment.secret_key,

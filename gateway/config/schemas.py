@@ -333,6 +333,21 @@ class SmtpTable(Table):
             raise ValidationError('would show the password; use "starttls" or "tls"', "security")
 
 
+class ApiTable(Table):
+    """`[api]`"""
+
+    # Not below 50: that much is promised to whoever writes programs.
+    requests_per_second = Count(least=50)
+    burst = Count(least=50)
+    trusted_proxies = Count(most=10)
+
+
+class AuditTable(Table):
+    """`[audit]`"""
+
+    keep_days = Count(most=36_500)
+
+
 class AlertsTable(Table):
     """`[alerts]`"""
 

@@ -322,6 +322,26 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """`[api]`: what callers of the REST API may do."""
+
+    # How many calls a second a token may make in the long run.
+    requests_per_second: int = 50
+    # ... and within one second; at least twice as many.
+    burst: int = 100
+    # How many proxies of ours stand in front and add to X-Forwarded-For.
+    trusted_proxies: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """`[audit]`: how long it is kept who did what."""
+
+    # Entries older than so many days are removed; 0: never.
+    keep_days: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set, read once at start."""
 
@@ -337,6 +357,10 @@ class Settings:
     smtp: SmtpSettings | None = None
     # `[alerts]`
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    # `[api]`
+    api: ApiSettings = field(default_factory=ApiSettings)
+    # `[audit]`
+    audit: AuditSettings = field(default_factory=AuditSettings)
     # GATEWAY_DATABASE_URL, in SQLAlchemy's spelling (may hold a password).
     database_url: str = field(repr=False)
     # GATEWAY_REDIS_URL; None: `gateway up` runs its own Valkey.

@@ -124,7 +124,7 @@ def new_token(db: Transaction, operator_id: str, now: int) -> str:
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     db.execute(
         insert_into(db, Token).values(
-            id=new_id("tok"), operator_id=operator_id, digest=_digest(token), created_at=now
+            id=new_id("tok"), operator_id=operator_id, digest=digest_of(token), created_at=now
         )
     )
     return token
@@ -147,7 +147,7 @@ def authenticate(db: Transaction, token: str) -> Operator:
         .join(Token, Token.operator_id == OperatorRow.id)
         .outerjoin(OperatorLink, OperatorLink.operator_id == OperatorRow.id)
         .where(
-            Token.digest == _digest(token),
+            Token.digest == digest_of(token),
             Token.revoked_at.is_(None),
             OperatorRow.deactivated_at.is_(None),
         )
@@ -212,7 +212,8 @@ def read_role(text: str) -> Role:
     raise Unreadable(f"{text!r} is not a role; use {', '.join(ROLES)}")
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

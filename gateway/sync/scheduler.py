@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.audit import configuration
+from gateway.clock import to_micros
 from gateway.errors import Unavailable
 from gateway.sync.jobs import Bench
 from gateway.sync.outage import Outage
@@ -40,6 +42,7 @@ def run_scheduler(parts: Parts) -> int:
         try:
             if not started:
                 bench.passes.begin_after_absence()
+                note_settings(parts)
                 started = True
             tick(bench)
             if parts.clock.monotonic() >= upkeep_at:
@@ -53,6 +56,12 @@ def run_scheduler(parts: Parts) -> int:
             outage.is_back()
         stopping.wait(PERIOD_S)
     return 0
+
+
+def note_settings(parts: Parts) -> None:
+    """Let the audit know if the settings are other than they were."""
+    now = to_micros(parts.clock.now())
+    parts.database.write(lambda db: configuration.note(db, parts.settings, now=now))
 
 
 def tick(bench: Bench, kinds: Sequence[Kind] = AT_ONCE) -> list[Kind]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, or_, select
 
+from gateway import audit
 from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.thread import lock_session
@@ -16,8 +17,9 @@ from gateway.store.models import ChatSession, IdempotentAnswer
 from gateway.wiring import Parts
 
 IDLE = "nobody has said anything for a long time"
-_REMEMBERED_US = 24 * 3_600_000_000
-_PASSES_KEPT_US = 90 * 24 * 3_600_000_000
+_DAY_US = 24 * 3_600_000_000
+_REMEMBERED_US = _DAY_US
+_PASSES_KEPT_US = 90 * _DAY_US
 
 
 class Upkeep:
@@ -65,13 +67,17 @@ class Upkeep:
         """What is not finished stays due."""
 
     def forget(self) -> None:
-        """Drop answers kept for repeated calls after a day, and passes after 90 days."""
+        """Drop answers kept for repeated calls after a day, passes after 90 days, and of the audit
+        what is older than the settings keep it."""
         now = self._now()
+        days = self._parts.settings.audit.keep_days
 
         def drop(db: Transaction) -> None:
             old = IdempotentAnswer.created_at < now - _REMEMBERED_US
             db.execute(delete(IdempotentAnswer).where(old))
             passes.forget(db, now - _PASSES_KEPT_US)
+            if days:
+                audit.forget(db, now - days * _DAY_US)
 
         self._database.write(drop)
 

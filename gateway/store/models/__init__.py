@@ -4,7 +4,7 @@ Ids from outside are never keys by themselves: a conversation's is unique within
 a fact's within its conversation.
 """
 
-from gateway.store.models.audit import AuditEntry, AuditHorizon
+from gateway.store.models.audit import AuditEntry, AuditHorizon, KnownConfiguration
 from gateway.store.models.base import Base, Json, Micros
 from gateway.store.models.feed import JournalHead, JournalRow
 from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
@@ -58,6 +58,7 @@ __all__ = [
     "JournalHead",
     "JournalRow",
     "Json",
+    "KnownConfiguration",
     "Message",
     "Micros",
     "Operator",

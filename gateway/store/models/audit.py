@@ -42,6 +42,16 @@ class AuditEntry(Base):
     )
 
 
+class KnownConfiguration(Base):
+    """The settings that were in force last, without their secrets. One row at most."""
+
+    __tablename__ = "known_configuration"
+    one: Mapped[int] = mapped_column(Integer, primary_key=True)
+    settings: Mapped[Json]
+    at: Mapped[Micros]
+    __table_args__ = (CheckConstraint("one = 1", name="one"),)
+
+
 class AuditHorizon(Base):
     """Entries before `until` may be removed. One row at most."""
 

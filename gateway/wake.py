@@ -16,7 +16,7 @@ from rq import Queue
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["turns", "deliver", "sync", "directory", "upkeep", "watch"]
+Kind = Literal["turns", "deliver", "sync", "directory", "upkeep", "watch", "events"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 JOB = "gateway.sync.jobs.drain"
@@ -29,6 +29,7 @@ QUEUES: dict[str, Kind] = {
     "sync": "sync",
     "directory": "sync",
     "watch": "sync",
+    "events": "sync",
 }
 """The queue of each kind of work. Workers serve one queue each; upkeep goes with deliver."""
 

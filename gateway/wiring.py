@@ -24,16 +24,20 @@ from gateway.config import (
     ScriptedAgentSettings,
     Settings,
 )
+from gateway.conversations.doors import handover_refusal
 from gateway.errors import ConfigError
+from gateway.feed import Bell
 from gateway.inbox import Inbox
 from gateway.people.availability import Availability
 from gateway.people.presence import Presences
 from gateway.policy import AgentTerms, HandoverRule, Terms
 from gateway.quota import Quota
 from gateway.quota.callers import Callers
+from gateway.reading.events import Wording
 from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
 from gateway.store import Database
+from gateway.subscribers.posting import Poster
 from gateway.wake import Waker, impatient_redis
 from gateway.watch.looking import Watched
 
@@ -55,6 +59,9 @@ class Parts:
     presences: Presences
     availability: Availability
     callers: Callers
+    subscribers: Mapping[str, Poster]
+    wording: Wording
+    bell: Bell
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -90,6 +97,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     }
     database = Database(settings.database_url, clock=clock)
     waker = Waker(connection)
+    bell = Bell(connection, partial(waker.wake, "events") if settings.subscribers else None)
+    database.ring = bell.ring
     return Parts(
         settings=settings,
         clock=clock,
@@ -106,7 +115,15 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         callers=Callers(
             connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
         ),
+        subscribers={one.name: Poster(one, clock) for one in settings.subscribers},
+        wording=Wording(refusal=_refusal, zone=settings.workspace.zone),
+        bell=bell,
     )
+
+
+def _refusal(status: str, mode: str) -> str | None:
+    """Whether operators may hand over: an event has no caller whose role would decide it."""
+    return handover_refusal("operator", status, mode)
 
 
 def _watched(settings: Settings, channel: Channel) -> Watched:

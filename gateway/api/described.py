@@ -118,6 +118,7 @@ _PREFIXES: Mapping[str, str] = {
     "message_id": "msg",
     "contact_id": "con",
     "delivery_id": "dlv",
+    "event_delivery_id": "evd",
     "operator_id": "opr",
     "pass_id": "rec",
     "team_id": "tea",

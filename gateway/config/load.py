@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
@@ -16,7 +18,17 @@ from gateway.config.problems import Problems, Where, did_you_mean
 from gateway.config.resolve import PLACEHOLDER, fill_in, load_script, read_toml
 from gateway.errors import ConfigError
 
-TOP_LEVEL = ("workspace", "agents", "channels", "subscribers", "smtp", "alerts", "api", "audit")
+TOP_LEVEL = (
+    "workspace",
+    "agents",
+    "channels",
+    "subscribers",
+    "events",
+    "smtp",
+    "alerts",
+    "api",
+    "audit",
+)
 AGENT_KINDS: Mapping[str, tuple[type[schemas.AgentTable], type[settings.AgentSettings]]] = {
     "http": (schemas.HttpAgentTable, settings.HttpAgentSettings),
     "openai": (schemas.OpenAIAgentTable, settings.OpenAIAgentSettings),
@@ -49,6 +61,7 @@ def load_settings(
     agents = _agents(table, folder, environ, problems)
     channels = _channels(table, problems)
     subscribers = _subscribers(table, problems)
+    events = _checked(schemas.EventsTable, table.get("events", {}), problems, "events")
     smtp = _checked(schemas.SmtpTable, table["smtp"], problems, "smtp") if "smtp" in table else None
     alerts = _checked(schemas.AlertsTable, table.get("alerts", {}), problems, "alerts")
     api = _checked(schemas.ApiTable, table.get("api", {}), problems, "api")
@@ -62,6 +75,7 @@ def load_settings(
         agents=MappingProxyType(agents),
         channels=MappingProxyType(channels),
         subscribers=subscribers,
+        events=settings.EventSettings(**events),
         smtp=settings.SmtpSettings(**smtp) if smtp is not None else None,
         alerts=settings.AlertSettings(**alerts),
         api=settings.ApiSettings(**api),
@@ -188,4 +202,18 @@ def _subscribers(
         _checked(schemas.SubscriberTable, entry, problems, "subscribers", index)
         for index, entry in enumerate(entries)
     ]
-    return () if problems else tuple(settings.SubscriberSettings(**values) for values in read)
+    names = [values.get("name") or _name_of(values.get("url", "")) for values in read]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            where = ("subscribers", index, "name")
+            problems.add(where, "is another subscriber's too; give each a name of its own")
+    if problems:
+        return ()
+    named = ({**values, "name": name} for values, name in zip(read, names, strict=True))
+    return tuple(settings.SubscriberSettings(**values) for values in named)
+
+
+def _name_of(url: str) -> str:
+    """What a subscriber is called that has no name: stays as it is for as long as its address."""
+    host = re.sub(r"[^a-z0-9.-]", "-", (urlsplit(url).hostname or "").lower())[:48]
+    return f"{host}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"

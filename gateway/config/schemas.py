@@ -309,9 +309,25 @@ class WebWidgetTable(ChannelTable):
 class SubscriberTable(Table):
     """One `[[subscribers]]`"""
 
+    name = Word(
+        validate=validate.Regexp(
+            r"[a-z0-9][a-z0-9._-]{0,62}\Z",
+            error="must be a word of small letters, digits, dots and hyphens",
+        )
+    )
     url = WebAddress(**needed("the address where events are posted"))
     secret = SigningSecret(**needed("the secret that signs events (whsec_…)"))
     events = OneOrMore(Choice(*settings.EVENT_NAMES), only_lists=True)
+
+
+class EventsTable(Table):
+    """`[events]`"""
+
+    keep_days = fields.Float(
+        allow_nan=False,
+        error_messages={"invalid": "must be a number of days"},
+        validate=validate.Range(min=1, max=90, error="must be between 1 and 90 days"),
+    )
 
 
 class SmtpTable(Table):

@@ -284,12 +284,22 @@ class WebWidgetSettings(ChannelSettings):
 class SubscriberSettings:
     """`[[subscribers]]`: who is told of events."""
 
+    # What it is called in the API and in logs; empty: made of the address.
+    name: str = ""
     # Where events are posted.
-    url: str
+    url: str = field(repr=False)
     # `whsec_…` (base64); signs them.
     secret: str = field(repr=False)
     # Which events.
     events: tuple[str, ...] = USUAL_EVENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSettings:
+    """`[events]`: how long events are kept for those who follow them."""
+
+    # For how many days a reader may be away and go on where it was.
+    keep_days: float = 7.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +363,8 @@ class Settings:
     channels: Mapping[str, ChannelSettings] = field(default_factory=dict)
     # `[[subscribers]]`
     subscribers: tuple[SubscriberSettings, ...] = ()
+    # `[events]`
+    events: EventSettings = field(default_factory=EventSettings)
     # `[smtp]`
     smtp: SmtpSettings | None = None
     # `[alerts]`

@@ -80,11 +80,10 @@ def write_words(
     held: Held,
     facts: Sequence[tuple[MessageReceived | NoteAdded, str | None]],
     now: int,
-    untold: Collection[str] | None = (),
-) -> None:
+) -> list[dict[str, Any]]:
     """Write messages and notes, each with the session it belongs to (None: before the first).
 
-    Others are told of them, except of those in `untold`, by the facts' ids (None: of none).
+    Returns their rows, for `tell_words`.
     """
     rows = [
         {
@@ -106,8 +105,17 @@ def write_words(
     ]
     for row in rows:
         _WRITE.later(db, row)
-        if untold is not None and row["external_id"] not in untold:
-            _tell_created(db, row)
+    return rows
+
+
+def tell_words(
+    db: Transaction, rows: Sequence[dict[str, Any]], untold: Collection[str] | None
+) -> None:
+    """Tell others of words that were written, except of those in `untold` (None: of none)."""
+    if untold is not None:
+        for row in rows:
+            if row["external_id"] not in untold:
+                _tell_created(db, row)
 
 
 def write_markers(

@@ -159,7 +159,7 @@ def _apply_newest(
             early = history.adopt_early(db, held, opened.id)
         words = [(fact, session_id or opened.id) for fact, session_id in words]
         markers = [(marker, session_id or opened.id) for marker, session_id in markers]
-    history.write_words(db, held, words, now, _untold(report))
+    written = history.write_words(db, held, words, now)
     history.write_markers(db, held, markers, now)
     write_thread(db, held, thread, whose=_whose(report, fresh))
     said: dict[str | None, list[int]] = {}
@@ -182,6 +182,7 @@ def _apply_newest(
         times = said.pop(rows[key].id, [])
         if times or change.before != run:
             runs.write(db, held, terms, rows[key], run, len(times), max(times, default=None))
+    history.tell_words(db, written, _untold(report))
     # Words that came late into an earlier session, or had come before the first one opened.
     adopting = rows[first.opened_by].id if first and early else None
     for session_id in {*said, adopting} - {None}:
@@ -226,7 +227,7 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
             )
         )
     unplaced = [(fact, None) for fact in fresh if isinstance(fact, MessageReceived | NoteAdded)]
-    history.write_words(db, held, unplaced, now, _untold(report))
+    written = history.write_words(db, held, unplaced, now)
     ids = {run.opened_by: ref.id for run, ref in zip(told, rows, strict=True)}
     marked = [(marker, ids.get(key) if key else None) for key, marker in story.markers]
     history.replace_markers(db, held, marked, now)
@@ -238,6 +239,7 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
         follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
         outcome.found_late |= change.found_late
         _save(db, change.ref, change.after, counts)
+    history.tell_words(db, written, _untold(report))
     if changes:
         outcome.session, outcome.run = changes[-1].ref, changes[-1].after
 

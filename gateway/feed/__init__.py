@@ -7,11 +7,14 @@ cause without its event. A row holds ids and small facts; whoever reads it looks
 record as it is then, so nothing outlives its redaction here.
 """
 
+from gateway.feed.bell import CHANNEL, Bell
 from gateway.feed.order import Head, Told, forget, head, read, read_before
 from gateway.feed.telling import UPDATED, Kind, tell, tell_updated, telling
 
 __all__ = [
+    "CHANNEL",
     "UPDATED",
+    "Bell",
     "Head",
     "Kind",
     "Told",

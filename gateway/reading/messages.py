@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -60,6 +60,23 @@ def find_message(db: Transaction, message_id: str, *, zone: tzinfo) -> Json:
         .where(Message.id == message_id)
     )
     return _to_json(db, installation or "", rows, zone)[0]
+
+
+def messages_by_id(db: Transaction, ids: Collection[str], *, zone: tzinfo) -> dict[str, Json]:
+    """Those of these lines that there are, by id."""
+    if not ids:
+        return {}
+    homes = select(Conversation.installation_id).where(Conversation.id == Message.conversation_id)
+    rows = db.execute(
+        _query()
+        .add_columns(homes.scalar_subquery().label("installation"))
+        .where(Message.id.in_(ids))
+    ).all()
+    found: dict[str, Json] = {}
+    for installation in {row.installation for row in rows}:
+        mine = [row for row in rows if row.installation == installation]
+        found |= {line["id"]: line for line in _to_json(db, installation, mine, zone)}
+    return found
 
 
 def _query() -> Select[*tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,6 +76,14 @@ def find_session(db: Transaction, session_id: str, *, refusal: Refusal) -> Json:
     if not rows:
         raise NotFound("there is no such session")
     return _to_json(db, rows, refusal)[0]
+
+
+def sessions_by_id(db: Transaction, ids: Collection[str], *, refusal: Refusal) -> dict[str, Json]:
+    """Those of these sessions that there are, by id."""
+    if not ids:
+        return {}
+    rows = db.execute(_query().where(ChatSession.id.in_(ids))).all()
+    return {session["id"]: session for session in _to_json(db, rows, refusal)}
 
 
 def _query() -> Select[*tuple[Any, ...]]:

@@ -13,6 +13,8 @@ Prefix = Literal[
     "cnv",
     "con",
     "dlv",
+    "evd",
+    "evt",
     "ins",
     "msg",
     "ntc",

@@ -11,6 +11,7 @@ from gateway.sync.deliver import Deliver
 from gateway.sync.directory import Directories
 from gateway.sync.doubts import Doubts
 from gateway.sync.drain import Drain, Work
+from gateway.sync.events import Events
 from gateway.sync.pace import Pace
 from gateway.sync.passes import Passes
 from gateway.sync.pauses import Pauses
@@ -51,6 +52,7 @@ class Bench:
             Directories(parts, reader),
             Upkeep(parts),
             Watching(parts),
+            Events(parts),
         ]
         self.works = {work.kind: work for work in works}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, or_, select
 
-from gateway import audit
+from gateway import audit, feed
 from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.thread import lock_session
@@ -14,12 +14,15 @@ from gateway.events import SYSTEM
 from gateway.reconciling import passes
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, IdempotentAnswer
+from gateway.subscribers import book, deliveries
 from gateway.wiring import Parts
 
 IDLE = "nobody has said anything for a long time"
 _DAY_US = 24 * 3_600_000_000
 _REMEMBERED_US = _DAY_US
 _PASSES_KEPT_US = 90 * _DAY_US
+_FORGOTTEN_AT_ONCE = 500
+_NOBODY = 2**62
 
 
 class Upkeep:
@@ -68,7 +71,7 @@ class Upkeep:
 
     def forget(self) -> None:
         """Drop answers kept for repeated calls after a day, passes after 90 days, and of the audit
-        what is older than the settings keep it."""
+        and of events what is older than the settings keep it."""
         now = self._now()
         days = self._parts.settings.audit.keep_days
 
@@ -80,6 +83,25 @@ class Upkeep:
                 audit.forget(db, now - days * _DAY_US)
 
         self._database.write(drop)
+        self._forget_events(now)
+
+    def _forget_events(self, now: int) -> None:
+        """Forget events that are old and that no subscriber still needs, some at a time."""
+        until = now - int(self._parts.settings.events.keep_days * _DAY_US)
+        names = list(self._parts.subscribers)
+
+        def forget(db: Transaction) -> int:
+            needed = book.needed_from(db, names)
+            return feed.forget(db, until, _NOBODY if needed is None else needed, _FORGOTTEN_AT_ONCE)
+
+        while self._database.write(forget) == _FORGOTTEN_AT_ONCE:
+            pass
+        self._database.write(lambda db: deliveries.bury(db, now))
+        while (
+            self._database.write(lambda db: deliveries.forget(db, until, _FORGOTTEN_AT_ONCE))
+            == _FORGOTTEN_AT_ONCE
+        ):
+            pass
 
     def _finish(self, db: Transaction, session_id: str) -> set[str]:
         held, row = lock_session(db, session_id)

@@ -17,6 +17,7 @@ from gateway.config import (
     IntercomSettings,
     ScriptedAgentSettings,
     Settings,
+    SubscriberSettings,
     Workspace,
 )
 from gateway.conversations import record
@@ -48,7 +49,11 @@ START = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 
 
 def settings(
-    database_url: str, *, redis_url: str | None = None, agent: str = "support"
+    database_url: str,
+    *,
+    redis_url: str | None = None,
+    agent: str = "support",
+    subscribers: tuple[SubscriberSettings, ...] = (),
 ) -> Settings:
     return Settings(
         workspace=Workspace(name="Acme", time_zone="Europe/Dublin"),
@@ -69,6 +74,7 @@ def settings(
         },
         database_url=database_url,
         redis_url=redis_url,
+        subscribers=subscribers,
         secret_key="a secret key",
         public_url="https://gateway.acme.test",
         data_dir=Path("/nonexistent"),

@@ -6,7 +6,7 @@ a fact's within its conversation.
 
 from gateway.store.models.audit import AuditEntry, AuditHorizon, KnownConfiguration
 from gateway.store.models.base import Base, Json, Micros
-from gateway.store.models.feed import JournalHead, JournalRow
+from gateway.store.models.feed import EventDelivery, JournalHead, JournalRow, Subscriber
 from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
@@ -48,6 +48,7 @@ __all__ = [
     "Conversation",
     "DayOff",
     "Doubt",
+    "EventDelivery",
     "FactRow",
     "FindingRow",
     "HeardHour",
@@ -69,6 +70,7 @@ __all__ = [
     "Repair",
     "Sighting",
     "Staff",
+    "Subscriber",
     "Team",
     "TeamMember",
     "Token",

@@ -1,11 +1,21 @@
-"""What happened, for those who follow: the journal, and how far it has been put in order."""
+"""What happened, for those who follow: the journal and its order, and what subscribers are owed."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Integer, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.store.models.base import Base, Json, Micros
+from gateway.store.models.base import Base, Json, Micros, one_of
 
 
 class JournalRow(Base):
@@ -46,3 +56,60 @@ class JournalHead(Base):
     last: Mapped[int] = mapped_column(default=0)
     forgotten: Mapped[int] = mapped_column(default=0)
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+
+class Subscriber(Base):
+    """How far a subscriber of the settings has been told, and how it fares.
+
+    `cursor`: journal rows up to this place have been turned into deliveries. After `failures` in a
+    row it is left alone until `rest_until`. `disabled_at`: it said that it wants no more (410).
+    """
+
+    __tablename__ = "subscribers"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    cursor: Mapped[int]
+    joined_at: Mapped[Micros]
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    rest_until: Mapped[Micros] = mapped_column(default=0)
+    sent_at: Mapped[Micros | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    disabled_at: Mapped[Micros | None]
+
+
+class EventDelivery(Base):
+    """One event owed to one subscriber; a copy of its row in the journal, which may be forgotten.
+
+    `subject` is the session (else the contact) that it is about: events of one subject go in the
+    order of `place`. `lane` divides subjects among those who post at the same time.
+    """
+
+    __tablename__ = "event_deliveries"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    subscriber: Mapped[str] = mapped_column(ForeignKey("subscribers.name"))
+    place: Mapped[int]
+    event_id: Mapped[str]
+    kind: Mapped[str]
+    at: Mapped[Micros]
+    subject: Mapped[str]
+    lane: Mapped[int] = mapped_column(Integer)
+    session_id: Mapped[str | None]
+    contact_id: Mapped[str | None]
+    message_id: Mapped[str | None]
+    data: Mapped[Json | None]
+    state: Mapped[str]
+    owed_at: Mapped[Micros]
+    due_at: Mapped[Micros]
+    ended_at: Mapped[Micros | None]
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    status: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        UniqueConstraint("subscriber", "place"),
+        one_of("state", "owed", "sent", "dead", "cancelled"),
+        CheckConstraint("(state = 'owed') = (ended_at IS NULL)", name="ended_at"),
+        Index("ix_event_deliveries_due", "subscriber", "lane", "due_at",
+              sqlite_where=text("state = 'owed'"), postgresql_where=text("state = 'owed'")),
+        Index("ix_event_deliveries_order", "subscriber", "subject", "place",
+              sqlite_where=text("state = 'owed'"), postgresql_where=text("state = 'owed'")),
+        Index("ix_event_deliveries_list", "subscriber", "state", "id"),
+    )  # fmt: skip

@@ -1,0 +1,119 @@
+"""Events as others get them: what the journal tells of, put into words from the record of now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Protocol
+
+from sqlalchemy import select
+
+from gateway.reading.cursors import to_time
+from gateway.reading.messages import messages_by_id
+from gateway.reading.sessions import Json, Refusal, sessions_by_id
+from gateway.store import Transaction
+from gateway.store.models import Contact
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_WORDS = ("message", "note", "draft")
+
+
+class Happened(Protocol):
+    """A row of the journal, or a copy of one."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def at(self) -> int: ...
+    @property
+    def session_id(self) -> str | None: ...
+    @property
+    def contact_id(self) -> str | None: ...
+    @property
+    def message_id(self) -> str | None: ...
+    @property
+    def data(self) -> Mapping[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How events are put into words: for whom handovers are allowed, and in which time zone."""
+
+    refusal: Refusal
+    zone: tzinfo
+
+
+def event_id(row_id: int, happened: Happened) -> str:
+    """The event's id, the same each time that it is told.
+
+    Made of what it is, so that a journal which begins anew (a fresh database, an old backup) does
+    not give the ids of other events.
+    """
+    what = (row_id, happened.at, happened.kind, happened.session_id, happened.message_id)
+    number = int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:16])
+    return "evt_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def put_into_words(
+    db: Transaction, several: Sequence[tuple[str, Happened]], wording: Wording
+) -> list[Json | None]:
+    """Each of these (id, event) as JSON; None for what the record has no more.
+
+    Words are given under the name that their line has now, or not at all: what became a note is
+    never told as a message.
+    """
+    happened = [one for _, one in several]
+    lines = messages_by_id(
+        db, {one.message_id for one in happened if one.message_id}, zone=wording.zone
+    )
+    sessions = sessions_by_id(
+        db, {one.session_id for one in happened if one.session_id}, refusal=wording.refusal
+    )
+    contacts = _contacts(db, {one.contact_id for one in happened if one.contact_id})
+    told: list[Json | None] = []
+    for id, one in several:
+        data = _data(one, sessions, lines, contacts)
+        told.append(
+            None
+            if data is None
+            else {"id": id, "type": one.kind, "timestamp": to_time(one.at), "data": data}
+        )
+    return told
+
+
+def _data(
+    one: Happened,
+    sessions: Mapping[str, Json],
+    lines: Mapping[str, Json],
+    contacts: Mapping[str, Json],
+) -> Json | None:
+    about = one.kind.partition(".")[0]
+    session = sessions.get(one.session_id or "")
+    if about == "session":
+        return None if session is None else {"session": session, **(one.data or {})}
+    if about in _WORDS:
+        line = lines.get(one.message_id or "")
+        if line is None or line["kind"] != about:
+            return None
+        return {"session": session, "message": line, **(one.data or {})}
+    contact = contacts.get(one.contact_id or "")
+    return None if contact is None else {"contact": contact, **(one.data or {})}
+
+
+def _contacts(db: Transaction, ids: set[str]) -> dict[str, Json]:
+    if not ids:
+        return {}
+    rows = db.execute(
+        select(Contact.id, Contact.name, Contact.email, Contact.phone, Contact.verified).where(
+            Contact.id.in_(ids)
+        )
+    )
+    return {
+        row.id: {
+            "id": row.id, "name": row.name, "email": row.email, "phone": row.phone,
+            "verified": row.verified,
+        }
+        for row in rows
+    }  # fmt: skip

@@ -1,0 +1,31 @@
+"""Gateways whose subscribers are real HTTP servers that keep what they get."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from gateway.config import SubscriberSettings
+from tests.api.house import House
+from tests.subscribers.world import SECRET, World
+from tests.watch.servers import webhook_server
+
+Builds = Callable[..., World]
+
+
+@pytest.fixture
+def worlds(migrated_url: str) -> Iterator[Builds]:
+    """Builds a world with a subscriber for each name: `worlds("crm", lake={"events": (...)})`."""
+    with ExitStack() as stack:
+
+        def build(*names: str, **told: dict[str, object]) -> World:
+            posts = {name: stack.enter_context(webhook_server()) for name in (*names, *told)}
+            subscribers = tuple(
+                SubscriberSettings(name=name, url=one.url, secret=SECRET, **told.get(name, {}))
+                for name, one in posts.items()
+            )
+            house = House(migrated_url, subscribers=subscribers)
+            stack.callback(house.parts.database.dispose)
+            return World(house, posts)
+
+        yield build

@@ -70,54 +70,54 @@ def add_subscriber_doors(room: Room, parts: Parts) -> None:
 
     @room.door(
         "GET",
-        "/subscribers/<subscriber>/deliveries",
+        "/subscribers/<name>/deliveries",
         takes=EventDeliveriesQuery,
         gives=EventDeliveryPageSchema,
     )
-    def list_event_deliveries(query: Arguments, subscriber: str) -> Response:
+    def list_event_deliveries(query: Arguments, name: str) -> Response:
         """List what a subscriber is owed, was sent or never got, the newest first"""
-        poster_of(subscriber)
+        poster_of(name)
         with database.read() as db:
-            return json_answer(find_event_deliveries(db, subscriber, **query).to_json())
+            return json_answer(find_event_deliveries(db, name, **query).to_json())
 
     @room.door(
         "POST",
-        "/subscribers/<subscriber>/deliveries/<event_delivery_id>/replay",
+        "/subscribers/<name>/deliveries/<event_delivery_id>/replay",
         takes=NothingBody,
         required=False,
         gives=EventDeliverySchema,
         roles=ADMINS,
     )
-    def replay_event(body: Arguments, subscriber: str, event_delivery_id: str) -> Response:
+    def replay_event(body: Arguments, name: str, event_delivery_id: str) -> Response:
         """Send an event once more, under the same id"""
-        poster_of(subscriber)
+        poster_of(name)
         delivery_id = checked_id("evd", event_delivery_id)
 
         def act(db: Transaction) -> Acted:
-            not_disabled(db, subscriber)
-            deliveries.replay(db, subscriber, delivery_id, now())
-            found = find_event_delivery(db, subscriber, delivery_id)
+            not_disabled(db, name)
+            deliveries.replay(db, name, delivery_id, now())
+            found = find_event_delivery(db, name, delivery_id)
             return Acted(body=found, owed={"events"})
 
         return act_once(database, operator().id, body, now(), wake, act)
 
     @room.door(
         "POST",
-        "/subscribers/<subscriber>/replay",
+        "/subscribers/<name>/replay",
         takes=ReplayBody,
         required=False,
         gives=ReplayedSchema,
         roles=ADMINS,
     )
-    def replay_events(body: Arguments, subscriber: str) -> Response:
+    def replay_events(body: Arguments, name: str) -> Response:
         """Send many events once more: what is dead, unless you say otherwise"""
-        poster_of(subscriber)
+        poster_of(name)
         since, until = body.get("since"), body.get("until")
 
         def act(db: Transaction) -> Acted:
-            not_disabled(db, subscriber)
+            not_disabled(db, name)
             count = deliveries.replay_many(
-                db, subscriber, [body["state"]], now(),
+                db, name, [body["state"]], now(),
                 since=to_micros(since) if since else None,
                 until=to_micros(until) if until else None,
                 kinds=body["types"],
@@ -128,37 +128,37 @@ def add_subscriber_doors(room: Room, parts: Parts) -> None:
 
     @room.door(
         "POST",
-        "/subscribers/<subscriber>/enable",
+        "/subscribers/<name>/enable",
         takes=NothingBody,
         required=False,
         gives=SubscriberSchema,
         roles=ADMINS,
     )
-    def enable_subscriber(body: Arguments, subscriber: str) -> Response:
+    def enable_subscriber(body: Arguments, name: str) -> Response:
         """Send events again to a subscriber that had answered 410"""
-        poster_of(subscriber)
+        poster_of(name)
         head = feed.head(database)
 
         def act(db: Transaction) -> Acted:
-            row = book.find(db, [subscriber]).get(subscriber)
+            row = book.find(db, [name]).get(name)
             if row is None or row.disabled_at is None:
                 raise Conflict("the subscriber is not disabled")
-            book.enable(db, subscriber, head)
-            return Acted(body=one(db, subscriber), owed={"events"})
+            book.enable(db, name, head)
+            return Acted(body=one(db, name), owed={"events"})
 
         return act_once(database, operator().id, body, now(), wake, act)
 
     @room.door(
         "POST",
-        "/subscribers/<subscriber>/test",
+        "/subscribers/<name>/test",
         takes=NothingBody,
         required=False,
         gives=TriedSchema,
         roles=ADMINS,
     )
-    def test_subscriber(body: Arguments, subscriber: str) -> Response:
+    def test_subscriber(body: Arguments, name: str) -> Response:
         """Send a signed `test` event now, and tell what became of it"""
-        poster = poster_of(subscriber)
+        poster = poster_of(name)
 
         def work() -> Json:
             # A test again does no harm; nothing is kept of it but the answer.

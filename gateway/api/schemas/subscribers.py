@@ -21,7 +21,9 @@ class SubscriberSchema(Told):
 
     id = fields.String(metadata=about("its `name` in the settings", _NAME))
     host = fields.String(metadata=example("hooks.acme.example"))
-    events = fields.List(fields.String(validate=validate.OneOf(EVENT_NAMES)))
+    events = fields.List(
+        fields.String(validate=validate.OneOf(EVENT_NAMES)), metadata=example(["session.finished"])
+    )
     state = fields.String(
         validate=validate.OneOf(STATES),
         metadata=about(
@@ -59,9 +61,9 @@ class EventDeliverySchema(Told):
     )
     type = fields.String(validate=validate.OneOf(EVENT_NAMES), metadata=example("message.created"))
     timestamp = fields.DateTime(metadata=about("when it happened", MOMENT))
-    session_id = fields.String(allow_none=True)
-    contact_id = fields.String(allow_none=True)
-    message_id = fields.String(allow_none=True)
+    session_id = fields.String(allow_none=True, metadata=example("ses_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    contact_id = fields.String(allow_none=True, metadata=example(None))
+    message_id = fields.String(allow_none=True, metadata=example("msg_06f3k9w2v0a1b2c3d4e5f6g7h8"))
     state = fields.String(
         validate=validate.OneOf(DELIVERY_STATES),
         metadata=about("cancelled: what it tells of is no longer in the record", "sent"),
@@ -90,7 +92,7 @@ class ReplayBody(ma.Schema):
         Words(validate=validate.OneOf(EVENT_NAMES)),
         load_default=list,
         validate=validate.Length(max=len(EVENT_NAMES)),
-        metadata=about("only these; none: all"),
+        metadata=about("only these; none: all", ["session.finished"]),
     )
 
 

@@ -11,7 +11,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from gateway import __version__
-from gateway.agents.http.deadline import left, patient_session, within
+from gateway.agents.deadline import left, patient_session, within
 from gateway.agents.http.signing import Signatures
 from gateway.clock import Clock
 from gateway.config import SubscriberSettings

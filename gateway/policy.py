@@ -98,6 +98,7 @@ class AgentTerms:
     team: str = ""
     routing: Literal["queue", "round_robin"] = "queue"
     away_message: str = ""
+    email_when_waiting: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

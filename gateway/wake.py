@@ -16,7 +16,7 @@ from rq import Queue
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["turns", "deliver", "sync", "directory", "upkeep", "watch", "events"]
+Kind = Literal["turns", "deliver", "sync", "directory", "upkeep", "watch", "events", "waiting"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 JOB = "gateway.sync.jobs.drain"
@@ -30,6 +30,7 @@ QUEUES: dict[str, Kind] = {
     "directory": "sync",
     "watch": "sync",
     "events": "sync",
+    "waiting": "sync",
 }
 """The queue of each kind of work. Workers serve one queue each; upkeep goes with deliver."""
 

@@ -36,6 +36,7 @@ from gateway.quota.callers import Callers
 from gateway.reading.events import Wording
 from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
+from gateway.sinks.waiting import WaitMailer
 from gateway.store import Database
 from gateway.subscribers.posting import Poster
 from gateway.wake import Waker, impatient_redis
@@ -62,6 +63,7 @@ class Parts:
     subscribers: Mapping[str, Poster]
     wording: Wording
     bell: Bell
+    wait_mailer: WaitMailer | None
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -118,6 +120,18 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         subscribers={one.name: Poster(one, clock) for one in settings.subscribers},
         wording=Wording(refusal=_refusal, zone=settings.workspace.zone),
         bell=bell,
+        wait_mailer=_wait_mailer(settings, clock),
+    )
+
+
+def _wait_mailer(settings: Settings, clock: Clock) -> WaitMailer | None:
+    if settings.smtp is None:
+        return None
+    return WaitMailer(
+        settings.smtp,
+        workspace=settings.workspace,
+        public_url=settings.public_url,
+        clock=clock,
     )
 
 

@@ -162,6 +162,7 @@ class AgentTable(Table):
     team = Text()
     routing = Choice("queue", "round_robin")
     away_message = Text()
+    email_when_waiting = Flag()
 
     @validates_schema
     def check_debounce(self, data: dict[str, Any], **_: Any) -> None:

@@ -122,6 +122,8 @@ class AgentSettings:
     routing: Literal["queue", "round_robin"] = "queue"
     # Said instead of promising a person when nobody works; empty: nothing is said.
     away_message: str = ""
+    # Do operators get an e-mail when somebody waits and none of them is online?
+    email_when_waiting: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import smtplib
-import socket
 import ssl
 import textwrap
-import threading
 from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 
 import structlog
 
@@ -19,13 +16,12 @@ from gateway.config import SmtpSettings, Workspace
 from gateway.errors import Again
 from gateway.reading.markers import moment_text
 from gateway.signs import Notice, counted
+from gateway.sinks.smtp import MailServer, one_line
 
 log = structlog.get_logger(__name__)
 
 DEADLINE_S = 20.0
-_WAIT_S = 10.0
 _SUBJECT = 140
-_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class MailSink:
@@ -43,24 +39,24 @@ class MailSink:
         clock: Clock,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._smtp = smtp
+        self._server = MailServer(smtp, context)
         self._to = tuple(to)
         self._workspace = workspace
         self._public_url = public_url
         self._clock = clock
-        self._context = context
 
     def tell(self, notices: Sequence[Notice]) -> None:
         """Send one message within 20 s in all; raise Again if the server has not taken it."""
         message = self.compose(notices)
         try:
-            with self._server() as server:
-                refused = server.send_message(message, self._sender(), self._to)
+            with self._server.connected(DEADLINE_S) as server:
+                refused = server.send_message(message, self._server.address, self._to)
         except smtplib.SMTPResponseException as error:
-            raise Again(f"the mail server refused: {self._reply(error)}") from None
+            said = self._server.reply(error.smtp_code, error.smtp_error)
+            raise Again(f"the mail server refused: {said}") from None
         except (smtplib.SMTPException, OSError) as error:
             # `from None`: a server's words may quote what it was told.
-            message_ = f"no mail could be sent through {self._smtp.host}"
+            message_ = f"no mail could be sent through {self._server.host}"
             raise Again(f"{message_} ({type(error).__name__})") from None
         if refused:
             log.warning("mail_refused", count=len(refused), of=len(self._to))
@@ -68,12 +64,12 @@ class MailSink:
     def compose(self, notices: Sequence[Notice]) -> EmailMessage:
         """The message for these; nothing in them can add a header."""
         message = EmailMessage()
-        message["From"] = self._smtp.sender
+        message["From"] = self._server.sender
         message["To"] = ", ".join(self._to)
-        message["Subject"] = _one_line(f"[{self._workspace.name}] {_subject(notices)}", _SUBJECT)
+        message["Subject"] = one_line(f"[{self._workspace.name}] {_subject(notices)}", _SUBJECT)
         message["Date"] = format_datetime(self._clock.now())
         # The same notices again are the same message.
-        message["Message-ID"] = f"<{notices[0].id}@{self._sender().rpartition('@')[2]}>"
+        message["Message-ID"] = self._server.message_id(notices[0].id)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content("\n".join(self._lines(notices)))
         return message
@@ -105,46 +101,6 @@ class MailSink:
     def _moment(self, micros: int) -> str:
         return moment_text(micros, self._workspace.zone)
 
-    def _sender(self) -> str:
-        return parseaddr(self._smtp.sender)[1]
-
-    @contextlib.contextmanager
-    def _server(self) -> Iterator[smtplib.SMTP]:
-        smtp, context = self._smtp, self._context or ssl.create_default_context()
-        port = smtp.port or _PORTS[smtp.security]
-        server: smtplib.SMTP
-        if smtp.security == "tls":
-            server = smtplib.SMTP_SSL(smtp.host, port, timeout=_WAIT_S, context=context)
-        else:
-            server = smtplib.SMTP(smtp.host, port, timeout=_WAIT_S)
-        # smtplib's timeouts hold per read, so a drip would never end.
-        end = threading.Timer(DEADLINE_S, _hang_up, (server,))
-        end.daemon = True
-        end.start()
-        try:
-            with server:
-                if smtp.security == "starttls":
-                    server.starttls(context=context)
-                if smtp.username:
-                    server.login(smtp.username, smtp.password)
-                yield server
-        finally:
-            end.cancel()
-
-    def _reply(self, error: smtplib.SMTPResponseException) -> str:
-        words = error.smtp_error
-        text = words.decode("ascii", "replace") if isinstance(words, bytes) else str(words)
-        if self._smtp.password:
-            text = text.replace(self._smtp.password, "…")
-        return _one_line(f"{error.smtp_code} {text}", 200)
-
-
-def _hang_up(server: smtplib.SMTP) -> None:
-    if server.sock is not None:
-        # It may be closed already: then there is nothing to end.
-        with contextlib.suppress(OSError):
-            server.sock.shutdown(socket.SHUT_RDWR)
-
 
 def _subject(notices: Sequence[Notice]) -> str:
     if len(notices) == 1:
@@ -164,12 +120,6 @@ def _subject(notices: Sequence[Notice]) -> str:
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
     # Addresses stay whole: they are to be clicked.
     return textwrap.wrap(
-        _one_line(text, 4_000), 78, initial_indent=indent, subsequent_indent=indent,
+        one_line(text, 4_000), 78, initial_indent=indent, subsequent_indent=indent,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-def _one_line(text: str, longest: int) -> str:
-    """Text without line breaks and other control characters, not too long."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -19,6 +19,7 @@ from gateway.sync.reading import Reader, Reads
 from gateway.sync.several import Several
 from gateway.sync.turns import Turns
 from gateway.sync.upkeep import Upkeep
+from gateway.sync.waiting import WaitMails
 from gateway.sync.watching import Watching
 from gateway.wiring import Parts
 
@@ -53,6 +54,7 @@ class Bench:
             Upkeep(parts),
             Watching(parts),
             Events(parts),
+            WaitMails(parts),
         ]
         self.works = {work.kind: work for work in works}
 

@@ -11,6 +11,7 @@ from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.thread import lock_session
 from gateway.events import SYSTEM
+from gateway.people import waiting
 from gateway.reconciling import passes
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, IdempotentAnswer
@@ -70,8 +71,8 @@ class Upkeep:
         """What is not finished stays due."""
 
     def forget(self) -> None:
-        """Drop answers kept for repeated calls after a day, passes after 90 days, and of the audit
-        and of events what is older than the settings keep it."""
+        """Drop what is kept for a while: answers to repeated calls for a day, mails to operators
+        for 30 days, passes for 90, audit and events for as long as the settings say."""
         now = self._now()
         days = self._parts.settings.audit.keep_days
 
@@ -81,6 +82,7 @@ class Upkeep:
             passes.forget(db, now - _PASSES_KEPT_US)
             if days:
                 audit.forget(db, now - days * _DAY_US)
+            waiting.forget(db, now)
 
         self._database.write(drop)
         self._forget_events(now)

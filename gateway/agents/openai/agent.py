@@ -64,7 +64,6 @@ class OpenAIAgent:
             raise ConfigError([problem])
         self._terms = terms
         self._model = model
-        self._base_url = base_url
         self._api_key = api_key
         self._instructions = instructions
         self._max_history_bytes = max_history_bytes
@@ -108,9 +107,7 @@ class OpenAIAgent:
                 # Workers only: a web process never asks.
                 from gateway.agents.openai.client import ChatClient
 
-                self._client = ChatClient(
-                    self._post, base_url=self._base_url, api_key=self._api_key
-                )
+                self._client = ChatClient(self._post, api_key=self._api_key)
             return self._client
 
     def _ask(self, client: ChatClient, turn: Turn) -> Answer:
@@ -179,12 +176,16 @@ def _echo(completion: Completion) -> dict[str, Any]:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {
-                    "name": call.name,
-                    # An endpoint reads its own words again, and refuses what is no JSON.
-                    "arguments": json.dumps(call.arguments or {}),
-                },
+                "function": {"name": call.name, "arguments": _spelled(call.arguments)},
             }
             for call in completion.calls
         ],
     }
+
+
+def _spelled(arguments: Mapping[str, Any] | None) -> str:
+    """An endpoint reads its own words again, and refuses what is no JSON."""
+    try:
+        return json.dumps(arguments or {}, allow_nan=False)
+    except ValueError:
+        return "{}"

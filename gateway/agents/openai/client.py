@@ -20,11 +20,12 @@ from gateway.errors import Never
 class ChatClient:
     """A chat endpoint. Threads may share one."""
 
-    def __init__(self, post: Post, *, base_url: str, api_key: str) -> None:
-        """Open nothing. `post` is the way to `base_url` + `/chat/completions`."""
+    def __init__(self, post: Post, *, api_key: str) -> None:
+        """Open nothing; `post` is the way to the endpoint."""
         self._sdk = openai.OpenAI(
             api_key=api_key or "none",
-            base_url=base_url,
+            # Only told, in logs: where a request goes is the transport's, and may be secret.
+            base_url=f"http://{post.host}/",
             max_retries=0,
             timeout=None,
             http_client=httpx2.Client(transport=_Transport(post, api_key), timeout=None),

@@ -72,14 +72,12 @@ class _Answer(msgspec.Struct):
     choices: list[_Choice]
 
 
-_decoder = msgspec.json.Decoder(_Answer)
-
-
 def read_completion(body: bytes) -> Completion:
     """Read an answer; raise Unreadable, which quotes nothing of it."""
     try:
-        answer = _decoder.decode(body)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError, RecursionError):
+        # Not msgspec's own parser: it refuses half a surrogate pair, a model's cut emoji.
+        answer = msgspec.convert(json.loads(body), _Answer)
+    except (ValueError, RecursionError):
         # `from None`: the parser's error may quote the body.
         raise Unreadable("the answer is not a chat completion") from None
     if not answer.choices:
@@ -128,7 +126,7 @@ def _read_call(call: _Call, number: int) -> Call:
         except (ValueError, RecursionError):
             arguments = None
     return Call(
-        id=call.id or f"call_{number}",
-        name=call.function.name,
+        id=storable(call.id or "") or f"call_{number}",
+        name=storable(call.function.name),
         arguments=arguments if isinstance(arguments, dict) else None,
     )

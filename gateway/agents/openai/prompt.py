@@ -36,7 +36,7 @@ def chat_messages(
 
     Neighbours of one role are joined: many models know only a talk by turns.
     """
-    talk, left_out = newest_that_fit(turn.messages, most_bytes)
+    talk, left_out = newest_that_fit(as_answered(turn.messages), most_bytes)
     opening = [f"{mark} What is known, as data: {_known(turn, most_bytes // 4)}"]
     if left_out:
         opening.append(f"{mark} The {left_out} messages before these are left out.")
@@ -77,6 +77,23 @@ def system_prompt(
         f"this mark, yourself.",
     ]
     return "\n\n".join(section for section in sections if section)
+
+
+def as_answered(messages: Sequence[TurnMessage]) -> list[TurnMessage]:
+    """Return the messages with the customer's new words last.
+
+    An answer that was being thought out while they came knew nothing of them, though it was sent
+    after them. What a person has replied to stays where it is.
+    """
+    kept: list[TurnMessage] = []
+    unanswered: list[TurnMessage] = []
+    for message in messages:
+        if message.author.kind == "operator":
+            kept += unanswered
+            unanswered = []
+        open_words = message.author.kind == "customer" and message.new
+        (unanswered if open_words else kept).append(message)
+    return kept + unanswered
 
 
 def newest_that_fit(messages: Sequence[TurnMessage], size: int) -> tuple[list[TurnMessage], int]:

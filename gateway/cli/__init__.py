@@ -13,9 +13,11 @@ from gateway import __version__
 from gateway.cli.administration import migrate, replay
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
-from gateway.cli.people import operators, tokens
+from gateway.cli.editing import operators
+from gateway.cli.people import tokens
 from gateway.cli.roles import scheduler, up, web, worker
 from gateway.cli.sync import sync
+from gateway.cli.teams import teams
 from gateway.errors import ConfigError, GatewayError
 
 __all__ = ["main"]
@@ -52,7 +54,7 @@ def main() -> None:
 
 # What these need is imported when they run: `gateway --help` answers at once.
 for command in (
-    *(demo, up, doctor, operators, tokens),
+    *(demo, up, doctor, operators, teams, tokens),
     *(migrate, replay, sync, web, worker, scheduler),
 ):
     main.add_command(command)

@@ -33,6 +33,7 @@ def doctor(as_json: bool) -> None:
 
 def _examine() -> Iterator[tuple[str, Finding]]:
     from gateway.cli import examinations
+    from gateway.cli.examining_people import of_people
     from gateway.config import load_settings
     from gateway.errors import ConfigError
     from gateway.signs import Finding
@@ -55,6 +56,8 @@ def _examine() -> Iterator[tuple[str, Finding]]:
     for where, examine in rooms.items():
         for finding in examine(settings):
             yield where, finding
+    for finding in of_people(settings, parts):
+        yield "people", finding
     for name, channel in parts.channels.items():
         live = list(examinations.of_channel(settings, channel))
         # What is seen now is truer than what a worker saw last.

@@ -13,6 +13,7 @@ from gateway.cli.settings import open_record, read_settings
 from gateway.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
+    from gateway.config import Settings
     from gateway.people.operators import Operator
     from gateway.store import Transaction
 
@@ -43,63 +44,92 @@ def operators() -> None:
     metavar="CHANNEL:ADMIN_ID",
     help="Who the person is in a channel (their admin id in Intercom); may be repeated.",
 )
+@click.option("--team", "teams", multiple=True, metavar="NAME", help="A team; may be repeated.")
+@click.option("--max-sessions", type=int, help="How many open sessions they may have at most.")
 def add_operator(
-    email: str, name: str | None, role: str | None, password_stdin: bool, links: Sequence[str]
+    email: str,
+    name: str | None,
+    role: str | None,
+    password_stdin: bool,
+    links: Sequence[str],
+    teams: Sequence[str],
+    max_sessions: int | None,
 ) -> None:
-    """Add a person, or links to one who is there.
+    """Add a person, or links and teams to one who is there.
 
-    For an e-mail address that is there already only --link changes anything: saying the same name
-    and role again is fine (so a set-up script may run twice), another name or role is refused.
+    For an e-mail address that is there already only --link and --team change anything: saying the
+    same name, role and limit again is fine (so a set-up script may run twice), others are refused.
+    `gateway operators edit` changes them.
     """
     from gateway.audit import Thing, changes, command_line, write
     from gateway.clock import SystemClock, to_micros
-    from gateway.people.operators import add, find, link, read_link
+    from gateway.people.editing import edit
+    from gateway.people.operators import add, find, link
+    from gateway.people.teams import find_by_name, join
 
     password = _read_password() if password_stdin else None
     settings = read_settings()
-    wanted = [read_link(text) for text in links]
-    for channel, _ in wanted:
-        if channel not in settings.channels:
-            known = ", ".join(settings.channels) or "none"
-            raise NotFound(f"there is no channel {channel}; there are: {known}")
+    wanted = read_links(settings, links)
 
-    def keep(db: Transaction) -> tuple[Operator, bool]:
+    def keep(db: Transaction) -> tuple[list[str], bool]:
         now = to_micros(SystemClock().now())
         was = {}
         try:
             person, new = find(db, email), False
-            was = _shown(person)
+            was = shown(db, person)
         except NotFound:
             if name is None or role is None:
                 missing = "--name" if name is None else "--role"
                 raise click.UsageError(f"{email} is new: {missing} is missing") from None
             person = add(db, email=email, name=name, role=role, now=now, password=password)
+            edit(db, person.id, {"max_sessions": max_sessions}, now)
             new = True
         else:
-            _only_links_change(person, name, role, password)
+            _only_additions(person, name, role, password)
+            if max_sessions not in (None, was["max_sessions"]):
+                raise Conflict(f"`gateway operators edit {person.email}` changes the limit")
         for channel, external_id in wanted:
             link(db, person.id, channel, external_id)
+        for team in teams:
+            join(db, find_by_name(db, team).id, person.id)
         person = find(db, email)
-        before, after = changes(was, _shown(person))
+        before, after = changes(was, shown(db, person))
         if after:
             thing = Thing("operator", person.id)
             action = "add_operator" if new else "link_operator"
             write(db, command_line(), action, thing, before, after, now=now)
-        return person, new
+        return told(db, person), new
 
     with open_record(settings) as database:
-        person, new = database.write(keep)
-    click.echo(f"{'added' if new else 'there already:'} {_told(person)}")
+        words, new = database.write(keep)
+    click.echo(f"{'added' if new else 'there already:'} {'  '.join(words)}")
 
 
-def _only_links_change(
+def read_links(settings: Settings, links: Sequence[str]) -> list[tuple[str, str]]:
+    """Read CHANNEL:ADMIN_ID; raises Unreadable, or NotFound for a channel that is not set."""
+    from gateway.people.operators import read_link
+
+    wanted = [read_link(text) for text in links]
+    for channel, _ in wanted:
+        check_channel(settings, channel)
+    return wanted
+
+
+def check_channel(settings: Settings, channel: str) -> None:
+    """Raise NotFound for a channel that is not set."""
+    if channel not in settings.channels:
+        known = ", ".join(settings.channels) or "none"
+        raise NotFound(f"there is no channel {channel}; there are: {known}")
+
+
+def _only_additions(
     person: Operator, name: str | None, role: str | None, password: str | None
 ) -> None:
     same_name = name is None or " ".join(name.split()) == person.name
     if not same_name or role not in (None, person.role) or password is not None:
         raise Conflict(
             f"there is an operator {person.email} already ({person.name}, {person.role}); "
-            "only --link can be given for them"
+            "only --link and --team can be given for them; `gateway operators edit` changes them"
         )
 
 
@@ -112,7 +142,7 @@ def _read_password() -> str:
 
 @operators.command("list")
 def list_operators() -> None:
-    """List everyone, a line each: e-mail address, name, role, links."""
+    """List everyone, a line each: e-mail address, name, role, links, and what else is set."""
     from sqlalchemy import select
 
     from gateway.people.operators import find
@@ -121,22 +151,33 @@ def list_operators() -> None:
     with open_record(read_settings()) as database, database.read() as db:
         emails = db.scalars(select(Operator.email).order_by(Operator.email))
         for person in [find(db, email) for email in emails]:
-            click.echo(_told(person))
+            click.echo("  ".join(told(db, person)))
 
 
-def _shown(person: Operator) -> dict[str, Any]:
+def shown(db: Transaction, person: Operator) -> dict[str, Any]:
     """What the audit tells of a person."""
-    return {
-        "email": person.email,
-        "name": person.name,
-        "role": person.role,
-        "links": dict(person.links),
-    }
+    from gateway.people.editing import profile
+
+    return {"email": person.email, **profile(db, person.id)}
 
 
-def _told(person: Operator) -> str:
-    links = [f"{channel}:{id}" for channel, id in sorted(person.links.items())]
-    return "  ".join([person.email, person.name, person.role, *links])
+def told(db: Transaction, person: Operator) -> list[str]:
+    """A person in a line, word by word."""
+    from gateway.people.editing import profile
+    from gateway.people.teams import find
+
+    known = profile(db, person.id)
+    return [
+        person.email,
+        person.name,
+        person.role,
+        *(f"{channel}:{id}" for channel, id in sorted(person.links.items())),
+        *(f"team:{find(db, id).name}" for id in known["team_ids"]),
+        *([f"max:{known['max_sessions']}"] if known["max_sessions"] else []),
+        *([f"hours:{known['working_hours']}"] if known["working_hours"] else []),
+        *(f"off:{day}" for day in known["days_off"]),
+        *([] if known["active"] else ["deactivated"]),
+    ]
 
 
 @click.group()

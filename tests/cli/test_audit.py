@@ -36,6 +36,8 @@ def test_people_and_tokens(on_migrated: Gateway, database: Database) -> None:
     assert told(database) == [
         ("add_operator", "operator", "done", {}, {
             "email": "ann@acme.test", "name": "Ann Lee", "role": "operator", "links": {},
+            "active": True, "max_sessions": None, "working_hours": None, "days_off": [],
+            "team_ids": [],
         }),
         ("link_operator", "operator", "done", {"links": {}}, {"links": {"acme-intercom": "77"}}),
         ("add_token", "token", "done", None, {"operator_id": operator}),

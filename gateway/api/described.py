@@ -105,7 +105,7 @@ _PARAMETERS: Mapping[str, Json] = {
     "If-None-Match": {
         "description": "an ETag that you have read: 304 if nothing has changed since",
         "schema": {
-            "type": "string", "minLength": 1, "format": "etags",
+            "type": "string", "format": "etags",
             "examples": ['"5f2b8e0c9d1a4f36a7c0b9e8d7f61234"'],
         },
     },

@@ -7,11 +7,12 @@ from functools import wraps
 from typing import Any, Literal, TypeVar
 
 import marshmallow as ma
+from flask import request
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 
 from gateway.api import described
 from gateway.api.callers import needs
-from gateway.api.parsing import StrictParser
+from gateway.api.parsing import Invalid, StrictParser
 from gateway.api.schemas.errors import ErrorSchema
 from gateway.api.trail import Trail
 from gateway.people.operators import Role
@@ -84,6 +85,8 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
             if takes is not None:
                 location = "query" if method == "GET" else "json"
                 opened = self.arguments(takes, location=location, required=required)(opened)
+                if required and method != "GET":
+                    opened = _with_body(opened)
             if roles:
                 opened = _only(tuple(roles), opened)
             if takes_files:
@@ -95,6 +98,19 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
             return view
 
         return open_door
+
+
+def _with_body(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a call without the body that the document asks for, even if no field of it must be."""
+
+    @wraps(view)
+    def with_body(*args: Any, **kwargs: Any) -> Any:
+        if not request.get_data(cache=True).strip():
+            problem = "A JSON object is missing."
+            raise Invalid(f"body: {problem}", details={"fields": {"body": [problem]}})
+        return view(*args, **kwargs)
+
+    return with_body
 
 
 def _only(roles: tuple[Role, ...], view: Callable[..., Any]) -> Callable[..., Any]:

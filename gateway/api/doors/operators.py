@@ -8,7 +8,7 @@ from gateway import audit
 from gateway.api.answers import json_answer
 from gateway.api.callers import ADMINS, operator
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import Invalid, checked_id
+from gateway.api.parsing import checked_id
 from gateway.api.people import People
 from gateway.api.rooms import Room
 from gateway.api.schemas.base import Arguments
@@ -23,6 +23,7 @@ from gateway.api.schemas.operators import (
 )
 from gateway.audit import Thing
 from gateway.clock import to_micros
+from gateway.errors import NotFound
 from gateway.people import editing
 from gateway.reading.cursors import to_time
 from gateway.store import Transaction
@@ -79,8 +80,7 @@ def add_operator_doors(room: Room, parts: Parts) -> None:
         operator_id = checked_id("opr", operator_id)
         for channel in body.get("links", {}):
             if channel not in parts.channels:
-                problem = f"There is no channel {channel[:60]}."
-                raise Invalid(f"links: {problem}", details={"fields": {"links": [problem]}})
+                raise NotFound(f"links: there is no channel {channel[:60]}")
         said = {
             **body,
             **({"days_off": list(map(str, body["days_off"]))} if "days_off" in body else {}),

@@ -54,7 +54,15 @@ def add_team_doors(room: Room, parts: Parts) -> None:
             items = [_to_json(team) for team in teams.find_all(db)]
         return json_answer({"items": items, "next_cursor": None})
 
-    @room.door("POST", "/teams", takes=NewTeamBody, gives=TeamSchema, status=201, roles=ADMINS)
+    @room.door(
+        "POST",
+        "/teams",
+        takes=NewTeamBody,
+        gives=TeamSchema,
+        status=201,
+        roles=ADMINS,
+        refuses=(404,),
+    )
     def add_team(body: Arguments) -> Response:
         """Make a team"""
         now = to_micros(parts.clock.now())

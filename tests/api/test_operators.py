@@ -140,7 +140,7 @@ def test_administrators_change_operators(house: House) -> None:
         ({"working_hours": "nine to five"}, 422, "working_hours"),
         ({"working_hours": "Mon 09:00-17:00 \x00"}, 422, "working_hours"),
         ({"days_off": ["25 December"]}, 422, "days_off.0"),
-        ({"links": {"no-such": "1"}}, 422, "links"),
+        ({"links": {"no-such": "1"}}, 404, None),
         ({"links": {CHANNEL: "90000"}}, 409, None),
         ({"team_ids": ["tea_" + "0" * 26]}, 404, None),
         ({"email": "new@acme.test"}, 422, "email"),

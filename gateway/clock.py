@@ -63,3 +63,16 @@ def to_micros(instant: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC time at `micros` microseconds since 1970."""
     return EPOCH + timedelta(microseconds=micros)
+
+
+def to_time(micros: int | None) -> str | None:
+    """A moment as ISO 8601 in UTC with a Z, None for none."""
+    if micros is None:
+        return None
+    try:
+        moment = from_micros(micros)
+    except OverflowError:  # a channel's nonsense must not hide a whole list
+        moment = (
+            datetime.max.replace(tzinfo=UTC) if micros > 0 else datetime.min.replace(tzinfo=UTC)
+        )
+    return moment.isoformat().replace("+00:00", "Z")

@@ -224,7 +224,8 @@ class ContactSeen:
     """What a channel says of a customer. Missing details are None; an empty one clears nothing.
 
     `merged` lists ids that now mean this contact. `as_of` is the channel's time of the details
-    in microseconds (0: unknown), so an older report never overwrites a newer one.
+    in microseconds (0: unknown), so an older report never overwrites a newer one. `level` is how
+    far the details can be trusted: anonymous (nobody said them), claimed, verified.
     """
 
     id: str
@@ -235,6 +236,7 @@ class ContactSeen:
     merged: Sequence[str] = ()
     deleted: bool = False
     as_of: int = 0
+    level: Literal["anonymous", "claimed", "verified"] = "claimed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
 
@@ -94,6 +94,7 @@ class AgentTerms:
     reply_within_s: float = 120.0
     patience_s: float = 20.0
     idle_timeout_s: float = 86_400.0
+    contact_fields: Mapping[str, str] = field(default_factory=dict)
     operators: tuple[str, ...] = ()
     team: str = ""
     routing: Literal["queue", "round_robin"] = "queue"

@@ -10,6 +10,7 @@ from gateway.api.doors.acts import add_act_doors
 from gateway.api.doors.audit import add_audit_doors
 from gateway.api.doors.avatars import add_avatar_doors
 from gateway.api.doors.channels import add_channel_doors
+from gateway.api.doors.contacts import add_contact_doors
 from gateway.api.doors.deliveries import add_delivery_doors
 from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
@@ -44,6 +45,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     people.after_request(tell_standing)
     add_session_doors(people, parts)
     add_act_doors(people, parts)
+    add_contact_doors(people, parts)
     add_delivery_doors(people, parts)
     add_channel_doors(people, parts)
     add_pass_doors(people, parts)

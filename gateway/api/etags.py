@@ -72,5 +72,6 @@ def require_match(body: Json) -> None:
         )
     if not parse_etags(named).contains(etag_of(body)):
         raise Changed(
-            "this was changed since you read it; read it again and send its new ETag as If-Match"
+            "this was changed since you read it; read it again and send its new ETag as If-Match",
+            details={"current": body},
         )

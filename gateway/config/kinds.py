@@ -236,6 +236,38 @@ class Pattern(Word):
         return text
 
 
+class ContactFields(fields.Field[dict[str, str]]):
+    """A table of a contact's details and where in an agent's answer each lies."""
+
+    default_error_messages = {"invalid": "must be a table of details and paths"}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            raise self.make_error("invalid")
+        named: dict[str, Any] = {}
+        for key, inner in value.items():
+            # TOML reads `custom.order_no = …` as a table within the table.
+            if key == "custom" and isinstance(inner, Mapping):
+                named |= {f"custom.{name}": path for name, path in inner.items()}
+            else:
+                named[key] = inner
+        errors = {name: [text] for name, path in named.items() if (text := _wrong(name, path))}
+        if errors:
+            raise ValidationError(errors)
+        return named
+
+
+def _wrong(detail: str, path: Any) -> str | None:
+    """What is wrong with an entry of `contact_fields`, None if nothing is."""
+    if not re.fullmatch(r"name|email|phone|external_id|custom\.[A-Za-z0-9_-]{1,64}", detail):
+        return "is not a detail; use name, email, phone, external_id or custom.FIELD"
+    if not isinstance(path, str) or not re.fullmatch(r"(parameters|results)(\.[^.\s]+)+", path):
+        return 'must be a path such as "parameters.email" or "results.order.number"'
+    return None
+
+
 class TimeZone(Word):
     """The IANA name of a time zone."""
 

@@ -18,6 +18,7 @@ from marshmallow import (
 from gateway.config import settings
 from gateway.config.kinds import (
     Choice,
+    ContactFields,
     Count,
     Flag,
     Host,
@@ -158,6 +159,7 @@ class AgentTable(Table):
     loop_guard_turns = Count(most=100)
     max_answers_a_day = Count()
     idle_timeout_s = Seconds()
+    contact_fields = ContactFields()
     operators = OneOrMore(MailAddress(), only_lists=True)
     team = Text()
     routing = Choice("queue", "round_robin")

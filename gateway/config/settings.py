@@ -114,6 +114,8 @@ class AgentSettings:
     max_answers_a_day: int = 200
     # A session without a word for this long is finished; 0: never.
     idle_timeout_s: float = 86_400.0
+    # Where in its answers details of the customer lie: detail → path, as `parameters.email`.
+    contact_fields: Mapping[str, str] = field(default_factory=dict)
     # E-mail addresses of the operators who are asked first when a person is needed.
     operators: tuple[str, ...] = ()
     # The team that is asked next, or first where no operators are named.

@@ -71,11 +71,15 @@ _MARGIN_US = 15_000_000
 
 @dataclass(slots=True, kw_only=True)
 class Recorded:
-    """What became of an answer or a failure, and what to wake."""
+    """What became of an answer or a failure, and what to wake.
+
+    `learned_of` is whose session it is, if this is an answer whose findings have just been kept.
+    """
 
     verdict: Literal["recorded", "discarded", "retry", "gave_up"]
     why: str | None = None
     owed: set[str] = field(default_factory=set)
+    learned_of: str | None = None
 
 
 def due(db: Transaction, now: int, limit: int) -> list[str]:
@@ -181,6 +185,7 @@ def record_answer(
             recorded.owed |= _by_rule(db, terms, held, row, reason, now, link).owed
     else:
         recorded = _say(db, terms, held, row, turn, answer, now, link, digest)
+        recorded.learned_of = held.contact_id
     _ask_again_if_needed(db, terms, held, row.id, recorded, now)
     return recorded
 

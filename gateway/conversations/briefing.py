@@ -52,7 +52,10 @@ _UNASKED = Prepared(
 _MARK = Prepared(lambda _: update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message")))
 _CONTACT = Prepared(
     lambda _: select(
-        _CONTACTS.c.id, _CONTACTS.c.name, _CONTACTS.c.email, _CONTACTS.c.verified
+        Contact.standing_id().label("id"),
+        _CONTACTS.c.name,
+        _CONTACTS.c.email,
+        _CONTACTS.c.verified,
     ).where(_CONTACTS.c.id == bindparam("contact"), Contact.is_known())
 )
 _SUMMARY = Prepared(

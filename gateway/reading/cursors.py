@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.clock import from_micros
+from gateway.clock import to_time
 from gateway.errors import Unreadable
+
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "from_cursor", "to_cursor", "to_time"]
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
@@ -38,19 +39,6 @@ def from_cursor(cursor: str, kinds: Sequence[type]) -> list[int | str]:
         if isinstance(part, str) and "\x00" in part:
             raise _not_ours()
     return key
-
-
-def to_time(micros: int | None) -> str | None:
-    """A moment as ISO 8601 in UTC with a Z, None for none."""
-    if micros is None:
-        return None
-    try:
-        moment = from_micros(micros)
-    except OverflowError:  # a channel's nonsense must not hide a whole list
-        moment = (
-            datetime.max.replace(tzinfo=UTC) if micros > 0 else datetime.min.replace(tzinfo=UTC)
-        )
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _not_ours() -> Unreadable:

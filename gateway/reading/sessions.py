@@ -24,14 +24,15 @@ RESPONSIBLE_KINDS = ("ai", "operator", "bot", "unassigned")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
-    """Which sessions. `responsible` is a kind, an id or part of a name; `q` is searched for in
-    what was said and in the contact's name and e-mail."""
+    """Which sessions. `responsible` is a kind, an id or part of a name; `contact` is the id of one
+    that stands for itself; `q` is searched for in messages and in the contact's name and e-mail."""
 
     status: Literal["active", "finished"] | None = None
     mode: Literal["ai", "human", "copilot"] | None = None
     channel: str | None = None
     conversation: str | None = None
     responsible: str | None = None
+    contact: str | None = None
     q: str | None = None
 
 
@@ -97,7 +98,7 @@ def _query() -> Select[*tuple[Any, ...]]:
             ChatSession.message_count, ChatSession.handover,
             Conversation.external_id.label("conversation"),
             Conversation.installation_id.label("installation"),
-            Contact.id.label("contact_id"), Contact.name.label("contact_name"),
+            Contact.standing_id().label("contact_id"), Contact.name.label("contact_name"),
             Contact.email.label("contact_email"), Contact.verified.label("contact_verified"),
         )
         .join(Conversation, Conversation.id == ChatSession.conversation_id)
@@ -115,6 +116,10 @@ def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
         conditions.append(ChatSession.channel == wanted.channel)
     if wanted.conversation is not None:
         conditions.append(Conversation.external_id == wanted.conversation)
+    if wanted.contact is not None:
+        joined = select(Contact.id).where(Contact.joined_into == wanted.contact)
+        whose = Conversation.contact_id
+        conditions.append(or_(whose == wanted.contact, whose.in_(joined)))
     if wanted.responsible is not None and wanted.responsible.strip():
         conditions.append(_responsible(wanted.responsible.strip()))
     if wanted.q is not None and wanted.q.strip():

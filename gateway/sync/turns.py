@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import update
 
+from gateway.answers import record_answer
 from gateway.clock import to_micros
 from gateway.conversations import asking
 from gateway.conversations.thread import lock_conversation
@@ -128,8 +129,8 @@ class Turns:
         link = self._link(turn.session)
         try:
             recorded = self._database.write(
-                lambda db: asking.record_answer(
-                    db, terms, turn.id, answer, now=self._now(), link=link
+                lambda db: record_answer(
+                    db, terms, turn.id, turn.session, answer, now=self._now(), link=link
                 )
             )
         except Conflict as other:  # we were taken for dead, and another worker's answer came first

@@ -60,7 +60,10 @@ def settings(
         agents={
             "support": ScriptedAgentSettings(name="support"),
             "late": HttpAgentSettings(
-                name="late", url="http://agent.test/turn", secret=AGENT_SECRET
+                name="late",
+                url="http://agent.test/turn",
+                secret=AGENT_SECRET,
+                contact_fields={"phone": "parameters.phone", "custom.order": "results.order"},
             ),
         },
         channels={

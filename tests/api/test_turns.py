@@ -129,3 +129,36 @@ def reply_raw(house: House, turn: str, body: bytes) -> Any:
         "webhook-id": turn, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}",
     }  # fmt: skip
     return house.client().post(f"/api/v1/turns/{turn}/reply", data=body, headers=headers)
+
+
+def test_what_an_answer_holds_of_the_customer_goes_to_the_contact(late_house: House) -> None:
+    session, turn = waiting_turn(late_house)
+    answer = {
+        "messages": [],
+        "parameters": {"phone": "+353 1 555 0147", "email": "not mapped"},
+        "results": {"order": "42"},
+    }
+    assert reply(late_house, turn, answer).json == {"status": "recorded"}
+    contact = late_house.get(f"/sessions/{session}").json["contact"]["id"]
+    card = late_house.get(f"/contacts/{contact}").json
+    assert card["phone"] == "+353 1 555 0147"
+    assert card["email"] == "carol@example.test"
+    order = card["custom"]["order"]
+    assert (order["value"], order["level"]) == ("42", "claimed")
+    assert order["source"] == {
+        "kind": "ai", "id": None, "name": "late", "channel": None, "session": session,
+    }  # fmt: skip
+    # The same answer again teaches nothing: a person's correction in between stands.
+    headers = {"If-Match": late_house.get(f"/contacts/{contact}").headers["ETag"]}
+    body = {"phone": "+353 1 555 0148"}
+    late_house.call("PATCH", f"/contacts/{contact}", "operator", json=body, headers=headers)
+    assert reply(late_house, turn, answer).json == {"status": "recorded"}
+    assert late_house.get(f"/contacts/{contact}").json["phone"] == "+353 1 555 0148"
+
+
+def test_an_answer_that_is_discarded_teaches_nothing(late_house: House) -> None:
+    session, turn = waiting_turn(late_house)
+    late_house.post(f"/sessions/{session}/handover")
+    assert reply(late_house, turn, ANSWER).json == {"status": "discarded"}
+    contact = late_house.get(f"/sessions/{session}").json["contact"]["id"]
+    assert late_house.get(f"/contacts/{contact}").json["custom"] == {}

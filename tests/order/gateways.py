@@ -175,16 +175,18 @@ class Gateway:
     def _contacts(self) -> list[Any]:
         """Who is known under which ids, with which details, and whose conversations are whose."""
         known: dict[str, dict[str, Any]] = {}
+        stands: dict[str, str] = {}
         for row in self.rows(select(Contact.__table__)):
-            known[row.id] = {
-                "ids": [], "conversations": [], "name": row.name, "email": row.email,
-                "phone": row.phone, "external_id": row.external_id, "deleted": row.deleted,
-            }  # fmt: skip
-        for row in self.rows(select(ContactIdentity.external_id, ContactIdentity.contact_id)):
-            known[row.contact_id]["ids"].append(row.external_id)
+            stands[row.id] = row.joined_into or row.id
+            known.setdefault(stands[row.id], {"ids": [], "conversations": []}).update(
+                name=row.name, email=row.email, phone=row.phone, external_id=row.external_id,
+                level=row.level,
+            )  # fmt: skip
+        for row in self.rows(select(ContactIdentity.__table__)):
+            known[stands[row.contact_id]]["ids"].append((row.external_id, row.deleted))
         for row in self.rows(select(Conversation.external_id, Conversation.contact_id)):
             if row.contact_id:
-                known[row.contact_id]["conversations"].append(row.external_id)
+                known[stands[row.contact_id]]["conversations"].append(row.external_id)
         for one in known.values():
             one["ids"].sort()
             one["conversations"].sort()

@@ -86,4 +86,4 @@ def test_somebody_attached_later_does_not_take_the_conversation(
     town.passes(5)
     town.happens("admin_replies", cid, AOIFE, "Welcome, both of you.")
     owners = [one["ids"] for one in pair[0].ledger()["contacts"] if one["conversations"]]
-    assert owners == [[contact_of(town, cid).id]]
+    assert owners == [[(contact_of(town, cid).id, False)]]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Response, request
 from sqlalchemy import select
 
+from gateway.answers import record_answer
 from gateway.api.answers import json_answer
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.turns import VerdictSchema
 from gateway.clock import to_micros
-from gateway.conversations.asking import Recorded, record_answer
+from gateway.conversations.asking import Recorded
 from gateway.errors import NotAuthentic, NotFound
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
@@ -43,7 +44,7 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
         now = to_micros(parts.clock.now())
 
         def record(db: Transaction) -> Recorded:
-            return record_answer(db, terms, turn_id, answer, now=now, link=link)
+            return record_answer(db, terms, turn_id, row.id, answer, now=now, link=link)
 
         recorded = parts.database.write(record)
         for kind in sorted(recorded.owed):

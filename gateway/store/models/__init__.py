@@ -6,6 +6,14 @@ a fact's within its conversation.
 
 from gateway.store.models.audit import AuditEntry, AuditHorizon, KnownConfiguration
 from gateway.store.models.base import Base, Json, Micros
+from gateway.store.models.contacts import (
+    Contact,
+    ContactChange,
+    ContactDetail,
+    ContactIdentity,
+    ContactJoin,
+    ContactParting,
+)
 from gateway.store.models.feed import EventDelivery, JournalHead, JournalRow, Subscriber
 from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
 from gateway.store.models.owed import Claim, Push, TurnRow
@@ -14,8 +22,6 @@ from gateway.store.models.people import DayOff, OperatorAvatar, Team, TeamMember
 from gateway.store.models.record import (
     UNPLACED,
     ChatSession,
-    Contact,
-    ContactIdentity,
     Conversation,
     FactRow,
     InboxDelivery,
@@ -44,7 +50,11 @@ __all__ = [
     "ChatSession",
     "Claim",
     "Contact",
+    "ContactChange",
+    "ContactDetail",
     "ContactIdentity",
+    "ContactJoin",
+    "ContactParting",
     "Conversation",
     "DayOff",
     "Doubt",

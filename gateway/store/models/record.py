@@ -1,17 +1,15 @@
-"""What channels reported: workspaces, deliveries, people, and conversations with their sessions."""
+"""What channels reported: workspaces, deliveries, staff, and conversations with their sessions."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     CheckConstraint,
-    ColumnElement,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     Text,
     UniqueConstraint,
-    or_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -59,36 +57,6 @@ class InboxDelivery(Base):
         Index("ix_inbox_failed", "id", sqlite_where=text("state = 'failed'"),
               postgresql_where=text("state = 'failed'")),
     )  # fmt: skip
-
-
-class Contact(Base):
-    """A customer, across sessions. Of an anonymous one nothing `is_known` but that there is one."""
-
-    __tablename__ = "contacts"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str | None]
-    email: Mapped[str | None] = mapped_column(index=True)
-    phone: Mapped[str | None]
-    external_id: Mapped[str | None]
-    verified: Mapped[bool] = mapped_column(default=False)
-    deleted: Mapped[bool] = mapped_column(default=False)
-    as_of: Mapped[Micros] = mapped_column(default=0)
-    created_at: Mapped[Micros]
-
-    @staticmethod
-    def is_known() -> ColumnElement[bool]:
-        """Whether any detail was ever given."""
-        details = (Contact.name, Contact.email, Contact.phone, Contact.external_id)
-        return or_(*(detail.is_not(None) for detail in details))
-
-
-class ContactIdentity(Base):
-    """The id under which an installation knows a contact; after a merge several lead to one."""
-
-    __tablename__ = "contact_identities"
-    installation_id: Mapped[str] = mapped_column(ForeignKey("installations.id"), primary_key=True)
-    external_id: Mapped[str] = mapped_column(primary_key=True)
-    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
 
 
 class Staff(Base):

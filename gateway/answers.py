@@ -1,0 +1,37 @@
+"""Answers of AI agents: recorded, and what they say of the customer goes to the contact.
+
+Conversations and contacts do not know each other; what joins them stands above them.
+"""
+
+from __future__ import annotations
+
+from gateway.contacts.learning import learn
+from gateway.conversations import asking
+from gateway.conversations.asking import Recorded
+from gateway.events import Answer
+from gateway.policy import Terms
+from gateway.store import Transaction
+
+
+def record_answer(
+    db: Transaction,
+    terms: Terms,
+    turn_id: str,
+    session_id: str,
+    answer: Answer,
+    *,
+    now: int,
+    link: str,
+) -> Recorded:
+    """Record an answer once (`asking.record_answer`), in one transaction with what it teaches.
+
+    Only an answer that was used teaches anything, and only what `contact_fields` names.
+    """
+    recorded = asking.record_answer(db, terms, turn_id, answer, now=now, link=link)
+    if recorded.learned_of is not None and terms.agent.contact_fields:
+        learn(
+            db, recorded.learned_of, terms.agent.contact_fields,
+            {"parameters": answer.parameters, "results": answer.results},
+            agent=terms.agent.name, session_id=session_id, now=now,
+        )  # fmt: skip
+    return recorded

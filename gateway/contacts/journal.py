@@ -1,0 +1,46 @@
+"""A contact's history: the one place through which every change of a contact goes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from gateway.contacts.details import Json, Source
+from gateway.feed import tell
+from gateway.store import Transaction, new_id
+from gateway.store.models import ContactChange
+from gateway.store.prepared import Prepared
+from gateway.store.sql import table_of
+
+Kind = Literal["said", "edited", "verified", "learned", "joined", "split"]
+
+_CHANGES = table_of(ContactChange)
+_NOTE = Prepared(lambda sql: sql.insert(_CHANGES))
+
+
+def note(
+    db: Transaction,
+    contact_id: str,
+    standing_id: str,
+    kind: Kind,
+    source: Source,
+    changes: Json,
+    now: int,
+    join_id: str | None = None,
+) -> None:
+    """Write a line of history with the contact it came to, and tell of the one that stands.
+
+    Whoever follows is told what is shown otherwise now, and reads the rest where it is kept.
+    """
+    row: dict[str, Any] = {
+        "id": new_id("chg"),
+        "contact_id": contact_id,
+        "kind": kind,
+        "at": now,
+        "source": source.to_json(),
+        "changes": changes,
+        "join_id": join_id,
+    }
+    _NOTE.later(db, row)
+    if changes or contact_id == standing_id:
+        told = {"kind": kind, "changed": list(changes)}
+        tell(db, "contact.updated", at=now, contact_id=standing_id, data=told)

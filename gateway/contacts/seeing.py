@@ -1,0 +1,230 @@
+"""What channels say of customers: which contact an installation's id means, and what is new."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from gateway.contacts.details import (
+    DETAILS,
+    KEYS,
+    LEVELS,
+    VERIFIED,
+    Said,
+    Source,
+    Statement,
+    columns_of,
+    difference,
+    normal,
+)
+from gateway.contacts.joins import join, join_verified, parted
+from gateway.contacts.journal import note
+from gateway.contacts.trees import decode_said, encode_said, hold, load_one, write
+from gateway.events import ContactSeen
+from gateway.store import Transaction, new_id
+from gateway.store.models import Contact, ContactIdentity
+from gateway.store.prepared import Prepared
+from gateway.store.sql import table_of
+
+_CONTACTS, _IDENTITIES = table_of(Contact), table_of(ContactIdentity)
+_KNOWN = Prepared(
+    lambda _: select(_IDENTITIES.c.contact_id, _IDENTITIES.c.said, _IDENTITIES.c.deleted).where(
+        _IDENTITIES.c.installation_id == bindparam("installation"),
+        _IDENTITIES.c.external_id == bindparam("external"),
+    )
+)
+_INTRODUCE = Prepared(lambda sql: sql.insert(_CONTACTS))
+_IDENTIFY = Prepared(
+    lambda sql: sql.insert(_IDENTITIES).on_conflict_do_nothing().returning(_IDENTITIES.c.contact_id)
+)
+_FORGET = Prepared(lambda _: _CONTACTS.delete().where(_CONTACTS.c.id == bindparam("contact")))
+
+Known = namedtuple("Known", ("id", "said", "deleted"))
+"""The contact that an id means, and what the channel said of it, by detail."""
+
+
+def look_up(
+    db: Transaction, installation_id: str, several: Sequence[ContactSeen]
+) -> Callable[[], dict[str, Any]]:
+    """Ask for what is known of contacts, by the channel's ids."""
+    return _look_up(db, installation_id, {seen.id for seen in several})
+
+
+def see(
+    db: Transaction,
+    installation_id: str,
+    several: Sequence[ContactSeen],
+    now: int,
+    known: dict[str, Any] | None = None,
+) -> list[str]:
+    """Record what a channel says of contacts and return our id for each.
+
+    Details never get lost to silence: only a value that the channel states replaces another, and
+    only if it is neither older nor less sure than what it said before. `known` is what was looked
+    up before. The id is that of the contact which this identity came with; another one may stand
+    for it (`trees.standing_of`).
+    """
+    if known is None:
+        known = look_up(db, installation_id, several)()
+    aliases = {alias for seen in several for alias in seen.merged} - set(known)
+    if aliases:
+        known |= _look_up(db, installation_id, aliases)()
+    strangers = {alias: ContactSeen(id=alias) for alias in aliases if alias not in known}
+    strangers |= {seen.id: seen for seen in reversed(several) if seen.id not in known}
+    if strangers:
+        known |= _introduce(db, installation_id, strangers, now)
+    for seen in several:
+        if _is_news(known[seen.id], seen):
+            known[seen.id] = _hear(db, installation_id, known[seen.id], seen, now)
+        for alias in seen.merged:
+            _join(db, installation_id, known[alias].id, known[seen.id].id, seen.id, now)
+    return [known[seen.id].id for seen in several]
+
+
+def news(db: Transaction, installation_id: str, several: Sequence[ContactSeen]) -> int:
+    """How many of these say something of a contact that is not known yet."""
+    known = look_up(db, installation_id, several)()
+    return sum(seen.id not in known or _is_news(known[seen.id], seen) for seen in several)
+
+
+def _look_up(
+    db: Transaction, installation_id: str, names: Collection[str]
+) -> Callable[[], dict[str, Any]]:
+    asked = sorted(names)
+    found = _KNOWN.ask(db, [{"installation": installation_id, "external": name} for name in asked])
+    return lambda: {
+        name: Known(row.contact_id, decode_said(row.said), row.deleted)
+        for name, rows in zip(asked, found(), strict=True)
+        for row in rows
+    }
+
+
+def _introduce(
+    db: Transaction, installation_id: str, strangers: Mapping[str, ContactSeen], now: int
+) -> dict[str, Any]:
+    """Record new contacts, each with the identity it comes with; return what is known of them."""
+    # In one order everywhere, so that two transactions that meet the same people never wait for
+    # each other in a circle.
+    names = sorted(strangers)
+    new = {
+        name: Known(new_id("con"), _said(strangers[name], {}), strangers[name].deleted)
+        for name in names
+    }
+    words = {name: _statements(installation_id, name, new[name]) for name in names}
+    with db.in_one_trip():
+        _INTRODUCE.ask(
+            db,
+            [
+                {
+                    "id": new[name].id, **columns_of(words[name]),
+                    "created_at": now, "updated_at": now,
+                }
+                for name in names
+            ],
+        )  # fmt: skip
+        written = _IDENTIFY.ask(
+            db,
+            [
+                {
+                    "installation_id": installation_id, "external_id": name,
+                    "contact_id": row.id, "said": encode_said(row.said), "deleted": row.deleted,
+                }
+                for name, row in new.items()
+            ],
+        )  # fmt: skip
+    # Another delivery introduced the same person a moment ago.
+    met = [name for name, identity in zip(names, written(), strict=True) if not identity]
+    if met:
+        _FORGET.each(db, [{"contact": new.pop(name).id} for name in met])
+    for name, row in new.items():
+        if row.said:
+            source = _source(installation_id, name)
+            note(db, row.id, row.id, "said", source, difference({}, words[name]), now)
+        if _is_verified(row.said):
+            join_verified(db, row.id, now)
+    return {**new, **_look_up(db, installation_id, met)()} if met else new
+
+
+def _is_news(known: Any, seen: ContactSeen) -> bool:
+    if seen.deleted and not known.deleted:
+        return True
+    return bool(_said(seen, known.said))
+
+
+def _said(seen: ContactSeen, held: Mapping[str, Said]) -> dict[str, Said]:
+    """What a report says otherwise than the channel did before."""
+    level = LEVELS.index(seen.level)
+    said: dict[str, Said] = {}
+    for detail in DETAILS:
+        value = normal(detail, getattr(seen, detail))
+        before = held.get(detail)
+        if value is None:
+            continue
+        if before is None or (
+            (level, seen.as_of) >= (before.level, before.at)
+            and (value, level) != (before.value, before.level)
+        ):
+            said[detail] = Said(value, level, seen.as_of)
+    return said
+
+
+def _hear(db: Transaction, installation_id: str, known: Any, seen: ContactSeen, now: int) -> Any:
+    """Write what is new about a contact; return what is known of it now."""
+    standing = hold(db, [known.id])[known.id]
+    known = _look_up(db, installation_id, [seen.id])()[seen.id]  # as it is under the lock
+    said = _said(seen, known.said)
+    heard = Known(known.id, {**known.said, **said}, known.deleted or seen.deleted)
+    if heard == known:
+        return known
+    tree = load_one(db, standing)
+    before = tree.shown()
+    db.execute(
+        update(ContactIdentity)
+        .where(
+            ContactIdentity.installation_id == installation_id,
+            ContactIdentity.external_id == seen.id,
+        )
+        .values(said=encode_said(heard.said), deleted=heard.deleted)
+    )
+    source = _source(installation_id, seen.id)
+    tree.statements = [one for one in tree.statements if one.source != source]
+    tree.statements += _statements(installation_id, seen.id, heard).values()
+    write(db, tree, before, "said", source, now, contact_id=known.id)
+    if _is_verified(said):
+        join_verified(db, known.id, now)
+    return heard
+
+
+def _join(
+    db: Transaction, installation_id: str, alias: str, contact_id: str, name: str, now: int
+) -> None:
+    """The channel says that `alias` is this contact too; what a person took apart stays apart."""
+    if alias == contact_id:
+        return
+    standing = hold(db, [alias, contact_id])
+    gone, stays = standing[alias], standing[contact_id]
+    if gone != stays and not parted(db, stays, [gone], "joined"):
+        source = _source(installation_id, name)
+        join(db, gone, stays, because="channel", source=source, now=now)
+
+
+def _statements(installation_id: str, name: str, known: Any) -> dict[str, Statement]:
+    source = _source(installation_id, name)
+    return {
+        detail: Statement(
+            detail=detail, value=said.value, level=said.level, rank=said.level, at=said.at,
+            source=source, contact_id=known.id,
+        )
+        for detail, said in known.said.items()
+    }  # fmt: skip
+
+
+def _source(installation_id: str, name: str) -> Source:
+    return Source(kind="channel", id=name, installation=installation_id)
+
+
+def _is_verified(said: Mapping[str, Said]) -> bool:
+    return any(said[detail].level == VERIFIED for detail in KEYS if detail in said)

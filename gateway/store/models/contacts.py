@@ -1,0 +1,162 @@
+"""Who customers are: contacts, the ids that channels have for them, what is said of them by whom.
+
+Nothing is moved when two contacts are joined: identities, conversations and what was said stay
+with the contact they came to, and `joined_into` leads on to the one that stands for both. So a join
+is undone by taking that away again, whatever happened in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.store.models.base import Base, Json, Micros, one_of
+
+
+class Contact(Base):
+    """A customer, across channels. Of an anonymous one nothing `is_known` but that there is one.
+
+    `joined_into` is the contact that stands for this one, itself joined into none; NULL: this one
+    stands for itself. The details are those that are shown, with everything in it that was joined:
+    a contact that was joined away shows the same. `verified` speaks of the e-mail address, or, if
+    there is none, of the external id.
+    """
+
+    __tablename__ = "contacts"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    joined_into: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"))
+    name: Mapped[str | None]
+    email: Mapped[str | None] = mapped_column(index=True)
+    phone: Mapped[str | None]
+    phone_key: Mapped[str | None]
+    external_id: Mapped[str | None]
+    verified: Mapped[bool] = mapped_column(default=False)
+    external_id_verified: Mapped[bool] = mapped_column(default=False)
+    level: Mapped[str] = mapped_column(default="anonymous")
+    created_at: Mapped[Micros]
+    updated_at: Mapped[Micros] = mapped_column(default=0)
+    __table_args__ = (
+        one_of("level", "anonymous", "claimed", "verified"),
+        CheckConstraint("joined_into <> id", name="joined_into"),
+        Index("ix_contacts_newest", "created_at", "id"),
+        *(
+            Index(f"ix_contacts_{column}", column, sqlite_where=text(f"{column} IS NOT NULL"),
+                  postgresql_where=text(f"{column} IS NOT NULL"))
+            for column in ("joined_into", "phone_key", "external_id")
+        ),
+    )  # fmt: skip
+
+    @staticmethod
+    def is_known() -> ColumnElement[bool]:
+        """Whether any detail was ever given."""
+        return Contact.level != "anonymous"
+
+    @staticmethod
+    def standing_id() -> ColumnElement[str]:
+        """The id of the contact that stands for this one."""
+        return func.coalesce(Contact.joined_into, Contact.id)
+
+
+class ContactIdentity(Base):
+    """The id under which an installation knows a contact, and what it `said` of that one.
+
+    `said` holds by detail the value, its level (0 anonymous, 1 claimed, 2 verified) and since when
+    the channel says so (µs): `{"email": ["ann@acme.example", 1, 1795363680000000]}`.
+    """
+
+    __tablename__ = "contact_identities"
+    installation_id: Mapped[str] = mapped_column(ForeignKey("installations.id"), primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
+    said: Mapped[str] = mapped_column(Text, default="{}")
+    deleted: Mapped[bool] = mapped_column(default=False)
+
+
+class ContactDetail(Base):
+    """A detail that somebody other than a channel gave: an operator, or an AI agent.
+
+    `said_by` is `operator` or `ai:<agent>`; the newest word of each is kept. `rank` is the level
+    that it stands against: a person's edit holds against what it replaced, without being verified.
+    """
+
+    __tablename__ = "contact_details"
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    detail: Mapped[str] = mapped_column(primary_key=True)
+    said_by: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    level: Mapped[int] = mapped_column(Integer)
+    rank: Mapped[int] = mapped_column(Integer)
+    at: Mapped[Micros]
+    source: Mapped[Json]
+    __table_args__ = (
+        CheckConstraint("level BETWEEN 0 AND 2", name="level"),
+        CheckConstraint("rank BETWEEN level AND 2", name="rank"),
+    )
+
+
+class ContactJoin(Base):
+    """That one contact was joined into another, why, by whom; and when it was undone."""
+
+    __tablename__ = "contact_joins"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    from_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    into_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
+    because: Mapped[str]
+    at: Mapped[Micros]
+    source: Mapped[Json]
+    undone_at: Mapped[Micros | None]
+    undone_by: Mapped[Json | None]
+    __table_args__ = (
+        one_of("because", "email", "external_id", "channel", "operator"),
+        CheckConstraint("from_id <> into_id", name="apart"),
+        CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone"),
+        Index("uq_contact_joins_standing", "from_id", unique=True,
+              sqlite_where=text("undone_at IS NULL"), postgresql_where=text("undone_at IS NULL")),
+    )  # fmt: skip
+
+
+class ContactParting(Base):
+    """That two contacts (the smaller id first) are not one person, as a person said.
+
+    `dismissed`: they are not suggested again; `undone`: nor are they joined by themselves.
+    """
+
+    __tablename__ = "contact_partings"
+    one_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    other_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True, index=True)
+    kind: Mapped[str]
+    at: Mapped[Micros]
+    source: Mapped[Json]
+    __table_args__ = (
+        one_of("kind", "dismissed", "undone"),
+        CheckConstraint("one_id < other_id", name="order"),
+    )
+
+
+class ContactChange(Base):
+    """One line of a contact's history: what was shown before and after, by detail."""
+
+    __tablename__ = "contact_changes"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    kind: Mapped[str]
+    at: Mapped[Micros]
+    source: Mapped[Json]
+    changes: Mapped[Json] = mapped_column(default=dict)
+    join_id: Mapped[str | None] = mapped_column(ForeignKey("contact_joins.id"))
+    __table_args__ = (
+        one_of("kind", "said", "edited", "verified", "learned", "joined", "split"),
+        Index("ix_contact_changes_newest", "contact_id", "at", "id"),
+    )

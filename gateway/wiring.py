@@ -38,6 +38,7 @@ from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
 from gateway.sinks.waiting import WaitMailer
 from gateway.store import Database
+from gateway.streams import Hub
 from gateway.subscribers.posting import Poster
 from gateway.wake import Waker, impatient_redis
 from gateway.watch.looking import Watched
@@ -64,6 +65,7 @@ class Parts:
     wording: Wording
     bell: Bell
     wait_mailer: WaitMailer | None
+    streams: Hub
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -101,6 +103,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     waker = Waker(connection)
     bell = Bell(connection, partial(waker.wake, "events") if settings.subscribers else None)
     database.ring = bell.ring
+    wording = Wording(refusal=_refusal, zone=settings.workspace.zone)
     return Parts(
         settings=settings,
         clock=clock,
@@ -118,9 +121,10 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
             connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
         ),
         subscribers={one.name: Poster(one, clock) for one in settings.subscribers},
-        wording=Wording(refusal=_refusal, zone=settings.workspace.zone),
+        wording=wording,
         bell=bell,
         wait_mailer=_wait_mailer(settings, clock),
+        streams=Hub(database, wording, bell, settings.redis_url),
     )
 
 

@@ -12,6 +12,7 @@ from gateway.api.doors.avatars import add_avatar_doors
 from gateway.api.doors.channels import add_channel_doors
 from gateway.api.doors.contacts import add_contact_doors
 from gateway.api.doors.deliveries import add_delivery_doors
+from gateway.api.doors.events import add_event_doors
 from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
 from gateway.api.doors.sessions import add_session_doors
@@ -54,6 +55,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_team_doors(people, parts)
     add_audit_doors(people, parts)
     add_subscriber_doors(people, parts)
+    add_event_doors(people, parts)
     agents = Room("turns", trail=trail, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)
     add_turn_doors(agents, parts)

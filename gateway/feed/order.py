@@ -10,7 +10,7 @@ SQLite has one writer at a time: there ids are places.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, delete, func, select, text, update
@@ -22,6 +22,7 @@ from gateway.store.sql import table_of
 _JOURNAL = table_of(JournalRow)
 
 _AT_ONCE = 1_000
+_NOBODY = 2**62
 _PLACE = text(
     """
     WITH late AS MATERIALIZED (
@@ -97,17 +98,29 @@ def read_before(
     return [Told(*row) for row in rows]
 
 
-def forget(db: Transaction, until: int, before: int, limit: int) -> int:
-    """Forget up to `limit` rows from before `until` (µs) whose place is below `before`.
+def forget(
+    database: Database, until: int, needed_from: Callable[[Transaction], int | None]
+) -> None:
+    """Forget the rows from before `until` (µs), up to the place from which somebody needs them.
 
-    Returns how many: fewer than `limit` if there are no more.
+    Raises Unavailable.
     """
+    with database.read() as db:
+        oldest = db.scalar(_ANY_WITHOUT.with_only_columns(JournalRow.at).order_by(JournalRow.id))
+    if oldest is not None and oldest < until:
+        _put_in_order(database)  # nobody has read them yet
+    while database.write(lambda db: _forget_some(db, until, needed_from(db))) == _AT_ONCE:
+        pass
+
+
+def _forget_some(db: Transaction, until: int, before: int | None) -> int:
+    """Forget some; how many: fewer than are forgotten at once if there are no more."""
     place = _place(db)
     oldest = db.execute(
         select(place, JournalRow.at)
-        .where(place.is_not(None), place < before)
+        .where(place.is_not(None), place < (_NOBODY if before is None else before))
         .order_by(place)
-        .limit(limit)
+        .limit(_AT_ONCE)
     ).all()
     # In order, up to the first that is still wanted: what is forgotten is all up to a place.
     places = []

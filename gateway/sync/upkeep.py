@@ -23,7 +23,6 @@ _DAY_US = 24 * 3_600_000_000
 _REMEMBERED_US = _DAY_US
 _PASSES_KEPT_US = 90 * _DAY_US
 _FORGOTTEN_AT_ONCE = 500
-_NOBODY = 2**62
 
 
 class Upkeep:
@@ -92,12 +91,7 @@ class Upkeep:
         until = now - int(self._parts.settings.events.keep_days * _DAY_US)
         names = list(self._parts.subscribers)
 
-        def forget(db: Transaction) -> int:
-            needed = book.needed_from(db, names)
-            return feed.forget(db, until, _NOBODY if needed is None else needed, _FORGOTTEN_AT_ONCE)
-
-        while self._database.write(forget) == _FORGOTTEN_AT_ONCE:
-            pass
+        feed.forget(self._database, until, lambda db: book.needed_from(db, names))
         self._database.write(lambda db: deliveries.bury(db, now))
         while (
             self._database.write(lambda db: deliveries.forget(db, until, _FORGOTTEN_AT_ONCE))

@@ -120,16 +120,12 @@ def test_what_is_forgotten_is_all_up_to_a_place(database: Database) -> None:
         database.write(lambda db, number=number: tell(db, str(number), at=number))
     places = [row.place for row in feed.read(database, 0, 10)]
 
-    def forget(until: int, before: int, limit: int = 100) -> int:
-        return database.write(lambda db: feed.forget(db, until, before, limit))
-
-    assert forget(until=4, before=places[2]) == 2  # somebody still needs the third
-    assert forget(until=4, before=2**62, limit=1) == 1
-    assert forget(until=4, before=2**62) == 1
-    assert forget(until=4, before=2**62) == 0
+    feed.forget(database, 4, lambda db: places[2])  # somebody still needs the third
+    assert told(database) == ["2", "3", "4", "5"]
+    feed.forget(database, 4, lambda db: None)
     assert told(database) == ["4", "5"]
     assert feed.head(database).forgotten == places[3]
-    forget(until=10, before=2**62)
+    feed.forget(database, 10, lambda db: None)
     # A cursor stays valid when nothing is left: ids and places never come again.
     assert feed.head(database).last == places[-1]
     database.write(lambda db: tell(db, "new"))
@@ -143,3 +139,12 @@ def test_news_rings_once_for_a_commit(database: Database) -> None:
     assert len(rings) == 1
     database.write(lambda db: db.scalar(select(func.count()).select_from(JournalRow)))
     assert len(rings) == 1
+
+
+def test_what_nobody_read_is_forgotten_too(database: Database) -> None:
+    database.write(lambda db: tell(db, "old", at=1))
+    database.write(lambda db: tell(db, "new", at=9))
+    feed.forget(database, 5, lambda db: None)
+    head = feed.head(database)
+    assert head.forgotten == head.last - 1
+    assert told(database, head.forgotten) == ["new"]

@@ -1,0 +1,35 @@
+"""The stream of events: which of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import validate
+
+from gateway.api.parsing import Words
+from gateway.api.schemas.base import about
+from gateway.config import EVENT_NAMES
+
+
+class Types(Words):
+    """Names of events, with commas between them; read as a set."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        names = [name.strip() for name in super()._deserialize(value, attr, data).split(",")]
+        unknown = [name for name in names if name not in EVENT_NAMES]
+        if unknown:
+            raise ma.ValidationError(f"Must be some of {', '.join(EVENT_NAMES)}.")
+        return frozenset(names)
+
+
+class EventsQuery(ma.Schema):
+    """Which events."""
+
+    session = Words(
+        validate=validate.Regexp(r"ses_[0-9a-hjkmnp-tv-z]{26}\Z"),
+        metadata=about("only those of this session", "ses_06f3k9w2v0a1b2c3d4e5f6g7h8"),
+    )
+    types = Types(
+        metadata=about("only these, with commas between them", "session.started,message.created")
+    )

@@ -1,0 +1,262 @@
+"""The hub: reads the journal once for a whole process, and shows each stream what it wants.
+
+It runs while somebody looks on: one thread that reads when the bell rings (or, since a ring may be
+lost, after a while), and one that hears the rings of other processes through Redis. No stream holds
+a connection to the database.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import select
+
+from gateway import feed
+from gateway.errors import GatewayError
+from gateway.feed import Bell, Head, Told
+from gateway.reading.events import Wording, event_id, put_into_words
+from gateway.store import Database, Transaction
+from gateway.store.models import Operator, Token
+from gateway.streams.ear import Ear
+from gateway.streams.frames import event_frame, reset_frame
+from gateway.streams.stream import Stream
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 1.0
+POLL_WITH_REDIS_S = 5.0
+CHECK_TOKENS_S = 30.0
+_AT_ONCE = 200
+_REMEMBERED = 1_000
+_TOKENS_AT_ONCE = 500
+_BREATHER = 100
+_AFTER_TROUBLE_S = 1.0
+
+
+class _Shown(NamedTuple):
+    """An event as it was shown; `frame` is empty where the record knows no more of it."""
+
+    row: Told
+    frame: bytes
+
+
+class Hub:
+    """The streams of one process. Safe to share; nothing runs before the first one opens."""
+
+    def __init__(
+        self,
+        database: Database,
+        wording: Wording,
+        bell: Bell,
+        redis_url: str | None = None,
+        *,
+        check_tokens_s: float = CHECK_TOKENS_S,
+    ) -> None:
+        self._database = database
+        self._wording = wording
+        self._check_tokens_s = check_tokens_s
+        self._lock = threading.Lock()
+        # By the session that they want, None for all sessions.
+        self._streams: dict[str | None, set[Stream]] = {}
+        self._news = threading.Event()
+        self._ear = Ear(redis_url, self._news) if redis_url else None
+        self._running = False
+        # The place up to which new streams are not shown anything by the reader, and the one up to
+        # which everything has reached the queues.
+        self._cursor = 0
+        self._settled = 0
+        self._recent: deque[_Shown] = deque(maxlen=_REMEMBERED)
+        # Everything after this place is among the recent ones.
+        self._recent_from = 0
+        bell.listen(self._news.set)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(map(len, self._streams.values()))
+
+    def open(self, stream: Stream, after: int | None = None) -> None:
+        """Show a stream what happens from now on; with `after`, also what happened since then.
+
+        Raises Unavailable. Whoever opens it closes it.
+        """
+        head: Head | None = None
+        while True:
+            if not self._running:
+                head = feed.head(self._database)
+            with self._lock:
+                if self._running or head is not None:
+                    if not self._running and head is not None:
+                        self._start(head)
+                    self._streams.setdefault(stream.wanted.session_id, set()).add(stream)
+                    joined, recent_from = self._cursor, self._recent_from
+                    recent = [] if after is None else list(self._recent)
+                    break
+        stream.begins_at = joined if after is None else max(0, after)
+        stream.settled = lambda: self._settled
+        if after is None or after == joined:
+            return
+        if recent_from <= after < joined:
+            frames = [
+                shown.frame
+                for shown in recent
+                if after < shown.row.place <= joined and stream.wanted.holds(shown.row)
+            ]
+            stream.missed = lambda: iter(frames)
+        else:
+            known = head or feed.head(self._database)
+            stream.missed = lambda: self._replay(stream, after, joined, known)
+
+    def close(self, stream: Stream) -> None:
+        """The reader has gone."""
+        with self._lock:
+            mine = self._streams.get(stream.wanted.session_id, set())
+            mine.discard(stream)
+            if not mine:
+                self._streams.pop(stream.wanted.session_id, None)
+        stream.end()
+        self._news.set()  # with the last stream the reader goes, too
+
+    # -- what was missed -----------------------------------------------------------------------
+
+    def _replay(self, stream: Stream, after: int, joined: int, head: Head) -> Iterator[bytes]:
+        """What the record says happened after one place up to another; `reset` if it forgot."""
+        if not head.forgotten <= after <= max(head.last, joined):
+            yield reset_frame(joined)
+            return
+        while after < joined:
+            with self._database.read() as db:
+                rows = feed.read_before(
+                    db, after, joined + 1, _AT_ONCE,
+                    session_id=stream.wanted.session_id, kinds=stream.wanted.kinds,
+                )  # fmt: skip
+                shown = self._show(db, rows)
+            yield b"".join(one.frame for one in shown)
+            if len(rows) < _AT_ONCE:
+                return
+            after = rows[-1].place
+
+    def _show(self, db: Transaction, rows: list[Told]) -> list[_Shown]:
+        events = put_into_words(db, [(event_id(row.id, row), row) for row in rows], self._wording)
+        return [
+            _Shown(row, b"" if event is None else event_frame(row.place, event))
+            for row, event in zip(rows, events, strict=True)
+        ]
+
+    # -- the reader ----------------------------------------------------------------------------
+
+    def _start(self, head: Head) -> None:
+        """Start reading from there on; called with the lock."""
+        self._running = True
+        self._cursor = self._settled = self._recent_from = head.last
+        self._recent.clear()
+        threading.Thread(target=self._run, name="streams", daemon=True).start()
+        if self._ear is not None:
+            self._ear.start()
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:
+            log.error("streams_broke", error=type(error).__name__, exc_info=error)
+            # Nobody is left waiting for what nobody reads: they come back, and it starts anew.
+            with self._lock:
+                left, self._streams = self._streams, {}
+                self._running = False
+                self._rest()
+            for streams in left.values():
+                for stream in streams:
+                    stream.end()
+
+    def _follow(self) -> None:
+        check_at = time.monotonic() + self._check_tokens_s
+        while self._goes_on():
+            hears = self._ear is not None and self._ear.hears
+            self._news.wait(POLL_WITH_REDIS_S if hears else POLL_S)
+            self._news.clear()
+            try:
+                while self._read():
+                    pass
+                if time.monotonic() >= check_at:
+                    check_at = time.monotonic() + self._check_tokens_s
+                    self._check_tokens()
+            except GatewayError as trouble:
+                log.warning("streams_wait", error=trouble.message)
+                time.sleep(_AFTER_TROUBLE_S)
+
+    def _goes_on(self) -> bool:
+        with self._lock:
+            if not self._streams:
+                self._running = False
+                self._rest()
+            return self._running
+
+    def _rest(self) -> None:
+        if self._ear is not None:
+            self._ear.stop()
+
+    def _read(self) -> bool:
+        """Show what happened since; True if there may be more."""
+        rows = feed.read(self._database, self._cursor, _AT_ONCE)
+        if not rows:
+            return False
+        with self._lock:
+            sessions = {row.session_id for row in rows}
+            if None not in self._streams and sessions.isdisjoint(self._streams):
+                # Nobody is here for these; who comes back for them reads them.
+                self._recent.clear()
+                self._cursor = self._settled = self._recent_from = rows[-1].place
+                return len(rows) == _AT_ONCE
+        with self._database.read() as db:
+            shown = self._show(db, rows)
+        for one in shown:
+            self._distribute(one)
+        return len(rows) == _AT_ONCE
+
+    def _distribute(self, shown: _Shown) -> None:
+        row = shown.row
+        with self._lock:
+            if len(self._recent) == self._recent.maxlen:
+                self._recent_from = self._recent[0].row.place
+            self._recent.append(shown)
+            self._cursor = row.place
+            readers = [
+                stream
+                for session_id in {None, row.session_id}
+                for stream in self._streams.get(session_id, ())
+                if stream.wanted.holds(row)
+            ]
+        for number, stream in enumerate(readers if shown.frame else (), 1):
+            if not stream.put(shown.frame):
+                log.info("stream_dropped", place=row.place)
+                self.close(stream)
+            if number % _BREATHER == 0:
+                time.sleep(0)  # let others have their turn: webhooks are served beside this
+        self._settled = row.place
+
+    def _check_tokens(self) -> None:
+        """End the streams of those whom their token lets in no more."""
+        with self._lock:
+            everybody = [stream for streams in self._streams.values() for stream in streams]
+        asked = sorted({stream.token_id for stream in everybody if stream.token_id})
+        good: set[str] = set()
+        for place in range(0, len(asked), _TOKENS_AT_ONCE):
+            with self._database.read() as db:
+                good |= set(
+                    db.scalars(
+                        select(Token.id)
+                        .join(Operator, Operator.id == Token.operator_id)
+                        .where(
+                            Token.id.in_(asked[place : place + _TOKENS_AT_ONCE]),
+                            Token.revoked_at.is_(None),
+                            Operator.deactivated_at.is_(None),
+                        )
+                    )
+                )
+        for stream in everybody:
+            if stream.token_id is not None and stream.token_id not in good:
+                self.close(stream)

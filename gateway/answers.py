@@ -8,6 +8,7 @@ from __future__ import annotations
 from gateway.contacts.learning import learn
 from gateway.conversations import asking
 from gateway.conversations.asking import Recorded
+from gateway.conversations.reception import Receive
 from gateway.events import Answer
 from gateway.policy import Terms
 from gateway.store import Transaction
@@ -22,12 +23,15 @@ def record_answer(
     *,
     now: int,
     link: str,
+    reception: Receive,
 ) -> Recorded:
     """Record an answer once (`asking.record_answer`), in one transaction with what it teaches.
 
     Only an answer that was used teaches anything, and only what `contact_fields` names.
     """
-    recorded = asking.record_answer(db, terms, turn_id, answer, now=now, link=link)
+    recorded = asking.record_answer(
+        db, terms, turn_id, answer, now=now, link=link, reception=reception
+    )
     if recorded.learned_of is not None and terms.agent.contact_fields:
         learn(
             db, recorded.learned_of, terms.agent.contact_fields,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from gateway.ladder import LadderAct, WaitStep
+
 AuthorKind = Literal["customer", "ai", "operator", "bot", "system"]
 AssigneeKind = Literal["ai", "operator", "team", "bot", "nobody"]
 Trigger = Literal["manual", "automatic", "customer_request", "assignee", "reply", "fault", "rule"]
@@ -173,8 +175,34 @@ class HandedOver(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResponsibleSet(Happened):
+    """Who answers for a session that people hold, said through our doors.
+
+    Somebody accepted it, was assigned, or gave it back to those who wait for work (`released`);
+    `to` is then nobody, or the team in which it waits.
+    """
+
+    how: Literal["accepted", "assigned", "released"]
+    to: Assignee
+    name: str | None = None
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Happened):
+    """A customer had waited too long on one step of the ladder, and something was done about it.
+
+    `since` (µs) says which wait it was: a deadline of an earlier one changes nothing.
+    """
+
+    step: WaitStep
+    since: int
+    did: LadderAct
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandedBack(Happened):
-    """A person put the AI back in charge through our doors."""
+    """The AI was put back in charge: by a person through our doors, or by a deadline."""
 
     by: Actor
 
@@ -205,6 +233,8 @@ Fact = (
     | Snoozed
     | ConversationDeleted
     | HandedOver
+    | ResponsibleSet
+    | DeadlinePassed
     | HandedBack
     | CopilotSet
     | Finished

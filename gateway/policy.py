@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
 
 from gateway.commands import CommandKind
 from gateway.events import Assignee
+from gateway.ladder import AWAY, LADDER, NATIVE_LADDER, REMIND_AFTER_S, Rung, WaitStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A channel's decisions on its grey areas (DESIGN.md 3.1); read by the fold."""
+    """A channel's decisions on its grey areas (DESIGN.md 3.1); read by the fold.
 
+    `native_assignment`: the channel has assignees of its own, which it tells and confirms.
+    """
+
+    native_assignment: bool = True
     answer_when_unassigned: bool = True
     answer_when_assigned: bool = True
     first_mode: Literal["ai", "copilot"] = "ai"
@@ -70,12 +75,25 @@ class HandoverRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """Can somebody come now? `opens_at` says when somebody will, as people read it."""
+
+    open: bool = True
+    opens_at: str | None = None
+
+    def welcome(self, agent: AgentTerms) -> str:
+        """What a customer is told who was handed over; empty: nothing."""
+        return agent.handover_message if self.open else agent.away_message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTerms:
     """The rules that an agent's answers live under. Times are in seconds.
 
     `patience_s` bounds the attempts at one turn (given up after that or after two timeouts,
     whichever is later). `operators` (e-mail addresses) and `team` are asked, in this order, when a
-    person is needed; `away_message` is said instead of a promise when nobody works.
+    person is needed; `away_message` is said instead of a promise when nobody works. An offer
+    stands for `offer_s`. Without a `ladder` of its own the channel's kind decides it.
     `loop_guard_turns` exchanges in a row that look automatic, or more than `max_answers_a_day`
     answers in one session within 24 hours, end in a handover; 0: never.
     """
@@ -98,8 +116,10 @@ class AgentTerms:
     operators: tuple[str, ...] = ()
     team: str = ""
     routing: Literal["queue", "round_robin"] = "queue"
-    away_message: str = ""
     email_when_waiting: bool = True
+    offer_s: float = 60.0
+    ladder: tuple[Rung, ...] = ()
+    away_message: str = AWAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +128,18 @@ class Terms:
 
     channel: ChannelTerms
     agent: AgentTerms
+
+    def rungs(self, step: WaitStep) -> Sequence[Rung]:
+        """What is done on a step, in order."""
+        native = self.channel.policy.native_assignment
+        ladder = self.agent.ladder or (NATIVE_LADDER if native else LADDER)
+        return sorted((rung for rung in ladder if rung.step == step), key=lambda one: one.after_s)
+
+    def rung(self, step: WaitStep, number: int) -> Rung:
+        """The rung with this number (0: the first); after the last one, reminders go on."""
+        rungs = self.rungs(step)
+        if number < len(rungs):
+            return rungs[number]
+        last = rungs[-1].after_s if rungs else 0.0
+        after_s = last + REMIND_AFTER_S * (number - len(rungs) + 1)
+        return Rung(step=step, after_s=after_s, do="notify")

@@ -16,7 +16,9 @@ from rq import Queue
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["turns", "deliver", "sync", "directory", "upkeep", "watch", "events", "waiting"]
+Kind = Literal[
+    "turns", "deliver", "sync", "directory", "upkeep", "watch", "events", "waiting", "deadlines"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 JOB = "gateway.sync.jobs.drain"
@@ -26,13 +28,14 @@ QUEUES: dict[str, Kind] = {
     "turns": "turns",
     "deliver": "deliver",
     "upkeep": "deliver",
+    "deadlines": "deliver",
     "sync": "sync",
     "directory": "sync",
     "watch": "sync",
     "events": "sync",
     "waiting": "sync",
 }
-"""The queue of each kind of work. Workers serve one queue each; upkeep goes with deliver."""
+"""The queue of each kind of work, one for each worker; what time asks for goes with deliver."""
 
 _PATIENCE_S = 0.05
 _PENDING_S = 10

@@ -30,6 +30,7 @@ from gateway.feed import Bell
 from gateway.inbox import Inbox
 from gateway.people.availability import Availability
 from gateway.people.presence import Presences
+from gateway.people.reception import Receptions
 from gateway.policy import AgentTerms, HandoverRule, Terms
 from gateway.quota import Quota
 from gateway.quota.callers import Callers
@@ -66,6 +67,7 @@ class Parts:
     bell: Bell
     wait_mailer: WaitMailer | None
     streams: Hub
+    reception: Receptions
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -100,6 +102,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         for name, channel in channels.items()
     }
     database = Database(settings.database_url, clock=clock)
+    availability = Availability(settings.workspace.zone, settings.workspace.week, agents)
+    reception = Receptions(availability, settings.workspace.zone, settings.workspace.week)
     waker = Waker(connection)
     bell = Bell(connection, partial(waker.wake, "events") if settings.subscribers else None)
     database.ring = bell.ring
@@ -116,7 +120,6 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         watched={name: _watched(settings, channel) for name, channel in channels.items()},
         sinks=open_sinks(settings, clock),
         presences=Presences(connection, clock),
-        availability=Availability(settings.workspace.zone, settings.workspace.week, agents),
         callers=Callers(
             connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
         ),
@@ -125,6 +128,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         bell=bell,
         wait_mailer=_wait_mailer(settings, clock),
         streams=Hub(database, wording, bell, settings.redis_url),
+        availability=availability,
+        reception=reception,
     )
 
 

@@ -7,6 +7,7 @@ from flask import Flask
 from gateway import __version__
 from gateway.api.callers import require_token, tell_standing
 from gateway.api.doors.acts import add_act_doors
+from gateway.api.doors.among import add_people_doors
 from gateway.api.doors.audit import add_audit_doors
 from gateway.api.doors.avatars import add_avatar_doors
 from gateway.api.doors.channels import add_channel_doors
@@ -47,6 +48,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_session_doors(people, parts)
     add_act_doors(people, parts)
     add_contact_doors(people, parts)
+    add_people_doors(people, parts)
     add_delivery_doors(people, parts)
     add_channel_doors(people, parts)
     add_pass_doors(people, parts)

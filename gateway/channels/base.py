@@ -143,6 +143,7 @@ class Channel(ChannelTerms):
     is compared with the record every `reconcile_every_s` seconds (0: on demand). `open_sender`
     imports what it needs only when called, since workers alone need it. `judge` knows the channel's
     own rules of health; `signed_in` is the header without which no report is the channel's.
+    A `remote` channel keeps a record of its own, which can be read; of any other ours is the truth.
     """
 
     kind: str
@@ -151,5 +152,6 @@ class Channel(ChannelTerms):
     judge: Judge
     signed_in: str
     private: bool = True
+    remote: bool = True
     reconcile_every_s: float = 0.0
     installation: str | None = None

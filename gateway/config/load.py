@@ -144,9 +144,9 @@ def _agents(
             values = _checked(schema, inner, problems, *where)
             values.pop("kind", None)
             if not problems:
-                for key in ("script", "handover_rules"):
-                    if key in values:
-                        values[key] = tuple(values[key])
+                for several in ("script", "handover_rules", "ladder"):
+                    if several in values:
+                        values[several] = tuple(values[several])
                 agents[name] = build(name=name, **values)
     return agents
 

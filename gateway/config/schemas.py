@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from marshmallow import (
     EXCLUDE,
@@ -40,6 +40,7 @@ from gateway.config.kinds import (
     needed,
 )
 from gateway.config.problems import did_you_mean
+from gateway.ladder import LadderAct, Rung, WaitStep
 
 # A turn tells them all, and every message is searched for them.
 MOST_RULES, MOST_PHRASES, LONGEST_PHRASE = 50, 200, 200
@@ -139,6 +140,29 @@ def _check_phrases(phrases: tuple[str, ...]) -> None:
             raise ValidationError("must hold a letter or a digit each", "phrases")
 
 
+class RungTable(Table):
+    """One `[[agents.NAME.ladder]]`"""
+
+    step = Choice(*get_args(WaitStep), **needed("what the customer waits for"))
+    after_s = Seconds(**needed("how long they wait before something is done"))
+    do = Choice(*get_args(LadderAct), **needed("what is done then"))
+    text = Text()
+
+    @validates_schema
+    def check_text(self, data: dict[str, Any], **_: Any) -> None:
+        """Words are said by the acts that say something, and only by them."""
+        speaks = data.get("do") in ("tell_customer", "take_message")
+        if speaks and not data.get("text", "").strip():
+            raise ValidationError("is missing: what is the customer told?", "text")
+        if "do" in data and not speaks and data.get("text"):
+            raise ValidationError("is said by tell_customer and take_message only", "text")
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> Rung:
+        """Make the setting."""
+        return Rung(**data)
+
+
 class AgentTable(Table):
     """What every `[agents.…]` may hold."""
 
@@ -165,6 +189,11 @@ class AgentTable(Table):
     routing = Choice("queue", "round_robin")
     away_message = Text()
     email_when_waiting = Flag()
+    offer_s = Seconds(above_zero=True)
+    ladder = fields.List(
+        fields.Nested(RungTable),
+        error_messages={"invalid": "must be tables [[agents.NAME.ladder]]"},
+    )
 
     @validates_schema
     def check_debounce(self, data: dict[str, Any], **_: Any) -> None:

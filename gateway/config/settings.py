@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from gateway import hours
+from gateway.ladder import AWAY, Rung
 
 EventName = Literal[
     "session.started", "session.handed_over", "session.assigned", "session.returned",
@@ -122,10 +123,15 @@ class AgentSettings:
     team: str = ""
     # "queue": whoever accepts first; "round_robin": offered to one after the other.
     routing: Literal["queue", "round_robin"] = "queue"
-    # Said instead of promising a person when nobody works; empty: nothing is said.
-    away_message: str = ""
     # Do operators get an e-mail when somebody waits and none of them is online?
     email_when_waiting: bool = True
+    # How long an offer to one person stands before the next is asked (round robin).
+    offer_s: float = 60.0
+    # Said instead of promising a person when nobody works; empty: nothing is said. A line with
+    # {opens_at} is left out where that is not known.
+    away_message: str = AWAY
+    # What is done when a customer waits too long for people; empty: as the channel's kind has it.
+    ladder: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

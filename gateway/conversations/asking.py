@@ -14,8 +14,9 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import Integer, bindparam, select, update
 
-from gateway.conversations import briefing, doors, guard, history, rules, turns
+from gateway.conversations import briefing, doors, drafts, guard, history, rules, turns
 from gateway.conversations.doors import Owing
+from gateway.conversations.reception import Receive, always_open
 from gateway.conversations.record import Outcome
 from gateway.conversations.runs import load
 from gateway.conversations.thread import Held, lock_session
@@ -108,6 +109,7 @@ def begin(
     turn_id: str,
     now: int,
     link: Callable[[str], str],
+    reception: Receive = always_open,
 ) -> Turn | Recorded | None:
     """Take a due turn and say what to ask; None if somebody else took it or it has ended.
 
@@ -124,7 +126,7 @@ def begin(
         return None
     if turn.state == "waiting":  # announced with 202, and never came
         late = "no answer came to the reply address"
-        return _give_up(db, terms, held, turn, row, late, now, link(row.id))
+        return _give_up(db, terms, held, turn, row, late, now, link(row.id), reception)
     lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
     question = briefing.question(db, held, row, turn)
     if row.mode == "ai":
@@ -133,7 +135,7 @@ def begin(
         )
         if reason is not None:
             _end(db, turn_id, "discarded", f"not asked: {reason}", now)
-            return _by_rule(db, terms, held, row, reason, now, link(row.id))
+            return _by_rule(db, terms, held, row, reason, now, link(row.id), reception)
     upto = held.thread.run.last_public_at if held.thread.run else None
     asking = {
         "turn": turn_id,
@@ -159,7 +161,14 @@ def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -
 
 
 def record_answer(
-    db: Transaction, terms: Terms, turn_id: str, answer: Answer, *, now: int, link: str
+    db: Transaction,
+    terms: Terms,
+    turn_id: str,
+    answer: Answer,
+    *,
+    now: int,
+    link: str,
+    reception: Receive = always_open,
 ) -> Recorded:
     """Record an answer once: said, drafted or discarded.
 
@@ -182,9 +191,9 @@ def record_answer(
         _end(db, turn_id, "discarded", turn.why or why, now, digest)
         recorded = Recorded(verdict="discarded", why=why)
         if reason is not None:
-            recorded.owed |= _by_rule(db, terms, held, row, reason, now, link).owed
+            recorded.owed |= _by_rule(db, terms, held, row, reason, now, link, reception).owed
     else:
-        recorded = _say(db, terms, held, row, turn, answer, now, link, digest)
+        recorded = _say(db, terms, held, row, turn, answer, now, link, digest, reception)
         recorded.learned_of = held.contact_id
     _ask_again_if_needed(db, terms, held, row.id, recorded, now)
     return recorded
@@ -204,6 +213,7 @@ def record_failure(
     now: int,
     link: str,
     of_try: int | None = None,
+    reception: Receive = always_open,
 ) -> Recorded:
     """The agent could not be asked: try again soon, or hand the session to people.
 
@@ -229,7 +239,7 @@ def record_failure(
             )
         )
         return Recorded(verdict="retry", why=error.message)
-    return _give_up(db, terms, held, turn, row, error.message, now, link)
+    return _give_up(db, terms, held, turn, row, error.message, now, link, reception)
 
 
 # -- one transaction -------------------------------------------------------------------------------
@@ -269,6 +279,7 @@ def _say(
     now: int,
     link: str,
     digest: str,
+    reception: Receive,
 ) -> Recorded:
     helpful, reason = rules.is_helpful(db, terms.agent, turn, answer)
     _end(db, turn.id, "recorded", None, now, digest, helpful)
@@ -285,7 +296,7 @@ def _say(
     if request is not None:
         recorded.why = doors.handover_allowed(terms, request)
     if row.mode == "copilot":
-        _draft(db, terms, held, row, answer.messages, now, recorded)
+        _draft(db, terms, held, row, turn.id, answer.messages, now, recorded)
     elif request is not None and recorded.why is None:
         db.execute(
             update(ChatSession).where(ChatSession.id == row.id).values(summary=request.summary)
@@ -294,12 +305,14 @@ def _say(
             db, terms, held, row.id,
             trigger=request.trigger, by=Actor(kind="ai", name=terms.agent.name),
             reason=request.reason, summary=request.summary, results=results, link=link, now=now,
-            last_words=list(answer.messages),
+            last_words=list(answer.messages), reception=reception,
         )  # fmt: skip
         recorded.owed |= done.owed
     elif reason is not None:
         last_words = list(answer.messages)
-        recorded.owed |= _by_rule(db, terms, held, row, reason, now, link, results, last_words).owed
+        recorded.owed |= _by_rule(
+            db, terms, held, row, reason, now, link, reception, results, last_words
+        ).owed
         recorded.why = "; ".join(filter(None, (recorded.why, f"handed over: {reason}")))
     elif answer.finish and not briefing.has_unasked(db, row.id):
         done = doors.end(
@@ -326,6 +339,7 @@ def _by_rule(
     reason: str,
     now: int,
     link: str,
+    reception: Receive,
     results: Mapping[str, Any] | None = None,
     last_words: Sequence[str] = (),
 ) -> Recorded:
@@ -334,6 +348,7 @@ def _by_rule(
         db, terms, held, row.id,
         trigger="rule", by=SYSTEM, reason=reason, link=link, now=now,
         results=dict(row.results if results is None else results), last_words=list(last_words),
+        reception=reception,
     )  # fmt: skip
     return Recorded(verdict="discarded", why=reason, owed=done.owed)
 
@@ -343,17 +358,21 @@ def _draft(
     terms: Terms,
     held: Held,
     row: Any,
+    turn_id: str,
     messages: Sequence[str],
     now: int,
     recorded: Recorded,
 ) -> None:
     if terms.channel.drafts == "note":
         owing = Owing(db, terms, held, row.id, Outcome(owed=recorded.owed), now, epoch=row.epoch)
-        for text in messages:
-            owing.words("draft", text, Actor(kind="ai", name=terms.agent.name))
+        author = Actor(kind="ai", name=terms.agent.name)
+        ids = [owing.words("draft", text, author) for text in messages]
     else:
-        for index, text in enumerate(messages):
+        ids = [
             _write(db, terms, held, row.id, text, "draft", "received", now, index, None)
+            for index, text in enumerate(messages)
+        ]
+    drafts.keep(db, ids, row.id, turn_id, now)
 
 
 def _ask_again_if_needed(
@@ -382,6 +401,7 @@ def _give_up(
     error: str,
     now: int,
     link: str,
+    reception: Receive,
 ) -> Recorded:
     """No dead air: the customer gets a person instead."""
     _end(db, turn.id, "failed", error, now)
@@ -390,6 +410,7 @@ def _give_up(
         done = doors.give_to_people(
             db, terms, held, row.id,
             trigger="fault", by=SYSTEM, reason=UNAVAILABLE, summary=error, link=link, now=now,
+            reception=reception,
         )  # fmt: skip
         recorded.owed |= done.owed
     return recorded
@@ -427,8 +448,8 @@ def _write(
     now: int,
     index: int,
     why: str | None,
-) -> None:
-    history.write_own(
+) -> str:
+    return history.write_own(
         db, held,
         session_id=session_id, kind=kind, author=Actor(kind="ai", name=terms.agent.name), text=text,
         html=terms.channel.render(text), state=state, now=now, index=index, why=why,

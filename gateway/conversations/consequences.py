@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.commands import Assign
-from gateway.conversations import history, pushes, telling, turns
+from gateway.conversations import drafts, history, offers, pushes, telling, turns
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held, read_by
 from gateway.events import Assignee, Position
@@ -58,6 +58,7 @@ def follow(
         ref.epoch += 1
         _stop_ai(db, ref, run, now)
     entered = ref.new or changed or change.moved
+    _end_what_is_over(db, change, now)
     if run.state == "human" and source != "history":
         _agree_with_channel(db, terms, held, change, now, owed)
     elif run.state in ("ai", "copilot") and change.latest and source != "history":
@@ -69,7 +70,8 @@ def follow(
         else:
             fresh = source != "delivery" or now - run.last_public_at.at <= _DELAYED_US
             ask = change.spoke_at is not None and fresh
-            ask = ask or (entered and run.customer_spoke_last and (returned or fresh))
+            waits = run.customer_spoke_last or (returned and run.customer_since is not None)
+            ask = ask or (entered and waits and (returned or fresh))
         if ask:
             cause = "draft" if run.state == "copilot" else "returned" if returned else "message"
             turns.owe(db, held, ref, cause, terms.agent, now)
@@ -88,6 +90,19 @@ def _stop_ai(db: Transaction, ref: SessionRef, run: Run, now: int) -> None:
     pushes.cancel(db, why=why, now=now, session_id=ref.id, ours_too=back)
     if run.state in ("human", "copilot"):
         pushes.mark_overlapped(db, ref.id)
+
+
+def _end_what_is_over(db: Transaction, change: Change, now: int) -> None:
+    """Offers to people of what somebody has, and drafts of what is answered."""
+    before, run = change.before, change.after
+    waited = before is not None and before.wait is not None and before.wait.step == "accept"
+    if (waited or change.moved) and (run.wait is None or run.wait.step != "accept"):
+        taken = run.is_with_people and run.responsible.kind == "operator"
+        offers.end(db, change.ref.id, "accepted" if taken else "withdrawn", now)
+    if change.ref.state == "copilot":
+        spoken = before is None or before.last_public_at != run.last_public_at
+        if spoken or run.state != "copilot":
+            drafts.expire(db, change.ref.id, now)
 
 
 def _agree_with_channel(

@@ -25,6 +25,8 @@ _KINDS: dict[str, type[Fact]] = {
     "snoozed": events.Snoozed,
     "deleted": events.ConversationDeleted,
     "handed_over": events.HandedOver,
+    "responsible": events.ResponsibleSet,
+    "deadline": events.DeadlinePassed,
     "handed_back": events.HandedBack,
     "copilot": events.CopilotSet,
     "finished": events.Finished,

@@ -157,11 +157,15 @@ def write_own(
     now: int,
     index: int = 0,
     why: str | None = None,
+    at: Position | None = None,
 ) -> str:
-    """Write words of ours that the channel has not told us back yet; return the message's id."""
+    """Write words of ours that the channel has not told us back yet; return the message's id.
+
+    `at` is their place where no channel gives them another; they are their own fact then.
+    """
     message_id = new_id("msg")
     # They come last until the channel says where they stand, or it is known that they never will.
-    at = now + UNPLACED if state == "owed" else now
+    place = _at(at or Position(now + UNPLACED if state == "owed" else now, index))
     row = {
         "id": message_id,
         "conversation_id": held.id,
@@ -174,9 +178,8 @@ def write_own(
         "attachments": [],
         "redacted": False,
         "why": why,
-        "at": at,
-        "number": index,
-        "step": 0,
+        "external_id": message_id if at else None,
+        **place,
         "created_at": now,
     }
     _WRITE.later(db, row)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.conversations import facts as kept
-from gateway.conversations import history, pushes, runs
+from gateway.conversations import history, pushes, runs, stretches
 from gateway.conversations.consequences import Change, follow
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held, write_thread
@@ -182,6 +182,9 @@ def _apply_newest(
         times = said.pop(rows[key].id, [])
         if times or change.before != run:
             runs.write(db, held, terms, rows[key], run, len(times), max(times, default=None))
+        before_run = change.before.stretches if change.before else ()
+        if run.stretches != before_run:
+            stretches.keep(db, rows[key].id, before_run, run.stretches)
     history.tell_words(db, written, _untold(report))
     # Words that came late into an earlier session, or had come before the first one opened.
     adopting = rows[first.opened_by].id if first and early else None
@@ -238,7 +241,7 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
     for change in changes:
         follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
         outcome.found_late |= change.found_late
-        _save(db, change.ref, change.after, counts)
+        _save(db, terms, change.ref, change.after, counts)
     history.tell_words(db, written, _untold(report))
     if changes:
         outcome.session, outcome.run = changes[-1].ref, changes[-1].after
@@ -261,13 +264,18 @@ def _whose(report: Report, fresh: Sequence[Fact]) -> tuple[str, int] | None:
 
 
 def _save(
-    db: Transaction, ref: SessionRef, run: Run, counts: dict[str, tuple[int, int | None]]
+    db: Transaction,
+    terms: Terms,
+    ref: SessionRef,
+    run: Run,
+    counts: dict[str, tuple[int, int | None]],
 ) -> None:
     if ref.id in counts:
         number, last = counts[ref.id]
-        runs.save(db, ref, run, message_count=number, last_message_at=last)
+        runs.save(db, terms, ref, run, message_count=number, last_message_at=last)
     else:
-        runs.save(db, ref, run)
+        runs.save(db, terms, ref, run)
+    stretches.keep_again(db, ref.id, run.stretches)
 
 
 def _customer_spoke(fresh: Sequence[Fact], told: Sequence[Run], index: int) -> Position | None:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, bindparam, func, select, update
 from gateway.conversations.thread import Held
 from gateway.errors import Ours
 from gateway.events import Position
-from gateway.handover import Run
+from gateway.handover import Run, Wait
 from gateway.policy import Terms
 from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession
@@ -123,17 +123,19 @@ def write(
             "parameters": {},
             "results": {},
         }
-        _INSERT.later(db, {**row, **_columns(ref, run)})
+        _INSERT.later(db, {**row, **_columns(terms, ref, run)})
         ref.written = True
     elif said:
-        _SAVE_SAID.later(db, {"key": ref.id, **_columns(ref, run), "said": said, "last": last})
+        _SAVE_SAID.later(
+            db, {"key": ref.id, **_columns(terms, ref, run), "said": said, "last": last}
+        )
     else:
-        save(db, ref, run)
+        save(db, terms, ref, run)
 
 
-def save(db: Transaction, ref: SessionRef, run: Run, **more: Any) -> None:
+def save(db: Transaction, terms: Terms, ref: SessionRef, run: Run, **more: Any) -> None:
     """Write a run over its row."""
-    _SAVE.later(db, {"key": ref.id, **_columns(ref, run), **more})
+    _SAVE.later(db, {"key": ref.id, **_columns(terms, ref, run), **more})
 
 
 def match(refs: Sequence[SessionRef], runs: Sequence[Run]) -> list[SessionRef | None]:
@@ -169,8 +171,8 @@ def _ref(row: Any) -> SessionRef:
     )
 
 
-def _columns(ref: SessionRef, run: Run) -> dict[str, Any]:
-    handover = run.last_handover
+def _columns(terms: Terms, ref: SessionRef, run: Run) -> dict[str, Any]:
+    handover, wait = run.last_handover, run.wait
     return {
         "epoch": ref.epoch,
         "opened_by": run.opened_by,
@@ -184,6 +186,15 @@ def _columns(ref: SessionRef, run: Run) -> dict[str, Any]:
         "responsible_name": run.responsible.name,
         "responsible_team": run.responsible.team,
         "waiting_since": run.waiting_since,
+        "wait_step": wait.step if wait else None,
+        "wait_since": wait.since if wait else None,
+        "wait_rung": wait.rung if wait else None,
+        "wait_due": _due(terms, wait) if wait else None,
+        "widened": run.widened,
         "finished_at": run.finished_at,
         "handover": asdict(handover) if handover else None,
     }
+
+
+def _due(terms: Terms, wait: Wait) -> int:
+    return wait.since + int(terms.rung(wait.step, wait.rung).after_s * 1e6)

@@ -8,9 +8,21 @@ sessions and markers, however often and in whatever order they arrived.
 from gateway.handover.fold import apply, fold
 from gateway.handover.reading import first_mode, is_idle, is_neutral, place
 from gateway.handover.table import TABLE, Input, Mode, Move, State
-from gateway.handover.thread import BY_AI, Handover, Marker, Responsible, Run, Step, Story, Thread
+from gateway.handover.thread import (
+    BY_AI,
+    Handover,
+    Marker,
+    Responsible,
+    Run,
+    Step,
+    Story,
+    Stretch,
+    Thread,
+    Wait,
+)
 
 __all__ = [
     "BY_AI", "TABLE", "Handover", "Input", "Marker", "Mode", "Move", "Responsible", "Run", "State",
-    "Step", "Story", "Thread", "apply", "first_mode", "fold", "is_idle", "is_neutral", "place",
+    "Step", "Story", "Stretch", "Thread", "Wait", "apply", "first_mode", "fold", "is_idle",
+    "is_neutral", "place",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from gateway.events import (
     Closed,
     ConversationDeleted,
     CopilotSet,
+    DeadlinePassed,
     Fact,
     Finished,
     HandedBack,
@@ -20,6 +21,7 @@ from gateway.events import (
     MessageReceived,
     NoteAdded,
     Reopened,
+    ResponsibleSet,
     Snoozed,
 )
 from gateway.handover.moves import (
@@ -28,11 +30,14 @@ from gateway.handover.moves import (
     ended,
     handed_back,
     handed_over,
+    late,
     marker,
+    responsible_set,
     said,
     seen,
 )
 from gateway.handover.reading import place
+from gateway.handover.stretches import told
 from gateway.handover.thread import Step, Story, Thread
 from gateway.policy import Policy
 
@@ -52,7 +57,16 @@ def fold(facts: Iterable[Fact], policy: Policy) -> Story:
 
 def apply(thread: Thread, fact: Fact, policy: Policy) -> Step:
     """Apply one fact that is not older than any before it."""
-    thread = replace(thread, newest=max(thread.newest, place(fact)))
+    step = _applied(replace(thread, newest=max(thread.newest, place(fact))), fact, policy)
+    run = step.thread.run
+    if run is None:
+        return step
+    before = thread.run if thread.run and thread.run.opened_by == run.opened_by else None
+    after = told(before, run, fact)
+    return step if after is run else replace(step, thread=replace(step.thread, run=after))
+
+
+def _applied(thread: Thread, fact: Fact, policy: Policy) -> Step:
     match fact:
         case MessageReceived():
             return said(thread, fact, policy)
@@ -61,11 +75,15 @@ def apply(thread: Thread, fact: Fact, policy: Policy) -> Step:
         case AssigneeSeen():
             return seen(thread, fact, policy)
         case HandedOver():
-            return handed_over(thread, fact)
+            return handed_over(thread, fact, policy)
+        case ResponsibleSet():
+            return responsible_set(thread, fact, policy)
+        case DeadlinePassed():
+            return late(thread, fact)
         case HandedBack():
             return handed_back(thread, fact, policy)
         case CopilotSet():
-            return copilot(thread, fact)
+            return copilot(thread, fact, policy)
         case Closed() | Finished():
             return ended(thread, fact, fact.by)
         case ConversationDeleted():

@@ -13,14 +13,17 @@ from gateway.events import (
     Assignee,
     AssigneeSeen,
     CopilotSet,
+    DeadlinePassed,
     Fact,
     HandedBack,
     HandedOver,
     MessageReceived,
+    ResponsibleSet,
     Trigger,
 )
 from gateway.handover.reading import first_mode, held, spoken
-from gateway.handover.table import TABLE
+from gateway.handover.stretches import passed
+from gateway.handover.table import TABLE, Input
 from gateway.handover.thread import BY_AI, Handover, Marker, Responsible, Run, Step, Thread
 from gateway.policy import Policy
 
@@ -76,7 +79,8 @@ def said(thread: Thread, fact: MessageReceived, policy: Policy) -> Step:
         run = _to_people(run, fact, "reply", "", fact.author, holder)
         markers += (marker(fact, "handover", fact.author),)
         # Until the channel agrees that the replying person holds it, the bot's name there is old.
-        thread = replace(thread, fence=None if _holds(thread, holder) else fact.id)
+        agreed = _holds(thread, holder) or not policy.native_assignment
+        thread = replace(thread, fence=None if agreed else fact.id)
     return Step(thread=replace(thread, run=run), markers=markers)
 
 
@@ -120,8 +124,10 @@ def _confirmed(thread: Thread, fact: Assigned) -> Step:
     holder = _responsible(fact.to)
     if holder.kind != "operator":
         return Step(thread=thread)
-    run = replace(run, responsible=holder, waiting_since=None)
     by = run.last_handover.by if run.last_handover else fact.by
+    if run.responsible.kind == "operator" and run.responsible.id == holder.id:
+        by = run.set_by or by
+    run = replace(run, responsible=holder, waiting_since=None)
     return Step(thread=replace(thread, run=run), markers=(_whom(fact, fact.to, by),))
 
 
@@ -209,17 +215,51 @@ def _move_to(thread: Thread, fact: Fact, to: Assignee, by: Actor, policy: Policy
     return Step(thread=replace(thread, run=run), markers=markers)
 
 
-def handed_over(thread: Thread, fact: HandedOver) -> Step:
-    """The gateway gave the session to people."""
+def handed_over(thread: Thread, fact: HandedOver, policy: Policy) -> Step:
+    """The gateway gave the session to people, or to one of them."""
     run = thread.run
     if run is None or TABLE[thread.state]["handed_over"] != "take_over":
         return Step(thread=thread)
     run = _to_people(run, fact, fact.trigger, fact.reason, fact.by, _responsible(fact.to))
-    fence = None if thread.settled == fact.id else fact.id
-    return Step(
-        thread=replace(thread, run=run, fence=fence, returning=None),
-        markers=(marker(fact, "handover", fact.by),),
-    )
+    markers: tuple[Marker, ...] = (marker(fact, "handover", fact.by),)
+    if not policy.native_assignment and fact.to.kind == "operator":
+        markers += (_whom(fact, fact.to, fact.by),)
+    return Step(thread=_fenced(replace(thread, run=run), fact, policy), markers=markers)
+
+
+def responsible_set(thread: Thread, fact: ResponsibleSet, policy: Policy) -> Step:
+    """Somebody accepted what people hold, was given it, or gave it back to all who wait."""
+    run = thread.run
+    meant: Input = "released" if fact.how == "released" else "person_set"
+    move = TABLE[thread.state][meant]
+    if run is None or move == "stay":
+        return Step(thread=thread)
+    holder = replace(_responsible(fact.to), name=fact.name)
+    if move == "release":
+        run = replace(run, mode="human", responsible=holder, waiting_since=fact.happened_at)
+    else:
+        run = replace(run, responsible=holder, waiting_since=None)
+    run = replace(run, set_by=fact.by)
+    # Where the channel has assignees of its own, the line comes when it shows the new one.
+    told = () if policy.native_assignment else (_whom(fact, fact.to, fact.by),)
+    return Step(thread=_fenced(replace(thread, run=run), fact, policy), markers=told)
+
+
+def late(thread: Thread, fact: DeadlinePassed) -> Step:
+    """A customer had waited too long for people, and something was done about it."""
+    run = thread.run
+    if run is None or run.wait is None:
+        return Step(thread=thread)
+    after = passed(run, fact)
+    first = after is not run and run.wait.rung == 0
+    told = (marker(fact, f"late_{fact.step}", SYSTEM),) if first else ()
+    return Step(thread=replace(thread, run=after), markers=told)
+
+
+def _fenced(thread: Thread, fact: Fact, policy: Policy) -> Thread:
+    """Until the channel confirms our assignment, what it tells of the assignee is old."""
+    fence = fact.id if policy.native_assignment and thread.settled != fact.id else None
+    return replace(thread, fence=fence, returning=None)
 
 
 def handed_back(thread: Thread, fact: HandedBack, policy: Policy) -> Step:
@@ -228,14 +268,15 @@ def handed_back(thread: Thread, fact: HandedBack, policy: Policy) -> Step:
     refused = thread.email and not policy.answer_email
     if run is None or refused or TABLE[thread.state]["handed_back"] != "give_back":
         return Step(thread=thread)
-    returning = None if thread.settled == fact.id else fact.id
+    unsettled = policy.native_assignment and thread.settled != fact.id
+    returning = fact.id if unsettled else None
     return Step(
         thread=replace(thread, run=_to_ai(run), fence=None, returning=returning),
         markers=(marker(fact, "returned", fact.by),),
     )
 
 
-def copilot(thread: Thread, fact: CopilotSet) -> Step:
+def copilot(thread: Thread, fact: CopilotSet, policy: Policy) -> Step:
     """An operator took the session, with or without drafts."""
     run = thread.run
     move = TABLE[thread.state]["copilot_on" if fact.on else "copilot_off"]
@@ -247,9 +288,8 @@ def copilot(thread: Thread, fact: CopilotSet) -> Step:
         responsible=_person(fact.by),
         waiting_since=None,
     )
-    fence = None if thread.settled == fact.id else fact.id
     line = marker(fact, "copilot_on" if fact.on else "copilot_off", fact.by)
-    return Step(thread=replace(thread, run=run, fence=fence, returning=None), markers=(line,))
+    return Step(thread=_fenced(replace(thread, run=run), fact, policy), markers=(line,))
 
 
 def ended(thread: Thread, fact: Fact, by: Actor) -> Step:

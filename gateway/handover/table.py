@@ -18,14 +18,27 @@ Input = Literal[
     "to_nobody",
     "handed_over",
     "handed_back",
+    "person_set",
+    "released",
     "copilot_on",
     "copilot_off",
     "ended",
     "aside",
 ]
-Move = Literal["stay", "open", "open_human", "take_over", "hold", "give_back", "draft", "end"]
+Move = Literal[
+    "stay",
+    "open",
+    "open_human",
+    "take_over",
+    "hold",
+    "pass_on",
+    "release",
+    "give_back",
+    "draft",
+    "end",
+]
 
-# What each move does to the mode; "stay" and "hold" leave it, "open" asks the assignee.
+# What each move does to the mode; "stay", "hold" and "pass_on" leave it, "open" asks the assignee.
 # fmt: off
 TABLE: Mapping[State, Mapping[Input, Move]] = {
     "none": {
@@ -34,6 +47,7 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "stay",            "to_person": "stay",            "to_nobody": "stay",
         "handed_over": "stay",      "handed_back": "stay",
+        "person_set": "stay",       "released": "stay",
         "copilot_on": "stay",       "copilot_off": "stay",
         "ended": "stay",            "aside": "stay",
     },
@@ -43,6 +57,7 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "hold",            "to_person": "take_over",       "to_nobody": "hold",
         "handed_over": "take_over", "handed_back": "stay",
+        "person_set": "stay",       "released": "stay",
         "copilot_on": "draft",      "copilot_off": "stay",
         "ended": "end",             "aside": "stay",
     },
@@ -52,6 +67,7 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "give_back",       "to_person": "hold",            "to_nobody": "hold",
         "handed_over": "stay",      "handed_back": "give_back",
+        "person_set": "pass_on",    "released": "release",
         "copilot_on": "draft",      "copilot_off": "stay",
         "ended": "end",             "aside": "stay",
     },
@@ -61,6 +77,7 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "give_back",       "to_person": "take_over",       "to_nobody": "hold",
         "handed_over": "take_over", "handed_back": "give_back",
+        "person_set": "pass_on",    "released": "release",
         "copilot_on": "draft",      "copilot_off": "take_over",
         "ended": "end",             "aside": "stay",
     },
@@ -70,6 +87,7 @@ TABLE: Mapping[State, Mapping[Input, Move]] = {
         "ai_spoke": "stay",         "other_bot_spoke": "stay",
         "to_ai": "stay",            "to_person": "stay",            "to_nobody": "stay",
         "handed_over": "stay",      "handed_back": "stay",
+        "person_set": "stay",       "released": "stay",
         "copilot_on": "stay",       "copilot_off": "stay",
         "ended": "stay",            "aside": "stay",
     },

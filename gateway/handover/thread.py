@@ -7,6 +7,7 @@ from typing import Literal
 
 from gateway.events import ORIGIN, SYSTEM, Actor, Assignee, Position, Trigger
 from gateway.handover.table import Mode, State
+from gateway.ladder import WaitStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,31 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A time in which people held a session, alone or with the AI drafting; times are in µs.
+
+    `handover` is None where no handover began it. Who `accepted_by` first, and when somebody first
+    replied, stay, whoever holds the session later.
+    """
+
+    began_at: int
+    handover: Handover | None = None
+    accepted_at: int | None = None
+    accepted_by: Responsible | None = None
+    first_reply_at: int | None = None
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What a customer waits for, since when (µs), and how many rungs of the ladder were climbed."""
+
+    step: WaitStep
+    since: int
+    rung: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """A line between messages in the history. Worded when it is read, so names stay true."""
 
@@ -40,6 +66,7 @@ class Marker:
     kind: Literal[
         "handover", "assigned", "assigned_team", "assigned_bot", "unassigned", "returned",
         "copilot_on", "copilot_off", "finished", "reopened", "snoozed", "unsnoozed", "other_bot",
+        "late_accept", "late_first_reply", "late_reply",
     ]  # fmt: skip
     at: Position
     moment: int = 0
@@ -49,7 +76,13 @@ class Marker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One chat session as the fold sees it, known by the message that opened it."""
+    """One chat session as the fold sees it, known by the message that opened it.
+
+    `waiting_since` says that it waits for a person to accept it, `customer_since` since when words
+    of the customer stand unanswered, `held_since` since when the person responsible holds it (µs).
+    `widened`: it is offered to more people than its agent's own. `set_by` is who said at our doors
+    who is responsible.
+    """
 
     opened_by: str
     opened_at: Position
@@ -62,6 +95,17 @@ class Run:
     last_public_at: Position = ORIGIN
     last_handover: Handover | None = None
     other_bot_warned: bool = False
+    customer_since: int | None = None
+    held_since: int | None = None
+    stretches: tuple[Stretch, ...] = ()
+    wait: Wait | None = None
+    widened: bool = False
+    set_by: Actor | None = None
+
+    @property
+    def is_with_people(self) -> bool:
+        """True while people answer, or write with the AI's drafts."""
+        return self.finished_at is None and self.mode != "ai"
 
     @property
     def state(self) -> State:

@@ -23,10 +23,13 @@ WORDS = {
     "returned": "Returned to the AI agent{by} at {at}",
     "copilot_on": "Copilot switched on{by} at {at}",
     "copilot_off": "Copilot switched off{by} at {at}",
-    "finished": "Session finished{by} at {at}",
+    "finished": "The session was resolved{by} at {at}",
     "reopened": "Conversation reopened{by} at {at}",
     "snoozed": "Conversation snoozed{by} at {at}",
     "unsnoozed": "Conversation taken up again{by} at {at}",
+    "late_accept": "Nobody had accepted the session by {at}",
+    "late_first_reply": "Nobody had replied by {at}",
+    "late_reply": "The customer was still waiting for a reply at {at}",
     "other_bot": "{who} wrote as another bot at {at}",
 }
 _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}

@@ -14,7 +14,7 @@ from gateway.reading.markers import marker_text
 from gateway.reading.names import Names, Person, find_names
 from gateway.reading.sessions import Json, Page
 from gateway.store import Transaction
-from gateway.store.models import UNPLACED, ChatSession, Conversation, Message, Push
+from gateway.store.models import UNPLACED, ChatSession, Conversation, Draft, Message, Push
 
 _POSITION = (Message.at, Message.number, Message.step, Message.id)
 _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
@@ -86,10 +86,13 @@ def _query() -> Select[*tuple[Any, ...]]:
         Message.at, Message.number, Message.step, Message.external_id,
         Push.id.label("push_id"), Push.state.label("push_state"), Push.error.label("push_error"),
         Push.tries.label("push_tries"), Push.overlapped.label("push_overlapped"),
+        Draft.state.label("draft_state"), Draft.sent_as.label("draft_sent_as"),
+        Draft.ended_by.label("draft_ended_by"), Draft.ended_at.label("draft_ended_at"),
     )  # fmt: skip
     # Words are owed under their own id as the cause; there is an index on this pair.
     owed = and_(Push.conversation_id == Message.conversation_id, Push.cause == Message.id)
-    return select(*columns).outerjoin(Push, owed)
+    draft = Draft.message_id == Message.id
+    return select(*columns).outerjoin(Push, owed).outerjoin(Draft, draft)
 
 
 def _to_json(
@@ -102,6 +105,8 @@ def _to_json(
 
 def _people(installation: str, row: Row[*tuple[Any, ...]]) -> list[Person]:
     people = [Person(installation, row.author_kind, row.author_id)]
+    if row.draft_ended_by:
+        people.append(Person(installation, "operator", row.draft_ended_by))
     if row.data:
         by, whom = row.data["by"], _WHOM.get(row.data["kind"])
         people.append(Person(installation, by["kind"], by["id"]))
@@ -137,6 +142,20 @@ def _message(row: Row[*tuple[Any, ...]], installation: str, names: Names, zone: 
         "occurred_at": to_time(happened_at),
         "external_id": external_id,
         "delivery": _delivery(row),
+        "draft": _draft(row, installation, names),
+    }
+
+
+def _draft(row: Row[*tuple[Any, ...]], installation: str, names: Names) -> Json | None:
+    if row.draft_state is None:
+        return None
+    by = row.draft_ended_by
+    return {
+        "state": row.draft_state,
+        "sent_as": row.draft_sent_as,
+        "ended_at": to_time(row.draft_ended_at),
+        "ended_by": by,
+        "ended_by_name": names.name(Person(installation, "operator", by)) if by else None,
     }
 
 

@@ -13,7 +13,7 @@ from gateway.reading.avatars import Avatars, find_avatars
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.names import Names, Person, find_names
 from gateway.store import Transaction
-from gateway.store.models import ChatSession, Contact, Conversation, Message, Operator, Staff
+from gateway.store.models import ChatSession, Contact, Conversation, Message, Offer, Operator, Staff
 
 Json = dict[str, Any]
 Refusal = Callable[[str, str], str | None]
@@ -25,7 +25,8 @@ RESPONSIBLE_KINDS = ("ai", "operator", "bot", "unassigned")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
     """Which sessions. `responsible` is a kind, an id or part of a name; `contact` is the id of one
-    that stands for itself; `q` is searched for in messages and in the contact's name and e-mail."""
+    that stands for itself; `waits`: what customers wait for; `q` is searched for in messages and
+    in the contact's name and e-mail."""
 
     status: Literal["active", "finished"] | None = None
     mode: Literal["ai", "human", "copilot"] | None = None
@@ -33,6 +34,8 @@ class SessionFilter:
     conversation: str | None = None
     responsible: str | None = None
     contact: str | None = None
+    agent: str | None = None
+    waits: Literal["accept", "first_reply", "reply"] | None = None
     q: str | None = None
 
 
@@ -95,7 +98,9 @@ def _query() -> Select[*tuple[Any, ...]]:
             ChatSession.responsible_name, ChatSession.responsible_team, ChatSession.parameters,
             ChatSession.results, ChatSession.epoch, ChatSession.waiting_since,
             ChatSession.opened_at, ChatSession.finished_at, ChatSession.last_message_at,
-            ChatSession.message_count, ChatSession.handover,
+            ChatSession.message_count, ChatSession.handover, ChatSession.wait_step,
+            ChatSession.wait_since, ChatSession.wait_due,
+            Offer.operator_id.label("offered_to"), Offer.until.label("offered_until"),
             Conversation.external_id.label("conversation"),
             Conversation.installation_id.label("installation"),
             Contact.standing_id().label("contact_id"), Contact.name.label("contact_name"),
@@ -103,6 +108,7 @@ def _query() -> Select[*tuple[Any, ...]]:
         )
         .join(Conversation, Conversation.id == ChatSession.conversation_id)
         .outerjoin(Contact, and_(Contact.id == Conversation.contact_id, Contact.is_known()))
+        .outerjoin(Offer, and_(Offer.session_id == ChatSession.id, Offer.state == "open"))
     )  # fmt: skip
 
 
@@ -120,6 +126,10 @@ def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
         joined = select(Contact.id).where(Contact.joined_into == wanted.contact)
         whose = Conversation.contact_id
         conditions.append(or_(whose == wanted.contact, whose.in_(joined)))
+    if wanted.agent is not None:
+        conditions.append(ChatSession.agent == wanted.agent)
+    if wanted.waits is not None:
+        conditions.append(ChatSession.wait_step == wanted.waits)
     if wanted.responsible is not None and wanted.responsible.strip():
         conditions.append(_responsible(wanted.responsible.strip()))
     if wanted.q is not None and wanted.q.strip():
@@ -182,6 +192,7 @@ def _people(row: Row[*tuple[Any, ...]]) -> list[Person]:
     people = [
         _holder(row),
         Person(row.installation, "team", row.responsible_team),
+        Person(row.installation, "operator", row.offered_to),
     ]
     if row.handover:
         by = row.handover["by"]
@@ -204,12 +215,34 @@ def _session(row: Row[*tuple[Any, ...]], names: Names, avatars: Avatars, refusal
         "results": row.results,
         "epoch": row.epoch,
         "waiting_since": to_time(row.waiting_since),
+        "wait": _wait(row),
+        "offer": _offer(row, names),
         "started_at": to_time(row.opened_at),
         "finished_at": to_time(row.finished_at),
         "last_message_at": to_time(row.last_message_at),
         "message_count": row.message_count,
         "last_handover": _handover(row, names),
         "handover": {"allowed": reason is None, "reason": reason},
+    }
+
+
+def _wait(row: Row[*tuple[Any, ...]]) -> Json | None:
+    if row.wait_step is None:
+        return None
+    return {
+        "step": row.wait_step,
+        "since": to_time(row.wait_since),
+        "due_at": to_time(row.wait_due),
+    }
+
+
+def _offer(row: Row[*tuple[Any, ...]], names: Names) -> Json | None:
+    if row.offered_to is None:
+        return None
+    return {
+        "operator_id": row.offered_to,
+        "name": names.name(Person(row.installation, "operator", row.offered_to)),
+        "until": to_time(row.offered_until),
     }
 
 

@@ -20,6 +20,7 @@ Prefix = Literal[
     "jon",
     "msg",
     "ntc",
+    "off",
     "opr",
     "rec",
     "req",

@@ -7,6 +7,7 @@ import threading
 import structlog
 
 from gateway.errors import Ours, Unavailable
+from gateway.sync.deadlines import Deadlines
 from gateway.sync.deliver import Deliver
 from gateway.sync.directory import Directories
 from gateway.sync.doubts import Doubts
@@ -52,6 +53,7 @@ class Bench:
             ),
             Directories(parts, reader),
             Upkeep(parts),
+            Deadlines(parts),
             Watching(parts),
             Events(parts),
             WaitMails(parts),

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 PERIOD_S = 0.5
 UPKEEP_PERIOD_S = 30.0
-AT_ONCE: tuple[Kind, ...] = ("turns", "deliver", "sync", "events")
+AT_ONCE: tuple[Kind, ...] = ("turns", "deliver", "sync", "events", "deadlines")
 ON_A_CLOCK: tuple[Kind, ...] = ("upkeep", "directory", "watch", "waiting")
 
 

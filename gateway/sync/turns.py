@@ -52,7 +52,7 @@ class Turns:
         terms_of = self._parts.terms
         turn, number = self._database.write(
             lambda db: (
-                asking.begin(db, terms_of, turn_id, self._now(), self._link),
+                asking.begin(db, terms_of, turn_id, self._now(), self._link, self._parts.reception),
                 asking.tries(db, turn_id),
             )
         )
@@ -103,6 +103,8 @@ class Turns:
             back = asking.returned(db, turn_id)
         if back is None or back.due_at > self._now():
             return True
+        if not self._parts.channels[back.channel].remote:
+            return True
         try:
             reading = self._reader.read(back.channel, back.external_id, LOOK_DEADLINE_S)
         except NotFound:
@@ -130,8 +132,9 @@ class Turns:
         try:
             recorded = self._database.write(
                 lambda db: record_answer(
-                    db, terms, turn.id, turn.session, answer, now=self._now(), link=link
-                )
+                    db, terms, turn.id, turn.session, answer,
+                    now=self._now(), link=link, reception=self._parts.reception,
+                )  # fmt: skip
             )
         except Conflict as other:  # we were taken for dead, and another worker's answer came first
             log.warning("turn_answered_twice", turn=turn.id, error=other.message)
@@ -143,7 +146,14 @@ class Turns:
         link = self._link(turn.session)
         recorded = self._database.write(
             lambda db: asking.record_failure(
-                db, terms, turn.id, trouble, now=self._now(), link=link, of_try=number
+                db,
+                terms,
+                turn.id,
+                trouble,
+                now=self._now(),
+                link=link,
+                of_try=number,
+                reception=self._parts.reception,
             )
         )
         log.warning("turn_failed", turn=turn.id, verdict=recorded.verdict, error=trouble.message)

@@ -65,9 +65,9 @@ END = "at 22 Nov 2026, 16:08"
         (("returned",), f"Returned to the AI agent {END}"),
         (("copilot_on", ANN), f"Copilot switched on by Ann {END}"),
         (("copilot_off", ANN), f"Copilot switched off by Ann {END}"),
-        (("finished", BOB), f"Session finished by Bob {END}"),
-        (("finished", AI), f"Session finished by the AI agent {END}"),
-        (("finished",), f"Session finished {END}"),
+        (("finished", BOB), f"The session was resolved by Bob {END}"),
+        (("finished", AI), f"The session was resolved by the AI agent {END}"),
+        (("finished",), f"The session was resolved {END}"),
         (("reopened", BOB), f"Conversation reopened by Bob {END}"),
         (("snoozed", BOB), f"Conversation snoozed by Bob {END}"),
         (("unsnoozed",), f"Conversation taken up again {END}"),
@@ -88,7 +88,7 @@ def test_every_kind_of_marker_has_words() -> None:
 
 def test_names_that_look_like_placeholders_are_left_alone() -> None:
     braces = {"kind": "operator", "id": "1", "name": "{at} {0} %s"}
-    assert told("finished", braces) == "Session finished by {at} {0} %s " + END
+    assert told("finished", braces) == "The session was resolved by {at} {0} %s " + END
 
 
 @pytest.mark.parametrize(

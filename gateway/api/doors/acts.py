@@ -10,13 +10,14 @@ from sqlalchemy import select
 
 from gateway import audit
 from gateway.api.answers import Json
-from gateway.api.callers import caller_in, operator, refusal
+from gateway.api.callers import MAY_ACT, caller_in, operator, refusal
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import (
     ActSchema,
     CopilotBody,
+    HandoverBody,
     HandoverSchema,
     NothingBody,
     ReasonBody,
@@ -26,9 +27,11 @@ from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.messages import MessageSchema
 from gateway.clock import to_micros
 from gateway.conversations import doors
-from gateway.conversations.doors import Caller, Done
+from gateway.conversations.doors import Caller, Done, Person
 from gateway.conversations.thread import lock_session
 from gateway.errors import Conflict, NotFound, Ours
+from gateway.people.presence import Seen
+from gateway.people.routing import Candidate, may_take
 from gateway.policy import Terms
 from gateway.reading.messages import find_message
 from gateway.reading.sessions import find_session
@@ -73,6 +76,30 @@ class Acts:
             )
 
         return act_once(self._parts.database, operator().id, body, now, self._parts.waker.wake, act)
+
+    def target(
+        self, db: Transaction, terms: Terms, operator_id: str | None, now: int, caller: Caller
+    ) -> Person | None:
+        """The operator whom a session is given to. Raises NotFound, and Conflict if they may not
+        take it."""
+        if operator_id is None or caller.role not in MAY_ACT:
+            return None  # who may not act learns just that
+        found = self._candidate(db, operator_id, now)
+        return Person(id=found.id, name=found.name, as_operator=found.links.get(terms.channel.name))
+
+    def check_room(self, db: Transaction, operator_id: str, now: int) -> None:
+        """Raise Conflict if an operator may not take one more session."""
+        self._candidate(db, operator_id, now)
+
+    def _candidate(self, db: Transaction, operator_id: str, now: int) -> Candidate:
+        everybody = self._parts.availability.everybody(db, Seen(known=False), now)
+        found = next((one for one in everybody if one.id == operator_id), None)
+        if found is None:
+            raise NotFound("there is no such operator")
+        why_not = may_take(found)
+        if why_not is not None:
+            raise Conflict(why_not)
+        return found
 
     def with_session(self, sentence: str) -> Telling:
         """Tell a sentence, and the session as it is now."""
@@ -121,7 +148,7 @@ def add_act_doors(room: Room, parts: Parts) -> None:
     @room.door(
         "POST",
         "/sessions/<session_id>/handover",
-        takes=ReasonBody,
+        takes=HandoverBody,
         required=False,
         gives=HandoverSchema,
     )
@@ -133,6 +160,8 @@ def add_act_doors(room: Room, parts: Parts) -> None:
             return doors.hand_over(
                 db, terms, session_id, caller,
                 reason=body["reason"], link=acts.link(session_id), now=now,
+                target=acts.target(db, terms, body.get("operator_id"), now, caller),
+                reception=parts.reception,
             )  # fmt: skip
 
         def tell(db: Transaction, done: Done) -> Json:

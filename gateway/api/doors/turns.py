@@ -44,7 +44,10 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
         now = to_micros(parts.clock.now())
 
         def record(db: Transaction) -> Recorded:
-            return record_answer(db, terms, turn_id, row.id, answer, now=now, link=link)
+            return record_answer(
+                db, terms, turn_id, row.id, answer,
+                now=now, link=link, reception=parts.reception,
+            )  # fmt: skip
 
         recorded = parts.database.write(record)
         for kind in sorted(recorded.owed):

@@ -10,6 +10,7 @@ from gateway.api.schemas.base import Told, about, example
 from gateway.api.schemas.sessions import SessionSchema
 
 MAX_REASON = 1_000
+_AN_OPERATOR = validate.Regexp(r"opr_[0-9a-hjkmnp-tv-z]{26}\Z", error="Not the id of an operator.")
 
 
 class ReasonBody(ma.Schema):
@@ -19,6 +20,37 @@ class ReasonBody(ma.Schema):
         load_default="",
         validate=validate.Length(max=MAX_REASON),
         metadata=example("asks about a refund above 500 EUR"),
+    )
+
+
+class HandoverBody(ReasonBody):
+    """Why, and to whom."""
+
+    operator_id = Words(
+        validate=_AN_OPERATOR,
+        metadata=about("to this operator; else to whoever is next", None),
+    )
+
+
+class AssignBody(ma.Schema):
+    """To whom."""
+
+    operator_id = Words(
+        required=True,
+        validate=_AN_OPERATOR,
+        metadata=example("opr_06f3k9w2v0a1b2c3d4e5f6g7h8"),
+    )
+
+
+class DraftBody(ma.Schema):
+    """What is said instead of the draft."""
+
+    text = Words(
+        validate=validate.And(
+            validate.Length(min=1, max=MAX_TEXT),
+            validate.Regexp(r"[\s\S]*\S", error="Must not be blank."),
+        ),
+        metadata=about("Markdown; without it the draft is sent as it is", "It leaves **today**."),
     )
 
 

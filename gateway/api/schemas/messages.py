@@ -32,6 +32,22 @@ class PushSchema(Told):
     )
 
 
+class DraftSchema(Told):
+    """What became of a draft of the AI's: a person sent it, edited it first, or did not want it."""
+
+    state = fields.String(
+        validate=validate.OneOf(("open", "sent", "edited", "discarded", "expired")),
+        metadata=about("`expired`: something was said after it", "edited"),
+    )
+    sent_as = fields.String(
+        allow_none=True,
+        metadata=about("the message that was said instead", "msg_06f3k9w2v0a1b2c3d4e5f6g7h8"),
+    )
+    ended_at = fields.DateTime(allow_none=True, metadata=example(MOMENT))
+    ended_by = fields.String(allow_none=True, metadata=example("opr_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    ended_by_name = fields.String(allow_none=True, metadata=example("Ann Operator"))
+
+
 class MessageSchema(Told):
     """A line of a session's history."""
 
@@ -56,6 +72,7 @@ class MessageSchema(Told):
         allow_none=True, metadata=about("the channel's own id", "1234567890")
     )
     delivery = fields.Nested(PushSchema, allow_none=True)
+    draft = fields.Nested(DraftSchema, allow_none=True)
 
 
 class MessagePageSchema(PageSchema):

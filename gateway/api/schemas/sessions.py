@@ -10,6 +10,7 @@ from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.api.schemas.people import ResponsibleSchema, SomebodySchema
 
 STATUSES = ("active", "finished")
+STEPS = ("accept", "first_reply", "reply")
 MODES = ("ai", "human", "copilot")
 TRIGGERS = ("manual", "automatic", "customer_request", "assignee", "reply", "fault", "rule")
 
@@ -27,6 +28,11 @@ class SessionsQuery(PageQuery):
     responsible = Words(
         validate=validate.Length(max=200),
         metadata=about("ai, operator, bot, unassigned, an id or part of a name", "unassigned"),
+    )
+    agent = Words(validate=validate.Length(max=200), metadata=example("support"))
+    waits = Words(
+        validate=validate.OneOf(STEPS),
+        metadata=about("what the customer waits for: `accept` are the incoming ones", "accept"),
     )
     q = Words(
         validate=validate.Length(max=200),
@@ -61,6 +67,22 @@ class PermissionSchema(Told):
     )
 
 
+class WaitSchema(Told):
+    """What the customer waits for people to do, and when that is found to take too long."""
+
+    step = fields.String(validate=validate.OneOf(STEPS), metadata=example("first_reply"))
+    since = fields.DateTime(metadata=example(MOMENT))
+    due_at = fields.DateTime(metadata=example("2026-11-22T16:23:00Z"))
+
+
+class OfferSchema(Told):
+    """To whom a waiting session is offered, and until when."""
+
+    operator_id = fields.String(metadata=example("opr_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    name = fields.String(metadata=example("Ann Operator"))
+    until = fields.DateTime(metadata=example("2026-11-22T16:09:00Z"))
+
+
 class SessionSchema(Told):
     """A session; times are ISO 8601 in UTC."""
 
@@ -80,6 +102,8 @@ class SessionSchema(Told):
     waiting_since = fields.DateTime(
         allow_none=True, metadata=about("since when a person is being waited for", MOMENT)
     )
+    wait = fields.Nested(WaitSchema, allow_none=True)
+    offer = fields.Nested(OfferSchema, allow_none=True)
     started_at = fields.DateTime(metadata=example(MOMENT))
     finished_at = fields.DateTime(allow_none=True, metadata=example(None))
     last_message_at = fields.DateTime(allow_none=True, metadata=example(MOMENT))

@@ -38,6 +38,7 @@ from gateway.store.models.watch import (
     HeardTopic,
     Sighting,
 )
+from gateway.store.models.work import Draft, Offer, StretchRow
 
 __all__ = [
     "UNPLACED",
@@ -59,6 +60,7 @@ __all__ = [
     "DayOff",
     "Doubt",
     "EventDelivery",
+    "Draft",
     "FactRow",
     "FindingRow",
     "HeardHour",
@@ -72,6 +74,7 @@ __all__ = [
     "KnownConfiguration",
     "Message",
     "Micros",
+    "Offer",
     "Operator",
     "OperatorAvatar",
     "OperatorLink",
@@ -81,6 +84,7 @@ __all__ = [
     "Sighting",
     "Staff",
     "Subscriber",
+    "StretchRow",
     "Team",
     "TeamMember",
     "Token",

@@ -116,7 +116,12 @@ class FactRow(Base):
 
 
 class ChatSession(Base):
-    """One run of care in a conversation, known by the message that opened it."""
+    """One run of care in a conversation, known by the message that opened it.
+
+    `wait_step` says what its customer waits for people to do, `wait_since` since when (µs),
+    `wait_rung` how often that was found to take too long, `wait_due` when it will be again.
+    `widened`: it is offered to everybody, not only to its agent's own people.
+    """
 
     __tablename__ = "chat_sessions"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -135,6 +140,11 @@ class ChatSession(Base):
     responsible_name: Mapped[str | None]
     responsible_team: Mapped[str | None]
     waiting_since: Mapped[Micros | None]
+    wait_step: Mapped[str | None]
+    wait_since: Mapped[Micros | None]
+    wait_rung: Mapped[int | None] = mapped_column(Integer)
+    wait_due: Mapped[Micros | None]
+    widened: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     finished_at: Mapped[Micros | None]
     last_message_at: Mapped[Micros | None]
     message_count: Mapped[int] = mapped_column(Integer, default=0)
@@ -150,6 +160,14 @@ class ChatSession(Base):
         CheckConstraint("(status = 'finished') = (finished_at IS NOT NULL)", name="finished_at"),
         CheckConstraint("waiting_since IS NULL OR (mode = 'human' AND status = 'active')",
                         name="waiting_since"),
+        CheckConstraint("wait_step IN ('accept', 'first_reply', 'reply')", name="wait_step"),
+        # Nobody waits without a deadline.
+        CheckConstraint("waiting_since IS NULL OR wait_step IS NOT NULL", name="waits"),
+        CheckConstraint("(wait_step IS NULL) = (wait_due IS NULL)", name="wait_due"),
+        CheckConstraint("wait_step IS NULL OR (mode <> 'ai' AND status = 'active')",
+                        name="wait_mode"),
+        Index("ix_chat_sessions_wait_due", "wait_due", sqlite_where=text("wait_due IS NOT NULL"),
+              postgresql_where=text("wait_due IS NOT NULL")),
         Index("uq_chat_sessions_active", "conversation_id", unique=True,
               sqlite_where=text("status = 'active'"), postgresql_where=text("status = 'active'")),
         Index("ix_chat_sessions_newest", "opened_at", "id"),

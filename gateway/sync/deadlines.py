@@ -1,0 +1,95 @@
+"""Deadlines: customers who wait too long for people, and sessions to be offered to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from gateway.clock import to_micros
+from gateway.conversations import deadlines, offers
+from gateway.conversations.deadlines import Climbed
+from gateway.conversations.thread import lock_session
+from gateway.people import routing
+from gateway.people.availability import offered
+from gateway.people.presence import Seen
+from gateway.policy import Terms
+from gateway.store import Transaction
+from gateway.wiring import Parts
+
+LOOK_AGAIN_S = 15.0
+"""How long it takes until somebody is looked for again when nobody was free."""
+
+
+class Deadlines:
+    """Climbs the ladder of every session whose customer has waited too long; makes offers."""
+
+    kind = "deadlines"
+    threads = 2
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._in_turn = [
+            agent.name for agent in parts.agents.values() if agent.routing == "round_robin"
+        ]
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Sessions with something to do about them now."""
+        now = self._now()
+        with self._database.read() as db:
+            found = deadlines.due(db, now, limit)
+            if self._in_turn and len(found) < limit:
+                found += offers.due(db, self._in_turn, now, limit)
+        return list(dict.fromkeys(found))[:limit]
+
+    def due_within(self, seconds: float) -> bool:
+        """Deadlines are not that urgent: the scheduler comes twice a second."""
+        return False
+
+    def do(self, session_id: str) -> None:
+        """Do what one session's deadline asks for, if it still does."""
+        # Asked before the transaction: nothing is locked while Redis thinks.
+        seen = self._parts.presences.read() if self._in_turn else Seen(known=False)
+        climbed = self._database.write(lambda db: self._look_after(db, session_id, seen))
+        for kind in sorted(climbed.owed):
+            self._parts.waker.wake(kind)
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        """What is not done stays due."""
+
+    def _look_after(self, db: Transaction, session_id: str, seen: Seen) -> Climbed:
+        held, row = lock_session(db, session_id)
+        terms = self._parts.terms.get(row.channel)
+        if terms is None:
+            return Climbed()  # its channel is not configured any more
+        now = self._now()
+        climbed = deadlines.climb(db, terms, held, row, self._parts.reception, now)
+        if terms.agent.routing == "round_robin":
+            self._offer(db, terms, session_id, seen, now)
+        return climbed
+
+    def _offer(self, db: Transaction, terms: Terms, session_id: str, seen: Seen, now: int) -> None:
+        """Offer a session that waits to the next one, if it stands offered to nobody."""
+        waiting = offers.waiting(db, session_id)
+        if waiting is None:
+            return
+        standing = offers.current(db, session_id)
+        if standing is not None:
+            if standing.until > now:
+                return
+            offers.end(db, session_id, "expired", now)
+        reach: Literal["first", "all"] = "all" if waiting.widened else "first"
+        people = self._parts.availability.candidates(db, seen, terms.agent.name, now, reach=reach)
+        asked = offers.asked(db, session_id, waiting.wait_since)
+        chosen = routing.next_offer(people, asked, "round_robin")
+        if chosen is None and asked:
+            # Everybody was asked: another round, beginning with whoever was asked longest ago.
+            chosen = routing.next_offer(people, asked[-1:], "round_robin")
+        if chosen is None:
+            offers.offer(db, session_id, None, now, now + int(LOOK_AGAIN_S * 1e6))
+            return
+        offers.offer(db, session_id, chosen.id, now, now + int(terms.agent.offer_s * 1e6))
+        offered(db, chosen.id, now)
+
+    def _now(self) -> int:
+        return to_micros(self._parts.clock.now())

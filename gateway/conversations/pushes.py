@@ -92,7 +92,10 @@ _OVERLAPPED = Prepared(
     )
 )
 
-_COMMANDS: dict[str, type[Command]] = {name: kind for kind, name in KINDS.items()}
+# Made here, once: msgspec does not survive two threads that meet a type for the first time.
+_COMMANDS: dict[str, msgspec.json.Decoder[Command]] = {
+    name: msgspec.json.Decoder(kind) for kind, name in KINDS.items()
+}
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -144,7 +147,7 @@ def owe(
 
 def command_of(kind: str, data: str) -> Command:
     """Read a command back as it was owed."""
-    return msgspec.json.decode(data, type=_COMMANDS[kind])
+    return _COMMANDS[kind].decode(data)
 
 
 def cancel(db: Transaction, *, why: str, now: int, session_id: str, ours_too: bool) -> None:

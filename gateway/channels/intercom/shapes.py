@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError, convert
+from msgspec.json import Decoder
 
 from gateway.channels.intercom.names import INT64_MAX, LAST_SECOND, NAME_MAX
 from gateway.errors import Unreadable
@@ -171,6 +172,11 @@ class Admin(Struct):
     email: str | None = None
     away_mode_enabled: bool | None = None
 
+
+# msgspec learns a shape when it is first used, and the process dies if two threads do that at once
+# (0.22). While a module is imported there is only one.
+for _shape in Struct.__subclasses__():
+    Decoder(_shape)
 
 Shape = TypeVar("Shape", bound=Struct)
 

@@ -64,6 +64,8 @@ def test_a_session_as_it_is_told(house: House) -> None:
         "results": {},
         "epoch": 0,
         "waiting_since": None,
+        "wait": None,
+        "offer": None,
         "started_at": "2026-11-22T16:00:02Z",
         "finished_at": None,
         "last_message_at": "2026-11-22T16:00:02Z",

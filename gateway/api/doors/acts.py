@@ -36,7 +36,8 @@ from gateway.policy import Terms
 from gateway.reading.messages import find_message
 from gateway.reading.sessions import find_session
 from gateway.store import Transaction
-from gateway.store.models import ChatSession
+from gateway.store.models import ChatSession, Operator
+from gateway.store.sql import locked
 from gateway.wiring import Parts
 
 Work = Callable[[Transaction, Terms, Caller, int], Done]
@@ -88,14 +89,15 @@ class Acts:
         return Person(id=found.id, name=found.name, as_operator=found.links.get(terms.channel.name))
 
     def check_room(self, db: Transaction, operator_id: str, now: int) -> None:
-        """Raise Conflict if an operator may not take one more session."""
+        """Raise Conflict if an operator may not take one more session.
+
+        They are locked: of two that they accept at the same moment, the second one counts the first.
+        """
+        db.execute(locked(db, select(Operator.id).where(Operator.id == operator_id)))
         self._candidate(db, operator_id, now)
 
     def _candidate(self, db: Transaction, operator_id: str, now: int) -> Candidate:
-        everybody = self._parts.availability.everybody(db, Seen(known=False), now)
-        found = next((one for one in everybody if one.id == operator_id), None)
-        if found is None:
-            raise NotFound("there is no such operator")
+        found = self._parts.availability.candidate(db, Seen(known=False), operator_id, now)
         why_not = may_take(found)
         if why_not is not None:
             raise Conflict(why_not)

@@ -91,7 +91,7 @@ class Acts:
     def check_room(self, db: Transaction, operator_id: str, now: int) -> None:
         """Raise Conflict if an operator may not take one more session.
 
-        They are locked: of two that they accept at the same moment, the second one counts the first.
+        They are locked: of two that they accept at once, the second one counts the first.
         """
         db.execute(locked(db, select(Operator.id).where(Operator.id == operator_id)))
         self._candidate(db, operator_id, now)

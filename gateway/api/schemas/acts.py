@@ -28,7 +28,9 @@ class HandoverBody(ReasonBody):
 
     operator_id = Words(
         validate=_AN_OPERATOR,
-        metadata=about("to this operator; else to whoever is next", None),
+        metadata=about(
+            "to this operator; else to whoever is next", "opr_06f3k9w2v0a1b2c3d4e5f6g7h8"
+        ),
     )
 
 

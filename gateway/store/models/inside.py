@@ -25,7 +25,7 @@ class Operator(Base):
     deactivated_at: Mapped[Micros | None]
     max_sessions: Mapped[int | None] = mapped_column(Integer)
     working_hours: Mapped[str | None]
-    offered_at: Mapped[Micros] = mapped_column(default=0, server_default=text("0"))
+    offered_at: Mapped[Micros] = mapped_column(server_default=text("0"))
     __table_args__ = (
         one_of("role", "admin", "operator", "viewer"),
         CheckConstraint("max_sessions > 0", name="max_sessions"),

@@ -144,7 +144,7 @@ class ChatSession(Base):
     wait_since: Mapped[Micros | None]
     wait_rung: Mapped[int | None] = mapped_column(Integer)
     wait_due: Mapped[Micros | None]
-    widened: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    widened: Mapped[bool] = mapped_column(server_default=text("false"))
     finished_at: Mapped[Micros | None]
     last_message_at: Mapped[Micros | None]
     message_count: Mapped[int] = mapped_column(Integer, default=0)

@@ -124,7 +124,8 @@ def _spelled(default: Any) -> str | None:
         case bool():
             return str(default).lower()
         case str():
-            return f'"{default}"' if default != "automatic" else None
+            line = default.replace("\n", "\\n")
+            return f'"{line}"' if default != "automatic" else None
         case float():
             return f"{default:g}" if default < 1e5 else None
         case _:

@@ -132,8 +132,14 @@ class Turns:
         try:
             recorded = self._database.write(
                 lambda db: record_answer(
-                    db, terms, turn.id, turn.session, answer,
-                    now=self._now(), link=link, reception=self._parts.reception,
+                    db,
+                    terms,
+                    turn.id,
+                    turn.session,
+                    answer,
+                    now=self._now(),
+                    link=link,
+                    reception=self._parts.reception,
                 )  # fmt: skip
             )
         except Conflict as other:  # we were taken for dead, and another worker's answer came first

@@ -140,7 +140,7 @@ class Turns:
                     now=self._now(),
                     link=link,
                     reception=self._parts.reception,
-                )  # fmt: skip
+                )
             )
         except Conflict as other:  # we were taken for dead, and another worker's answer came first
             log.warning("turn_answered_twice", turn=turn.id, error=other.message)

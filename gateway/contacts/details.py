@@ -191,7 +191,7 @@ def phone_key(phone: str | None) -> str | None:
     if phone is None or _SPOKEN.search(phone):
         return None
     digits = "".join(letter for letter in phone if letter in "0123456789")
-    abroad = phone.strip().startswith("+")
-    if not abroad and digits.startswith("00"):
+    abroad = "+" in phone.partition(digits[:1])[0] if digits else False
+    if not abroad and digits.startswith("00") and len(digits) >= 9:
         digits, abroad = digits[2:], True
     return ("+" if abroad else "") + digits if 7 <= len(digits) <= 15 else None

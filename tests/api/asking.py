@@ -2,7 +2,8 @@
 
 Its engine runs as its own command would: the examples, each field's boundaries (`coverage`), then
 chance (`fuzzing`), with every check that it has. What JSON Schema cannot say is put right before
-each call: a cursor is one of that very list, an id is mostly one of something that is there.
+each call: a cursor is one of that very list, an ETag that of the thing as it is, an id is mostly
+one of something that is there.
 """
 
 from __future__ import annotations
@@ -87,7 +88,13 @@ class Asking:
                         for name in ("examples", "coverage", "fuzzing")
                     },
                 },
-                "checks": {"enabled": True},
+                "checks": {
+                    "enabled": True,
+                    # Without If-Match: RFC 6585.
+                    "missing_required_header": {
+                        "expected-statuses": [400, 401, 403, 406, 415, 422, 428]
+                    },
+                },
             }
         )
         found = Found()
@@ -105,6 +112,8 @@ class Asking:
                 self._house.database.write(lambda db: db.execute(delete(IdempotentAnswer)))
             if _as_described(case, ParameterLocation.PATH):
                 case.path_parameters.update(self._real(case.path_parameters))
+            if "If-Match" in (case.headers or {}) and _as_described(case, ParameterLocation.HEADER):
+                case.headers["If-Match"] = self._etag(case)
             if "cursor" in (case.query or {}) and _as_described(case, ParameterLocation.QUERY):
                 del case.query["cursor"]
                 cursor = self._cursor(case)
@@ -140,6 +149,10 @@ class Asking:
             if several and self._number % 4:
                 real[name] = several[self._number % len(several)]
         return real
+
+    def _etag(self, case: Any) -> str:
+        path = case.formatted_path.removeprefix("/api/v1")
+        return str(self._house.get(path, role=self._role).headers.get("ETag", "*"))
 
     def _cursor(self, case: Any) -> str | None:
         path = case.formatted_path.removeprefix("/api/v1")

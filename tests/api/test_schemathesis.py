@@ -8,6 +8,7 @@ import os
 import pytest
 from sqlalchemy import select
 
+from gateway.events import ContactSeen
 from gateway.store.models import Message
 from tests.api.asking import Asking
 from tests.api.house import CHANNEL, House
@@ -28,6 +29,9 @@ def lived_in(house: House) -> dict[str, list[str]]:
     house.happen("1005", house.assigned("1005", "operator", "500"))
     house.happen("1006", house.closed("1006"))
     house.post(f"/sessions/{sessions[7]}/notes", {"text": "VIP"})
+    for number in (2, 3):
+        who = ContactSeen(id=f"c{number}", name=f"Carol {number}", email="carol@example.test")
+        house.happen(f"200{number}", house.said(f"200{number}", "Hello?"), contact=who)
     for number in range(3):
         post(house, unreadable(f"notif_{number}"))
     deliveries = [item["id"] for item in house.get("/deliveries").json["items"]]
@@ -36,6 +40,7 @@ def lived_in(house: House) -> dict[str, list[str]]:
     known = {
         "ses": sessions,
         "dlv": deliveries,
+        "con": [item["id"] for item in house.get("/contacts").json["items"]],
         "opr": [house.ids["colleague"], house.ids["guest"]],
         "name": [CHANNEL],
     }

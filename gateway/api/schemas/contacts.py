@@ -20,6 +20,17 @@ KINDS = ("said", "edited", "verified", "learned", "joined", "split")
 _ID = "con_06f3k9w2v0a1b2c3d4e5f6g7h8"
 _JOIN = "jon_06f3k9w2v0a1b2c3d4e5f6g7h8"
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+_LARGEST = 2**53 - 1
+_GIVEN: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "maxLength": 2_000, "pattern": r"^[^\u0000]*$"},
+        {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST},
+        {"type": ["boolean", "null"]},
+    ]
+}
+_EMAIL = r"^ *[^@\s\x00-\x20]+@[^@\s\x00-\x20]+ *$"
+_PHONE = r"^ *[+(]{0,2}[0-9]([ ()./-]{0,2}[0-9]){6,14} *$"
+_FIELD = r"^[A-Za-z0-9_-]{1,64}$"
 
 
 def _few(fields_given: dict[str, Any]) -> None:
@@ -43,21 +54,31 @@ class ContactBody(ma.Schema):
         allow_none=True, validate=validate.Length(max=200), metadata=example("Carol Customer")
     )
     email = Words(
-        allow_none=True, validate=validate.Length(max=254), metadata=example("carol@example.com")
+        allow_none=True,
+        validate=(
+            validate.Length(max=254),
+            validate.Regexp(_EMAIL, error="Not an e-mail address."),
+        ),
+        metadata=example("carol@example.com"),
     )
     phone = Words(
-        allow_none=True, validate=validate.Length(max=50), metadata=example("+353 1 555 0147")
+        allow_none=True,
+        validate=(
+            validate.Length(max=50),
+            validate.Regexp(_PHONE, error="Not a phone number: 7 to 15 digits."),
+        ),
+        metadata=example("+353 1 555 0147"),
     )
     external_id = Words(
         allow_none=True, validate=validate.Length(max=255),
         metadata=about("your own id of the customer", "shop-4471"),
     )  # fmt: skip
     custom = fields.Dict(
-        keys=Words(validate=validate.Regexp(r"^[A-Za-z0-9_-]{1,64}$")),
-        values=fields.Raw(allow_none=True, metadata=_SCALAR),
+        keys=Words(validate=validate.Regexp(_FIELD)),
+        values=fields.Raw(allow_none=True, metadata=_GIVEN),
         validate=_few,
         metadata=about("fields of your own: text, numbers, true or false", {"order_no": "1042"})
-        | {"maxProperties": MOST_CUSTOM},
+        | {"maxProperties": MOST_CUSTOM, "allOf": [{"propertyNames": {"pattern": _FIELD}}]},
     )
 
 
@@ -72,7 +93,7 @@ class VerifyBody(ma.Schema):
     value = fields.Raw(
         allow_none=True,
         metadata=about("refused (409) if another value is shown by now", "carol@example.com")
-        | _SCALAR,
+        | _GIVEN,
     )
 
 

@@ -83,8 +83,8 @@ def _phone_key(phone: str | None) -> str | None:
     if phone is None or any(letter.isalpha() for letter in phone):
         return None
     digits = "".join(letter for letter in phone if letter in "0123456789")
-    plus = phone.strip().startswith("+")
-    if not plus and digits.startswith("00"):
+    plus = "+" in phone.partition(digits[:1])[0] if digits else False
+    if not plus and digits.startswith("00") and len(digits) >= 9:
         digits, plus = digits[2:], True
     return ("+" if plus else "") + digits if 7 <= len(digits) <= 15 else None
 

@@ -1,7 +1,11 @@
-"""Working hours: how they are written, and when they are open, also when the clock is changed."""
+"""Working hours: how they are written, and when they are open, also when the clock is changed.
+
+HOURS_EXAMPLES=20000 with HYPOTHESIS_PROFILE=explore looks for longer.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.hours import DAYS, Hours, Shift, read_hours
 
+EXAMPLES = int(os.environ.get("HOURS_EXAMPLES", "100"))
 DUBLIN, BERLIN, NEW_YORK = (
     ZoneInfo(name) for name in ("Europe/Dublin", "Europe/Berlin", "America/New_York")
 )
@@ -148,7 +153,7 @@ moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31)).map(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=EXAMPLES)
 @given(weeks, zones, moments)
 def test_the_clock_on_the_wall_tells_whether_it_is_open(
     text: str, name: str, now: datetime
@@ -172,7 +177,7 @@ def _on_the_wall(hours: Hours, wall: datetime) -> bool:
     return any(holds(one) for one in hours.shifts)
 
 
-@settings(max_examples=150)
+@settings(max_examples=EXAMPLES)
 @given(weeks, zones, moments)
 def test_it_opens_when_it_says(text: str, name: str, now: datetime) -> None:
     """Closed until then, open at that moment; and within eight days unless the clock skips it."""

@@ -53,6 +53,12 @@ class Member:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AtWork:
+    in_hours: bool
+    opens_at: datetime | None
+
+
 class Availability:
     """Loads candidates. What the settings say of time zone, hours and agents is given once."""
 
@@ -83,7 +89,16 @@ class Availability:
     ) -> list[Member]:
         """All operators by id, also viewers and the deactivated; circles as `agent` has them."""
         known = load(db, now)
-        return [self._member(row, known, presence, from_micros(now), agent) for row in known.rows]
+        at = from_micros(now)
+        # Most have the same hours: what comes of them is worked out once.
+        worked_out: dict[tuple[str | None, tuple[date, ...]], _AtWork] = {}
+        members = []
+        for row in known.rows:
+            week = (row.working_hours, tuple(known.days_off.get(row.id, ())))
+            if week not in worked_out:
+                worked_out[week] = self._at_work(*week, at)
+            members.append(_member(row, known, presence, agent, worked_out[week]))
+        return members
 
     def candidate(self, db: Transaction, presence: Seen, operator_id: str, now: int) -> Candidate:
         """One operator as a candidate, whoever they are; raise NotFound."""
@@ -92,38 +107,42 @@ class Availability:
                 return member.candidate
         raise NotFound("there is no such operator")
 
-    def _member(
-        self,
-        row: Row[*tuple[Any, ...]],
-        known: Everybody,
-        presence: Seen,
-        at: datetime,
-        agent: AgentTerms | None,
-    ) -> Member:
-        teams = known.teams.get(row.id, ())
-        hours = read_hours(row.working_hours) if row.working_hours else self._hours
-        days_off = known.days_off.get(row.id, ())
-        return Member(
-            candidate=Candidate(
-                id=row.id,
-                name=row.name,
-                email=row.email,
-                role=read_role(row.role),
-                active=row.deactivated_at is None,
-                presence=presence.of(row.id),
-                in_hours=hours.is_open(at, self._zone, days_off),
-                opens_at=hours.opens_at(at, self._zone, days_off),
-                open_sessions=known.open_sessions.get(row.id, 0),
-                max_sessions=row.max_sessions,
-                offered_at=row.offered_at,
-                circle=_circle(row.email, [known.team_names[id] for id in teams], agent),
-                team_ids=tuple(teams),
-                links=known.links.get(row.id, {}),
-            ),
-            working_hours=row.working_hours,
-            days_off=tuple(days_off),
-            created_at=row.created_at,
-        )
+    def _at_work(self, own: str | None, days_off: tuple[date, ...], at: datetime) -> _AtWork:
+        hours = read_hours(own) if own else self._hours
+        opens_at = hours.opens_at(at, self._zone, days_off)
+        in_hours = opens_at is None and hours.is_open(at, self._zone, days_off)
+        return _AtWork(in_hours=in_hours, opens_at=opens_at)
+
+
+def _member(
+    row: Row[*tuple[Any, ...]],
+    known: Everybody,
+    presence: Seen,
+    agent: AgentTerms | None,
+    at_work: _AtWork,
+) -> Member:
+    teams = known.teams.get(row.id, ())
+    return Member(
+        candidate=Candidate(
+            id=row.id,
+            name=row.name,
+            email=row.email,
+            role=read_role(row.role),
+            active=row.deactivated_at is None,
+            presence=presence.of(row.id),
+            in_hours=at_work.in_hours,
+            opens_at=at_work.opens_at,
+            open_sessions=known.open_sessions.get(row.id, 0),
+            max_sessions=row.max_sessions,
+            offered_at=row.offered_at,
+            circle=_circle(row.email, [known.team_names[id] for id in teams], agent),
+            team_ids=tuple(teams),
+            links=known.links.get(row.id, {}),
+        ),
+        working_hours=row.working_hours,
+        days_off=tuple(known.days_off.get(row.id, ())),
+        created_at=row.created_at,
+    )
 
 
 def _circle(email: str, teams: Sequence[str], agent: AgentTerms | None) -> Circle:

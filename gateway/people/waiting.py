@@ -55,15 +55,15 @@ Send = Callable[[Mail], None]
 """Sends a mail; raises Again, Never or UnknownOutcome."""
 
 
-def uncalled(db: Transaction, agents: Collection[str], now: int, limit: int) -> list[Waiting]:
+def agents_awaited(db: Transaction, now: int) -> Sequence[str]:
+    """The agents for whose sessions somebody waits and nobody has been called."""
+    return db.scalars(select(ChatSession.agent).where(*_waits(now)).distinct()).all()
+
+
+def uncalled(db: Transaction, agents: Collection[str], now: int, limit: int) -> Sequence[str]:
     """Sessions of these agents that wait and for which nobody has been called, the oldest first."""
-    rows = db.execute(
-        select(ChatSession.id, ChatSession.agent, ChatSession.waiting_since)
-        .where(*_waits(now), ChatSession.agent.in_(agents))
-        .order_by(ChatSession.waiting_since)
-        .limit(limit)
-    )
-    return [Waiting(session_id=row[0], agent=row[1], since=row[2] or 0) for row in rows]
+    query = select(ChatSession.id).where(*_waits(now), ChatSession.agent.in_(agents))
+    return db.scalars(query.order_by(ChatSession.waiting_since).limit(limit)).all()
 
 
 def to_call(candidates: Iterable[Candidate]) -> list[Candidate]:

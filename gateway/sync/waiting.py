@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 CLAIM = "wait_mails"
 SEND = "send"
 _LEASE_S = 150.0
-_MOST_LOOKED_AT = 200
 _MOST_AT_ONCE = 20
 # No mail begins after this: a connection ends after 90 s, and each read may take 10.
 _ENOUGH_S = 40.0
@@ -49,15 +48,15 @@ class WaitMails:
             return []
         now = self._now()
         with self._database.read() as db:
-            found = waiting.uncalled(db, self._agents, now, _MOST_LOOKED_AT)
+            awaited = [name for name in waiting.agents_awaited(db, now) if name in self._agents]
             sends = self._sends(db, now)
-        seen = self._parts.presences.read() if found else Seen()
-        alone: dict[str, bool] = {}
-        with self._database.read() as db:
-            for agent in dict.fromkeys(one.agent for one in found):
-                alone[agent] = bool(self._to_call(db, seen, agent, now))
-        calls = [one.session_id for one in found if alone[one.agent]]
-        return ([SEND] if sends else []) + calls[:limit]
+        calls: Sequence[str] = ()
+        if awaited:
+            seen = self._parts.presences.read()
+            with self._database.read() as db:
+                alone = [agent for agent in awaited if self._to_call(db, seen, agent, now)]
+                calls = waiting.uncalled(db, alone, now, limit)
+        return [*([SEND] if sends else []), *calls]
 
     def due_within(self, seconds: float) -> bool:
         """Nothing is that urgent: the scheduler comes again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
+from gateway.agents.base import Agent
 from gateway.clock import to_micros
 from gateway.config import SmtpSettings
 from gateway.errors import Again, Never, UnknownOutcome
@@ -51,10 +52,13 @@ class Desk:
 
     def agent(self, **rules: Any) -> None:
         """Give the AI agent other rules."""
-        agent = replace(self.parts.agents["support"], **rules)
+        self.agents({"support": replace(self.parts.agents["support"], **rules)})
+
+    def agents(self, agents: Mapping[str, Agent]) -> None:
+        """Have other AI agents."""
         old = self.parts.availability
-        availability = type(old)(old._zone, old._hours, {"support": agent})
-        self.parts = replace(self.parts, agents={"support": agent}, availability=availability)
+        availability = type(old)(old._zone, old._hours, agents)
+        self.parts = replace(self.parts, agents=agents, availability=availability)
         self.work = WaitMails(self.parts)
 
     def edit(self, who: str, **changes: Any) -> None:
@@ -193,6 +197,26 @@ def test_nobody_is_called_while_somebody_is_online(present: Desk) -> None:
     presences.say(ids["operator"], "away")
     present.run()
     assert present.called() == ["admin", "operator"]
+
+
+def test_who_has_somebody_hides_nobody_who_has_not(present: Desk) -> None:
+    """However many wait for one agent's people, who are there, another's are called."""
+    support = replace(present.parts.agents["support"], operators=("admin@acme.test",))
+    late = replace(present.parts.agents["late"], operators=("operator@acme.test",))
+    present.agents({"support": support, "late": late})
+    for number in range(3):
+        present.waits(str(2000 + number))
+    other = present.waits("3000")
+    present.house.database.write(
+        lambda db: db.execute(
+            update(ChatSession).where(ChatSession.id == other).values(agent="late")
+        )
+    )
+    present.pass_time()
+    present.parts.presences.say(present.house.ids["admin"], "online")
+    assert present.work.due(1) == [other]
+    present.run()
+    assert present.called() == ["operator"]
 
 
 def test_they_are_called_when_the_last_one_leaves(present: Desk) -> None:

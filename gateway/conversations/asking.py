@@ -136,6 +136,7 @@ def begin(
         if reason is not None:
             _end(db, turn_id, "discarded", f"not asked: {reason}", now)
             return _by_rule(db, terms, held, row, reason, now, link(row.id), reception)
+    briefing.mark_told(db, question)
     upto = held.thread.run.last_public_at if held.thread.run else None
     asking = {
         "turn": turn_id,

@@ -78,13 +78,9 @@ def question(
     session: Any,
     turn: Any,
 ) -> Turn:
-    """Put a turn's question together and mark the words that it tells for the first time."""
+    """Put a turn's question together."""
     rows = _latest(db, session.id)
     messages = [_message(row, turn.id) for row in rows]
-    new = [row.id for row in rows if row.asked_in is None]
-    if new:
-        for message_id in new:
-            _MARK.later(db, {"message": message_id, "asked_in": turn.id})
     return Turn(
         id=turn.id,
         session=session.id,
@@ -98,6 +94,13 @@ def question(
         brief=_brief(rows) if turn.cause == "returned" else None,
         previous_summary=_previous_summary(db, session),
     )
+
+
+def mark_told(db: Transaction, question: Turn) -> None:
+    """Mark the words that a question tells for the first time: it is going to be asked."""
+    for message in question.messages:
+        if message.new:
+            _MARK.later(db, {"message": message.id, "asked_in": question.id})
 
 
 def has_unasked(db: Transaction, session_id: str) -> bool:

@@ -63,7 +63,6 @@ _NEWEST = Prepared(
             _MESSAGES.c.session_id == bindparam("session"),
             _MESSAGES.c.kind.in_(literals("message")),
             _MESSAGES.c.state.in_(literals("received", "sent")),
-            _MESSAGES.c.at >= bindparam("since", type_=BigInteger),
         )
         .order_by(
             _MESSAGES.c.at.desc(), _MESSAGES.c.number.desc(), _MESSAGES.c.step.desc(),
@@ -105,8 +104,7 @@ def tripped(db: Transaction, agent: AgentTerms, held: Held, row: Any, now: int) 
     most = agent.loop_guard_turns
     if not most or answered.number < most:
         return None
-    since = row.handover["at"] if row.handover else 0
-    rows = _NEWEST.run(db, {"session": row.id, "since": since})
+    rows = _NEWEST.run(db, {"session": row.id})
     lines = [Line(author=one.author_kind, text=one.text, at=one.at) for one in reversed(rows)]
     in_a_row = automatic_in_a_row(lines, email=held.thread.email)
     return LOOP if in_a_row >= most else None

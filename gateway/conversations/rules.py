@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, bindparam, func, select, update
+from sqlalchemy import BigInteger, Integer, bindparam, func, select
 
 from gateway.conversations.wording import folded, phrase_in
 from gateway.events import Answer, Turn
@@ -45,7 +45,6 @@ _SINCE_RETURNED = Prepared(
         .scalar_subquery(),
     )
 )
-_MARK = Prepared(lambda _: update(_MESSAGES).where(_BY_CUSTOMER, _MESSAGES.c.asked_in.is_(None)))
 _ASKED_IN = Prepared(
     lambda _: (
         select(_MESSAGES.c.text)
@@ -99,14 +98,11 @@ def said_before_asking(db: Transaction, agent: AgentTerms, asked: Turn) -> str |
 
 
 def said_meanwhile(db: Transaction, agent: AgentTerms, turn: Any) -> str | None:
-    """Judge the words that came while the AI was thinking; if they count, they are judged once."""
+    """Judge the words that came while the AI was thinking."""
     if not _phrases(agent):
         return None
-    session = {"session": turn.session_id}
-    reason = _spoken(agent, [row.text for row in _UNASKED.run(db, session)])
-    if reason is not None:
-        _MARK.run(db, {**session, "asked_in": turn.id})
-    return reason
+    unasked = _UNASKED.run(db, {"session": turn.session_id})
+    return _spoken(agent, [row.text for row in unasked])
 
 
 def found_in_answer(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ def _quiet() -> None:
 def _rigs(url: str, folder: Path) -> Iterator[Make]:
     with ExitStack() as stack:
 
-        def make(**rules: object) -> Rig:
-            return stack.enter_context(rig(url, folder, agent_rules=rules))
+        def make(channel: Mapping[str, Any] | None = None, **rules: object) -> Rig:
+            return stack.enter_context(rig(url, folder, agent_rules=rules, **(channel or {})))
 
         yield make
 

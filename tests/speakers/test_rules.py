@@ -174,6 +174,35 @@ def test_a_person_replied_and_gave_it_back_in_the_channel(make: Make) -> None:
     assert said(it, cid)[-1] == "AI: Thanks. And now?"
 
 
+def test_a_person_replied_without_taking_over(make: Make) -> None:
+    it = make({"takeover_on_reply": False}, handover_rules=(HUMAN,), debounce_s=1.0)
+    cid = start_slowly(it)
+    it.world.customer_replies(cid, "speak to a human")
+    it.world.admin_replies(cid, AOIFE, "I am one.")
+    it.hear()
+    it.advance(2)
+    it.settle()
+    assert it.session(cid).mode == "ai"
+    it.advance(5)
+    ask(it, cid, "No: speak to a human")
+    it.advance(2)
+    it.settle()
+    by_rule(it, cid, "Wants a person.")
+
+
+def test_what_the_ai_was_not_asked_is_new_to_it_when_it_is(make: Make) -> None:
+    it = make(handover_rules=(HUMAN,))
+    cid = start(it)
+    ask(it, cid, "Where is it? Let me speak to a human")
+    it.settle()
+    it.advance(5)
+    back(it, cid)
+    it.settle()
+    (new,) = [m.text for m in it.agent.turns[-1].messages if m.new and m.author.kind == "customer"]
+    assert new == "Where is it? Let me speak to a human"
+    assert it.session(cid).mode == "ai"
+
+
 def test_a_copilot_needs_no_rules(make: Make) -> None:
     it = make(handover_rules=(HUMAN, AMOUNT, HandoverRule(unhelpful_turns=1)))
     cid = start(it)

@@ -112,6 +112,8 @@ class AgentTerms:
     reply_within_s: float = 120.0
     patience_s: float = 20.0
     idle_timeout_s: float = 86_400.0
+    idle_timeout_human_s: float = 0.0
+    idle_timeout_copilot_s: float = 0.0
     contact_fields: Mapping[str, str] = field(default_factory=dict)
     operators: tuple[str, ...] = ()
     team: str = ""
@@ -120,6 +122,11 @@ class AgentTerms:
     offer_s: float = 60.0
     ladder: tuple[Rung, ...] = ()
     away_message: str = AWAY
+
+    def idle_after_s(self, mode: str) -> float:
+        """After how long without a word a session in this mode is finished; 0: never."""
+        by_mode = {"human": self.idle_timeout_human_s, "copilot": self.idle_timeout_copilot_s}
+        return by_mode.get(mode, self.idle_timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

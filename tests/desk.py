@@ -21,12 +21,20 @@ from gateway.agents.base import Agent
 from gateway.channels.base import Channel
 from gateway.clock import MovableClock, to_micros
 from gateway.commands import CommandKind
-from gateway.config import HttpAgentSettings, IntercomSettings, Settings
+from gateway.config import (
+    HttpAgentSettings,
+    IntercomSettings,
+    Settings,
+    SmtpSettings,
+    Workspace,
+)
 from gateway.conversations import doors, record
 from gateway.conversations.doors import Caller
 from gateway.conversations.thread import Named, open_conversation
 from gateway.events import NOBODY, Actor, Assignee, Fact, MessageReceived, Position
 from gateway.people import operators
+from gateway.people.availability import Availability
+from gateway.people.reception import Receptions
 from gateway.policy import Policy, Terms
 from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession, Draft, Installation, Message, Offer, StretchRow
@@ -68,7 +76,16 @@ def plain_channel(**more: Any) -> Channel:
 class Desk:
     """The gateway under test, with hands for customers and operators."""
 
-    def __init__(self, url: str, data_dir: Path, *, channel: dict[str, Any], **rules: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        data_dir: Path,
+        *,
+        channel: dict[str, Any],
+        workspace: Workspace,
+        smtp: SmtpSettings | None,
+        **rules: Any,
+    ) -> None:
         self.clock = MovableClock(START)
         self.agent = Echo()
         settings = Settings(
@@ -84,7 +101,7 @@ class Desk:
                     bot_admin_id="814860", reconcile_every_s=0.0,
                 )
             },
-            database_url=url, secret_key="test", data_dir=data_dir,
+            database_url=url, secret_key="test", data_dir=data_dir, workspace=workspace, smtp=smtp,
         )  # fmt: skip
         parts = build(settings, clock=self.clock)
         plain = plain_channel(**channel)
@@ -98,9 +115,12 @@ class Desk:
             )
             for name, one in parts.agents.items()
         }
+        availability = Availability(workspace.zone, workspace.week, agents)
         self.parts: Parts = replace(
             parts,
             agents=agents,
+            availability=availability,
+            reception=Receptions(availability, workspace.zone, workspace.week),
             channels={PLAIN: plain},
             terms={PLAIN: Terms(channel=plain, agent=agents["support"])},
         )
@@ -175,6 +195,7 @@ class Desk:
         )
 
     def hand_over(self, session_id: str, caller: Caller, reason: str = "", **more: Any) -> Any:
+        more.setdefault("reception", self.parts.reception)
         return self.act(doors.hand_over, session_id, caller, reason=reason, link="", **more)
 
     def work(self, *kinds: str) -> None:
@@ -245,8 +266,18 @@ class Desk:
 
 
 @contextmanager
-def desk(url: str, data_dir: Path, *, channel: Any = None, **rules: Any) -> Iterator[Desk]:
-    made = Desk(url, data_dir, channel=channel or {}, **rules)
+def desk(
+    url: str,
+    data_dir: Path,
+    *,
+    channel: Any = None,
+    workspace: Workspace | None = None,
+    smtp: SmtpSettings | None = None,
+    **rules: Any,
+) -> Iterator[Desk]:
+    made = Desk(
+        url, data_dir, channel=channel or {}, workspace=workspace or Workspace(), smtp=smtp, **rules
+    )
     try:
         yield made
     finally:

@@ -183,6 +183,8 @@ class AgentTable(Table):
     loop_guard_turns = Count(most=100)
     max_answers_a_day = Count()
     idle_timeout_s = Seconds()
+    idle_timeout_human_s = Seconds()
+    idle_timeout_copilot_s = Seconds()
     contact_fields = ContactFields()
     operators = OneOrMore(MailAddress(), only_lists=True)
     team = Text()

@@ -17,8 +17,8 @@ from gateway.ladder import AWAY, Rung
 
 EventName = Literal[
     "session.started", "session.handed_over", "session.assigned", "session.returned",
-    "session.finished", "session.updated", "message.created", "message.updated", "note.created",
-    "note.updated", "draft.created", "draft.updated", "contact.updated",
+    "session.finished", "session.updated", "session.overdue", "message.created", "message.updated",
+    "note.created", "note.updated", "draft.created", "draft.updated", "contact.updated",
 ]  # fmt: skip
 # What the gateway tells of, and subscribers may ask for.
 EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
@@ -115,6 +115,11 @@ class AgentSettings:
     max_answers_a_day: int = 200
     # A session without a word for this long is finished; 0: never.
     idle_timeout_s: float = 86_400.0
+    # The same for what a person holds, if the customer does not wait; 0: what a person holds, a
+    # person ends.
+    idle_timeout_human_s: float = 0.0
+    # ... and for what a person holds with the copilot.
+    idle_timeout_copilot_s: float = 0.0
     # Where in its answers details of the customer lie: detail → path, as `parameters.email`.
     contact_fields: Mapping[str, str] = field(default_factory=dict)
     # E-mail addresses of the operators who are asked first when a person is needed.

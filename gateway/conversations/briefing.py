@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select, update
 from gateway.clock import from_micros
 from gateway.conversations.thread import Held
 from gateway.events import Actor, Attachment, Turn, TurnContact, TurnMessage
+from gateway.handover import Run
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, ChatSession, Contact, Message
 from gateway.store.prepared import Prepared
@@ -18,6 +19,7 @@ from gateway.store.sql import literals, table_of
 MOST_MESSAGES = 200
 MOST_BYTES = 64 * 1024
 _SHOWN = ("received", "sent", "owed")
+_ROLES = {"customer": "Customer", "operator": "Operator"}
 
 _MESSAGES, _SESSIONS, _CONTACTS = table_of(Message), table_of(ChatSession), table_of(Contact)
 _IN_SESSION = (_MESSAGES.c.session_id == bindparam("session")) & _MESSAGES.c.kind.in_(
@@ -91,7 +93,7 @@ def question(
         contact=_contact(db, held.contact_id),
         parameters=session.parameters,
         results=session.results,
-        brief=_brief(rows) if turn.cause == "returned" else None,
+        brief=_brief(rows, held.thread.run) if turn.cause == "returned" else None,
         previous_summary=_previous_summary(db, session),
     )
 
@@ -141,18 +143,35 @@ def _contact(db: Transaction, contact_id: str | None) -> TurnContact | None:
     return TurnContact(id=row.id, name=row.name, email=row.email, verified=row.verified)
 
 
-def _brief(rows: Sequence[Any]) -> str | None:
-    """The latest stretch in which people spoke, as lines of name and words."""
-    stretch: list[str] = []
-    for row in reversed(rows):
-        if row.author_kind == "ai" and stretch:
-            break
-        if row.author_kind in ("operator", "customer"):
-            name = row.author_name or ("Customer" if row.author_kind == "customer" else "Operator")
-            stretch.append(f"{name}: {row.text}")
-    if not any(row.author_kind == "operator" for row in rows):
+def _brief(rows: Sequence[Any], run: Run | None) -> str | None:
+    """What people did with the session: who, from when to when, why, and what was said meanwhile.
+
+    Their words are marked as a person's; None if people never held it.
+    """
+    stretch = run.stretches[-1] if run and run.stretches else None
+    if stretch is None or stretch.ended_at is None:
         return None
-    return "\n".join(reversed(stretch))
+    lines = [f"People held this session from {_moment(stretch.began_at)} to "
+             f"{_moment(stretch.ended_at)}."]  # fmt: skip
+    if stretch.handover is not None and stretch.handover.reason:
+        lines.append(f"It was handed to them because: {stretch.handover.reason}")
+    said = [row for row in rows if stretch.began_at <= _said_at(row) <= stretch.ended_at]
+    for row in said:
+        name = row.author_name or _ROLES.get(row.author_kind, row.author_kind.capitalize())
+        what = "a person" if row.author_kind == "operator" else row.author_kind
+        mark = "" if what == "customer" else f" ({what})"
+        lines.append(f"{name}{mark}: {row.text}")
+    if not any(row.author_kind == "operator" for row in said):
+        lines.append("None of them wrote to the customer.")
+    return "\n".join(lines)
+
+
+def _said_at(row: Any) -> int:
+    return int(row.at % UNPLACED)
+
+
+def _moment(micros: int) -> str:
+    return from_micros(micros).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _previous_summary(db: Transaction, session: Any) -> str | None:

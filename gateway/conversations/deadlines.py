@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, select
 
+from gateway import feed
+from gateway.clock import to_time
 from gateway.commands import Assign
 from gateway.conversations import offers, record
 from gateway.conversations.doors import Owing, put_back, return_to_ai
@@ -97,13 +99,13 @@ def _take(
     climbed.owed |= record.apply(db, terms, held, [fact], now=now, source="act").owed
     match rung.do:
         case "notify":
-            climbed.notify.add(wait.step)
+            _notify(db, held, session_id, wait, climbed, now)
         case "offer_next" if wait.step == "accept":
             offers.end(db, session_id, "expired", now)
         case "offer_next":
             climbed.owed |= put_back(db, terms, held, session_id, by=SYSTEM, now=now).owed
         case "return_to_ai" if held.thread.email and not terms.channel.policy.answer_email:
-            climbed.notify.add(wait.step)  # the AI does not answer e-mail here
+            _notify(db, held, session_id, wait, climbed, now)  # the AI does not answer e-mail here
         case "return_to_ai":
             done = return_to_ai(db, terms, held, session_id, by=SYSTEM, now=now)
             climbed.owed |= done.owed
@@ -112,6 +114,16 @@ def _take(
             owing.words("note", f"{LATE[wait.step]}; the AI answers again.", SYSTEM)
         case "widen" | "tell_customer" | "take_message":
             pass
+
+
+def _notify(
+    db: Transaction, held: Held, session_id: str, wait: Wait, climbed: Climbed, now: int
+) -> None:
+    climbed.notify.add(wait.step)
+    feed.tell(
+        db, "session.overdue", at=now, session_id=session_id, conversation_id=held.id,
+        data={"step": wait.step, "since": to_time(wait.since)},
+    )  # fmt: skip
 
 
 def _tell(

@@ -124,7 +124,7 @@ def begin(db: Transaction, mail_id: str, now: int) -> Mail | None:
     owed = (WaitMail.id == mail_id, WaitMail.state.in_(literals("owed")))
     row = db.execute(
         select(
-            WaitMail.id, WaitMail.session_id, WaitMail.owed_at, ChatSession.waiting_since,
+            WaitMail.id, WaitMail.session_id, WaitMail.owed_at, ChatSession.wait_since,
             ChatSession.handover, Contact.name, Operator.email, Operator.deactivated_at,
         )
         .join(ChatSession, ChatSession.id == WaitMail.session_id)
@@ -136,7 +136,7 @@ def begin(db: Transaction, mail_id: str, now: int) -> Mail | None:
     if row is None:
         return None
     # A wait may be dated anew when older news arrive; it is the same one unless it began later.
-    over = row.waiting_since is None or row.waiting_since > row.owed_at
+    over = row.wait_since is None or row.wait_since > row.owed_at
     if over or row.deactivated_at is not None:
         db.execute(update(WaitMail).where(*owed).values(state="cancelled", ended_at=now))
         return None
@@ -152,7 +152,7 @@ def begin(db: Transaction, mail_id: str, now: int) -> Mail | None:
         id=row.id,
         to=row.email,
         session_id=row.session_id,
-        since=row.waiting_since,
+        since=row.wait_since,
         name=row.name or "",
         reason=str((row.handover or {}).get("reason") or ""),
     )

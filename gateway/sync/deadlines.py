@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+
+from sqlalchemy import select
 
 from gateway.clock import to_micros
 from gateway.conversations import deadlines, offers
 from gateway.conversations.deadlines import Climbed
 from gateway.conversations.thread import lock_session
 from gateway.people import routing
-from gateway.people.availability import offered
+from gateway.people.availability import Reach, offered, within
 from gateway.people.presence import Seen
+from gateway.people.waiting import Waiting, owe
 from gateway.policy import Terms
 from gateway.store import Transaction
+from gateway.store.models import ChatSession
 from gateway.wiring import Parts
 
 LOOK_AGAIN_S = 15.0
@@ -66,7 +69,33 @@ class Deadlines:
         climbed = deadlines.climb(db, terms, held, row, self._parts.reception, now)
         if terms.agent.routing == "round_robin":
             self._offer(db, terms, session_id, seen, now)
+        if climbed.notify and terms.agent.email_when_waiting:
+            self._call(db, terms, session_id, seen, now)
         return climbed
+
+    def _call(self, db: Transaction, terms: Terms, session_id: str, seen: Seen, now: int) -> None:
+        """Owe mails about a wait that takes too long: to whoever holds the session, else to all
+        who are asked. One for each operator and wait, so whoever was called before is not again."""
+        if self._parts.wait_mailer is None:
+            return
+        row = db.execute(
+            select(ChatSession.wait_since, ChatSession.responsible_id, ChatSession.widened).where(
+                ChatSession.id == session_id, ChatSession.wait_step.is_not(None)
+            )
+        ).one_or_none()
+        if row is None:
+            return
+        reach: Reach = "all" if row.widened else "first"
+        people = self._parts.availability.candidates(db, seen, terms.agent.name, now, reach="all")
+        channel = terms.channel.name
+        holder = (
+            [one for one in people if row.responsible_id in (one.id, one.links.get(channel))]
+            if row.responsible_id
+            else []
+        )
+        to = holder or [one for one in within(people, reach) if one.in_hours]
+        waiting = Waiting(session_id=session_id, agent=terms.agent.name, since=row.wait_since)
+        owe(db, waiting, to, now)
 
     def _offer(self, db: Transaction, terms: Terms, session_id: str, seen: Seen, now: int) -> None:
         """Offer a session that waits to the next one, if it stands offered to nobody."""
@@ -78,7 +107,7 @@ class Deadlines:
             if standing.until > now:
                 return
             offers.end(db, session_id, "expired", now)
-        reach: Literal["first", "all"] = "all" if waiting.widened else "first"
+        reach: Reach = "all" if waiting.widened else "first"
         people = self._parts.availability.candidates(db, seen, terms.agent.name, now, reach=reach)
         asked = offers.asked(db, session_id, waiting.wait_since)
         chosen = routing.next_offer(people, asked, "round_robin")

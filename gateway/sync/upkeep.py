@@ -36,23 +36,29 @@ class Upkeep:
         self._database = parts.database
 
     def due(self, limit: int) -> Sequence[str]:
-        """Sessions of the AI that have been quiet for longer than its idle timeout.
+        """Sessions that have been quiet for longer than their agent's idle timeout.
 
-        What a person holds, a person ends.
+        Nobody's is finished who waits for people.
         """
         now = self._now()
         quiet = [
             (ChatSession.agent == agent.name)
-            & (ChatSession.last_message_at < now - int(agent.idle_timeout_s * 1e6))
+            & (ChatSession.mode == mode)
+            & (ChatSession.last_message_at < now - int(agent.idle_after_s(mode) * 1e6))
             for agent in self._parts.agents.values()
-            if agent.idle_timeout_s > 0
+            for mode in ("ai", "human", "copilot")
+            if agent.idle_after_s(mode) > 0
         ]
         if not quiet:
             return []
         with self._database.read() as db:
             rows = db.execute(
                 select(ChatSession.id)
-                .where(ChatSession.status == "active", ChatSession.mode == "ai", or_(*quiet))
+                .where(
+                    ChatSession.status == "active",
+                    ChatSession.wait_step.is_(None),
+                    or_(*quiet),
+                )
                 .limit(limit)
             )
             return [row.id for row in rows]
@@ -103,12 +109,9 @@ class Upkeep:
         held, row = lock_session(db, session_id)
         terms = self._parts.terms[row.channel]
         now = self._now()
-        quiet_since = now - int(terms.agent.idle_timeout_s * 1e6)
-        if (
-            row.status != "active"
-            or row.mode != "ai"
-            or (row.last_message_at or now) >= quiet_since
-        ):
+        after_s = terms.agent.idle_after_s(row.mode)
+        quiet = (row.last_message_at or now) < now - int(after_s * 1e6)
+        if row.status != "active" or row.wait_step is not None or after_s <= 0 or not quiet:
             return set()
         return doors.end(db, terms, held, session_id, by=SYSTEM, reason=IDLE, now=now).owed
 

@@ -46,7 +46,7 @@ def test_a_session_goes_from_the_ai_to_a_person_and_back(on_both: Desk) -> None:
     turn = it.agent.turns[-1]
     assert turn.cause == "returned"
     assert turn.brief is not None
-    assert "Ann: It is on its way" in turn.brief
+    assert "Ann (a person): It is on its way" in turn.brief
     assert it.markers(session) == ["handover", "assigned", "returned"]
     (stretch,) = it.stretches(session)
     assert (stretch.trigger, stretch.reason, stretch.handed_by) == ("manual", "upset", sam.id)

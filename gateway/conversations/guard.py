@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, func, select
 
 from gateway.conversations.thread import Held
 from gateway.conversations.wording import folded
@@ -33,6 +33,7 @@ REMEMBERED = 6
 _DAY_US = 86_400_000_000
 _SECOND_US = 1_000_000
 _LINES = 60
+_RETURNS_SEEN = 100
 
 # How mail programs mark what they answer by themselves, at the beginning of the subject.
 _MARKS = tuple(
@@ -51,9 +52,20 @@ _TURNS, _MESSAGES = table_of(TurnRow), table_of(Message)
 _ANSWERED = Prepared(
     lambda _: select(func.count().label("number")).where(
         _TURNS.c.session_id == bindparam("session"),
-        _TURNS.c.epoch == bindparam("epoch", type_=Integer),
         _TURNS.c.state.in_(literals("recorded")),
         _TURNS.c.ended_at > bindparam("since", type_=BigInteger),
+    )
+)
+_RETURNS = Prepared(
+    lambda _: (
+        select(_MESSAGES.c.external_id, _MESSAGES.c.data, _MESSAGES.c.created_at)
+        .where(
+            _MESSAGES.c.session_id == bindparam("session"),
+            _MESSAGES.c.kind.in_(literals("marker")),
+            _MESSAGES.c.external_id.like(bindparam("returned")),
+        )
+        .order_by(_MESSAGES.c.created_at.desc())
+        .limit(_RETURNS_SEEN)
     )
 )
 _NEWEST = Prepared(
@@ -95,19 +107,38 @@ class Exchange:
 def tripped(db: Transaction, agent: AgentTerms, held: Held, row: Any, now: int) -> str | None:
     """Why the AI should not be asked once more; None if there is no sign of a loop.
 
-    Both counts begin anew when the session changes hands.
+    Both counts begin anew when a person puts the AI back in charge, not when the gateway does.
     """
-    asked = {"session": row.id, "epoch": row.epoch, "since": now - _DAY_US}
-    (answered,) = _ANSWERED.run(db, asked)
-    if agent.max_answers_a_day and answered.number >= agent.max_answers_a_day:
-        return f"Limit: {answered.number} answers of the AI within 24 hours"
+    limits = [limit for limit in (agent.max_answers_a_day, agent.loop_guard_turns) if limit]
+    if not limits:
+        return None
+    answered = _answered(db, row.id, now - _DAY_US)
+    if answered >= min(limits):
+        answered = _answered(db, row.id, max(now - _DAY_US, _returned_by_a_person(db, row.id)))
+    if agent.max_answers_a_day and answered >= agent.max_answers_a_day:
+        return f"Limit: {answered} answers of the AI within 24 hours"
     most = agent.loop_guard_turns
-    if not most or answered.number < most:
+    if not most or answered < most:
         return None
     rows = _NEWEST.run(db, {"session": row.id})
     lines = [Line(author=one.author_kind, text=one.text, at=one.at) for one in reversed(rows)]
     in_a_row = automatic_in_a_row(lines, email=held.thread.email)
     return LOOP if in_a_row >= most else None
+
+
+def _answered(db: Transaction, session_id: str, since: int) -> int:
+    """How many answers were recorded after `since` (µs)."""
+    (found,) = _ANSWERED.run(db, {"session": session_id, "since": since})
+    return int(found.number)
+
+
+def _returned_by_a_person(db: Transaction, session_id: str) -> int:
+    """When a person last put the AI back in charge, here or in the channel (µs); 0: never."""
+    for one in _RETURNS.run(db, {"session": session_id, "returned": "%:returned"}):
+        ours = one.external_id.startswith("marker:act_")
+        if not ours or one.data["by"]["kind"] == "operator":
+            return int(one.created_at)
+    return 0
 
 
 def automatic_in_a_row(lines: Sequence[Line], *, email: bool) -> int:

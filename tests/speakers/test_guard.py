@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.clock import to_micros
+from gateway.conversations.doors.handing import return_to_ai
 from gateway.conversations.guard import (
     LOOP,
     SHORTEST_REPEAT,
@@ -16,9 +18,11 @@ from gateway.conversations.guard import (
     Line,
     automatic_in_a_row,
 )
-from gateway.events import Answer
+from gateway.conversations.thread import lock_session
+from gateway.events import SYSTEM, Answer
+from gateway.store import Transaction
 from tests.races.moves import back, said, start
-from tests.rig import AOIFE, Rig
+from tests.rig import AOIFE, CHANNEL, Rig
 from tests.speakers.conftest import Make
 
 # GUARD_EXAMPLES=20000 for the long run.
@@ -215,10 +219,30 @@ def test_a_person_gives_it_back_and_the_count_begins_anew(make: Make) -> None:
     looped(it, cid, LOOP)
     it.advance(60)
     back(it, cid)
+    it.advance(1)
     it.settle()
     assert it.session(cid).mode == "ai"
-    # The words that were too many are answered, and the first of the new count.
+    # The words that were too many are answered, and that is the first of the new count.
     assert responder(it, cid, RECEIPT, times=1000) == 4
+    looped(it, cid, LOOP)
+
+
+def test_nobody_came_and_the_ai_is_back(make: Make) -> None:
+    """The gateway's own return to the AI does not let the two machines go on."""
+    it = make()
+    cid = start(it)
+    responder(it, cid, RECEIPT, times=1000)
+    looped(it, cid, LOOP)
+    it.advance(60)
+    terms, now = it.parts.terms[CHANNEL], to_micros(it.clock.now())
+
+    def give_back(db: Transaction) -> None:
+        held, row = lock_session(db, it.session(cid).id)
+        return_to_ai(db, terms, held, row.id, by=SYSTEM, now=now)
+
+    it.parts.database.write(give_back)
+    it.settle()
+    assert responder(it, cid, RECEIPT, times=1000) == 0
     looped(it, cid, LOOP)
 
 

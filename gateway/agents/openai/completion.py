@@ -72,6 +72,11 @@ class _Answer(msgspec.Struct):
     choices: list[_Choice]
 
 
+# msgspec learns a shape when it is first used, and the process dies if two threads do that at once
+# (0.22). While a module is imported there is only one.
+msgspec.json.Decoder(_Answer)
+
+
 def read_completion(body: bytes) -> Completion:
     """Read an answer; raise Unreadable, which quotes nothing of it."""
     try:

@@ -1,4 +1,4 @@
-"""A process whose first turns come all at once lives: msgspec does not survive meeting a shape so."""
+"""A process whose first turns come all at once lives: msgspec alone would not survive that."""
 
 from __future__ import annotations
 

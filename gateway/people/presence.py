@@ -26,16 +26,23 @@ LASTS_S = 90.0
 """How long a word of presence holds; pages repeat theirs every 30 s."""
 
 _KEY = "presence"
+_SINCE = "presence:since"
+"""When Redis was first asked for presence since it was last emptied (µs)."""
 _KEPT_MS = 24 * 3_600_000
 _LEFT_ALONE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Everybody's presence at one moment. `known` is False where Redis did not answer."""
+    """Everybody's presence at one moment. `known` is False where Redis did not answer.
+
+    `sure` is False while nobody's absence means anything: Redis has just been emptied, so that not
+    everybody has said again that they are there; or it has only just gone.
+    """
 
     states: Mapping[str, State] = field(default_factory=dict)
     known: bool = True
+    sure: bool = True
 
     def of(self, operator_id: str) -> Presence:
         """One operator's presence."""
@@ -52,7 +59,7 @@ class Presences:
         self._redis = connection
         self._clock = clock
         self._away_until = -math.inf
-        self._told = False
+        self._away_since: float | None = None
 
     def say(self, operator_id: str, state: State) -> int | None:
         """Keep a word of presence; return until when it holds (µs), None if it was not kept."""
@@ -74,28 +81,40 @@ class Presences:
 
     def read(self) -> Seen:
         """Everybody's presence, in one round trip. Call it with no transaction open."""
-        if self._redis is None or self._is_away():
+        if self._redis is None:
             return Seen(known=False)
+        if self._is_away():
+            return self._unknown()
+        now = to_micros(self._clock.now())
         try:
-            kept: Mapping[bytes, bytes] = self._redis.hgetall(_KEY)  # type: ignore[assignment]
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.hgetall(_KEY)
+                pipeline.set(_SINCE, now, nx=True)
+                pipeline.get(_SINCE)
+                kept, _, since = pipeline.execute()
         except redis.RedisError as error:
             self._went_away(error)
-            return Seen(known=False)
-        self._told = False
-        now = to_micros(self._clock.now())
+            return self._unknown()
+        self._away_since = None
         states: dict[str, State] = {}
         for operator_id, word in kept.items():
             said, _, until = word.decode("ascii", "replace").partition(":")
             for state in STATES:
                 if said == state and until.isdigit() and int(until) > now:
                     states[operator_id.decode("ascii", "replace")] = state
-        return Seen(states=states)
+        known_for = now - int(since) if since is not None and since.isdigit() else 0
+        return Seen(states=states, sure=known_for >= int(LASTS_S * 1e6))
 
     def _is_away(self) -> bool:
         return self._clock.monotonic() < self._away_until
 
+    def _unknown(self) -> Seen:
+        since = self._away_since
+        return Seen(known=False, sure=since is None or self._clock.monotonic() - since >= LASTS_S)
+
     def _went_away(self, error: redis.RedisError) -> None:
-        self._away_until = self._clock.monotonic() + _LEFT_ALONE_S
-        if not self._told:
-            self._told = True
+        now = self._clock.monotonic()
+        self._away_until = now + _LEFT_ALONE_S
+        if self._away_since is None:
+            self._away_since = now
             log.warning("presence_unknown", error=type(error).__name__)

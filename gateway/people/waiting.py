@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
 from gateway.people.routing import Candidate
 from gateway.store import Transaction, new_id
@@ -22,6 +22,8 @@ GRACE_US = 30 * SECOND_US
 """Who waits for less than this calls nobody: an operator's page may just be loading."""
 STALE_US = 24 * HOUR_US
 """Who waits for longer than this does not call anybody any more."""
+MOST_PER_HOUR = 10
+"""Who has got so many mails within an hour knows that people wait: the next ones wait, too."""
 GIVEN_UP_US = HOUR_US
 LOST_US = 180 * SECOND_US
 """A mail that is being sent for so long has lost its worker."""
@@ -66,10 +68,12 @@ def uncalled(db: Transaction, agents: Collection[str], now: int, limit: int) -> 
     return db.scalars(query.order_by(ChatSession.waiting_since).limit(limit)).all()
 
 
-def to_call(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Whom to call: everybody who works now, if none of them is online."""
+def to_call(db: Transaction, candidates: Iterable[Candidate], now: int) -> list[Candidate]:
+    """Whom to call: everybody who works now, if none of them is online, and not too often."""
     at_work = [one for one in candidates if one.in_hours]
-    return [] if any(one.presence == "online" for one in at_work) else at_work
+    if any(one.presence == "online" for one in at_work):
+        return []
+    return _not_too_often(db, at_work, now)
 
 
 def still_waits(db: Transaction, session_id: str, now: int) -> Waiting | None:
@@ -82,13 +86,23 @@ def still_waits(db: Transaction, session_id: str, now: int) -> Waiting | None:
 
 
 def owe(db: Transaction, waiting: Waiting, to: Iterable[Candidate], now: int) -> int:
-    """Owe each of these operators a mail; return how many that are."""
+    """Owe these operators a mail, unless they have got one about this wait or too many others.
+
+    Return how many that are. The session is locked.
+    """
+    told = set(
+        db.scalars(
+            select(WaitMail.operator_id).where(
+                WaitMail.session_id == waiting.session_id, WaitMail.owed_at >= waiting.since
+            )
+        )
+    )
     rows = [
         {
             "id": new_id("wml"), "session_id": waiting.session_id, "since": waiting.since,
             "operator_id": one.id, "state": "owed", "owed_at": now, "due_at": now, "tries": 0,
         }
-        for one in to
+        for one in _not_too_often(db, [one for one in to if one.id not in told], now)
     ]  # fmt: skip
     if not rows:
         return 0
@@ -202,6 +216,19 @@ def _later(db: Transaction, which: ColumnElement[bool], error: str, now: int) ->
 def forget(db: Transaction, now: int) -> None:
     """Drop mails that ended 30 days ago; what they told of calls nobody any more."""
     db.execute(delete(WaitMail).where(WaitMail.ended_at < now - _KEPT_US))
+
+
+def _not_too_often(db: Transaction, to: Sequence[Candidate], now: int) -> list[Candidate]:
+    """Those who have not got ten mails within an hour."""
+    if not to:
+        return []
+    rows = db.execute(
+        select(WaitMail.operator_id, func.count())
+        .where(WaitMail.operator_id.in_([one.id for one in to]), WaitMail.owed_at > now - HOUR_US)
+        .group_by(WaitMail.operator_id)
+    )
+    called = {row[0]: row[1] for row in rows}
+    return [one for one in to if called.get(one.id, 0) < MOST_PER_HOUR]
 
 
 def _end(db: Transaction, mail_id: str, state: str, error: str | None, now: int) -> None:

@@ -81,7 +81,10 @@ class WaitMails:
         return db.scalar(held) is None
 
     def _to_call(self, db: Transaction, seen: Seen, agent: str, now: int) -> Sequence[Candidate]:
-        return waiting.to_call(self._parts.availability.candidates(db, seen, agent, now))
+        if not seen.sure:
+            return ()
+        candidates = self._parts.availability.candidates(db, seen, agent, now)
+        return waiting.to_call(db, candidates, now)
 
     def _call(self, session_id: str) -> None:
         now, seen = self._now(), self._parts.presences.read()

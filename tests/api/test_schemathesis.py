@@ -37,11 +37,14 @@ def lived_in(house: House) -> dict[str, list[str]]:
     deliveries = [item["id"] for item in house.get("/deliveries").json["items"]]
     house.add_operator("operator", key="colleague")
     house.add_operator("viewer", key="guest")
+    people = {"name": "First line", "member_ids": [house.ids["colleague"]]}
+    team = house.post("/teams", people, "admin").json["id"]
     known = {
         "ses": sessions,
         "dlv": deliveries,
         "con": [item["id"] for item in house.get("/contacts").json["items"]],
         "opr": [house.ids["colleague"], house.ids["guest"]],
+        "tea": [team],
         "name": [CHANNEL],
     }
     with house.database.read() as db:

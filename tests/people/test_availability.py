@@ -209,10 +209,10 @@ def test_the_number_of_statements_is_fixed(office: Office) -> None:
 def test_presence_lasts_a_minute_and_a_half(valkey_url: str) -> None:
     clock = MovableClock(datetime(2026, 11, 23, 16, 8, tzinfo=UTC))
     here, there = (Presences(impatient_redis(valkey_url), clock) for _ in range(2))
-    assert there.read() == Seen()
+    assert there.read().states == {}
     assert here.say("opr_a", "online") == to_micros(clock.now()) + int(LASTS_S * 1e6)
     here.say("opr_b", "away")
-    assert there.read() == Seen(states={"opr_a": "online", "opr_b": "away"})
+    assert there.read().states == {"opr_a": "online", "opr_b": "away"}
     clock.advance(LASTS_S - 1)
     here.say("opr_b", "online")
     clock.advance(1)
@@ -222,6 +222,22 @@ def test_presence_lasts_a_minute_and_a_half(valkey_url: str) -> None:
     assert there.read() == Seen()
 
 
+def test_absence_means_nothing_until_everybody_could_say_that_they_are_there(
+    valkey_url: str,
+) -> None:
+    clock = MovableClock(datetime(2026, 11, 23, 16, 8, tzinfo=UTC))
+    connection = impatient_redis(valkey_url)
+    presences = Presences(connection, clock)
+    for _ in range(2):
+        presences.say("opr_a", "online")
+        for seconds in (0, LASTS_S - 1):
+            clock.advance(seconds)
+            assert (presences.read().known, presences.read().sure) == (True, False)
+        clock.advance(1)
+        assert presences.read() == Seen()
+        connection.flushall()
+
+
 def test_without_redis_presence_is_unknown_and_nothing_fails(own_valkey: ValkeyServer) -> None:
     clock = MovableClock(datetime(2026, 11, 23, 16, 8, tzinfo=UTC))
     own_valkey.start()
@@ -229,13 +245,16 @@ def test_without_redis_presence_is_unknown_and_nothing_fails(own_valkey: ValkeyS
     presences.say("opr_a", "online")
     own_valkey.stop()
     assert presences.say("opr_a", "online") is None
-    assert presences.read() == Seen(known=False)
+    assert presences.read() == Seen(known=False, sure=False)
     assert presences.read().of("opr_a") == "unknown"
+    # Away for so long that it is no hiccup: nobody is known to be there.
+    clock.advance(LASTS_S)
+    assert presences.read() == Seen(known=False)
     own_valkey.start()
     # It is left alone for a second; then everybody says it anew.
     assert not presences.read().known
     clock.advance(1)
-    assert presences.read().known
+    assert presences.read() == Seen(sure=False)
     assert Presences(None, clock).read() == Seen(known=False)
     assert Presences(None, clock).say("opr_a", "online") is None
 
@@ -250,6 +269,7 @@ def test_nonsense_in_redis_is_nobodys_presence(valkey_url: str) -> None:
         ("d", b"\xff"),
     ):
         connection.hset("presence", field, word)
-    assert Presences(connection, clock).read() == Seen()
+    connection.set("presence:since", "x")
+    assert Presences(connection, clock).read() == Seen(sure=False)
     connection.set("presence", "not a hash")
-    assert Presences(connection, clock).read() == Seen(known=False)
+    assert not Presences(connection, clock).read().known

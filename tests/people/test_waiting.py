@@ -19,6 +19,7 @@ from gateway.clock import to_micros
 from gateway.config import SmtpSettings
 from gateway.errors import Again, Never, UnknownOutcome
 from gateway.people import editing, waiting
+from gateway.people.presence import Seen
 from gateway.people.waiting import Mail
 from gateway.sinks.waiting import WaitMailer
 from gateway.store.models import ChatSession, WaitMail
@@ -28,6 +29,7 @@ from gateway.sync.scheduler import ON_A_CLOCK, tick
 from gateway.sync.upkeep import Upkeep
 from gateway.sync.waiting import WaitMails
 from tests.api.house import House
+from tests.services.valkey import ValkeyServer
 from tests.watch.servers import Mails, mail_server
 
 HOUR = 3_600.0
@@ -124,8 +126,10 @@ def lite(migrated_sqlite_url: str) -> Iterator[Desk]:
 
 @pytest.fixture
 def present(migrated_sqlite_url: str, valkey_url: str) -> Iterator[Desk]:
-    """With a Redis."""
+    """With a Redis, for long enough."""
     with opened(migrated_sqlite_url, redis_url=valkey_url) as desk:
+        desk.parts.presences.read()
+        desk.pass_time(90)
         yield desk
 
 
@@ -228,6 +232,53 @@ def test_they_are_called_when_the_last_one_leaves(present: Desk) -> None:
     present.pass_time(90)
     present.run()
     assert present.called() == ["admin", "operator"]
+
+
+def test_after_redis_was_emptied_people_may_say_that_they_are_there(
+    present: Desk, valkey_server: ValkeyServer
+) -> None:
+    present.waits()
+    present.pass_time()
+    valkey_server.empty()
+    present.run()
+    present.pass_time(60)
+    present.parts.presences.say(present.house.ids["admin"], "online")
+    present.pass_time(60)
+    present.run()
+    assert present.called() == []
+    present.pass_time(60)
+    present.run()
+    assert present.called() == ["admin", "operator"]
+
+
+def test_ten_mails_an_hour_are_enough(lite: Desk) -> None:
+    lite.agent(operators=("operator@acme.test",))
+    for number in range(12):
+        lite.waits(str(4000 + number))
+    lite.pass_time()
+    lite.run()
+    assert lite.called() == ["operator"] * 10
+    lite.pass_time(HOUR)
+    lite.run()
+    assert lite.called() == ["operator"] * 12
+
+
+def test_however_a_wait_is_dated_nobody_gets_two_mails_about_it(lite: Desk) -> None:
+    """A rung of the ladder dates it by our clock, the channel by its own."""
+    session = lite.waits()
+    lite.pass_time()
+    lite.run()
+    ladder = waiting.Waiting(session_id=session, agent="support", since=lite.house.now - 31_500_000)
+    with lite.house.database.read() as db:
+        everybody = lite.parts.availability.candidates(db, Seen(), "support", lite.house.now)
+
+    def owe(db: Any) -> int:
+        return waiting.owe(db, ladder, everybody, lite.house.now)
+
+    assert lite.house.database.write(owe) == 0
+    lite.pass_time()
+    ladder = replace(ladder, since=lite.house.now - 1)
+    assert lite.house.database.write(owe) == 2
 
 
 def test_who_is_asked_for_the_agent_is_called(lite: Desk) -> None:

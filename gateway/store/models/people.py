@@ -82,6 +82,7 @@ class WaitMail(Base):
     __table_args__ = (
         UniqueConstraint("session_id", "since", "operator_id"),
         one_of("state", "owed", "sending", "sent", "failed", "cancelled"),
+        Index("ix_wait_mails_operator", "operator_id", "owed_at"),
         Index("ix_wait_mails_open", "due_at",
               sqlite_where=text("state IN ('owed', 'sending')"),
               postgresql_where=text("state IN ('owed', 'sending')")),

@@ -9,9 +9,11 @@ from gateway.api.callers import refusal
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.base import Arguments
+from gateway.api.schemas.explain import ExplanationPageSchema
 from gateway.api.schemas.messages import MessagePageSchema
 from gateway.api.schemas.pages import PageQuery
 from gateway.api.schemas.sessions import SessionPageSchema, SessionSchema, SessionsQuery
+from gateway.reading.explaining import find_explanations
 from gateway.reading.messages import find_messages
 from gateway.reading.sessions import SessionFilter, find_session, find_sessions
 from gateway.wiring import Parts
@@ -47,3 +49,12 @@ def add_session_doors(room: Room, parts: Parts) -> None:
                 db, session_id, zone=zone, limit=query["limit"], cursor=query.get("cursor")
             )
         return json_answer(page.to_json())
+
+    @room.door(
+        "GET", "/sessions/<session_id>/explain", takes=PageQuery, gives=ExplanationPageSchema
+    )
+    def explain_session(query: Arguments, session_id: str) -> Response:
+        """Tell why the AI spoke or kept silent, for every message of the customer's"""
+        session_id = checked_id("ses", session_id)
+        with database.read() as db:
+            return json_answer(find_explanations(db, session_id, **query).to_json())

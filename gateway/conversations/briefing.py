@@ -105,6 +105,12 @@ def mark_told(db: Transaction, question: Turn) -> None:
             _MARK.later(db, {"message": message.id, "asked_in": question.id})
 
 
+def untold(db: Transaction, session_id: str) -> list[str]:
+    """The customer's words that no question has told yet, as far as one could tell them."""
+    rows = _latest(db, session_id)
+    return [row.text for row in rows if row.author_kind == "customer" and row.asked_in is None]
+
+
 def has_unasked(db: Transaction, session_id: str) -> bool:
     """True if the customer said something that no turn has told the agent."""
     return bool(_UNASKED.run(db, {"session": session_id}))

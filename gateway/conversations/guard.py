@@ -33,6 +33,7 @@ REMEMBERED = 6
 _DAY_US = 86_400_000_000
 _SECOND_US = 1_000_000
 _LINES = 60
+_COMPARED = 1_000
 _RETURNS_SEEN = 100
 
 # How mail programs mark what they answer by themselves, at the beginning of the subject.
@@ -177,7 +178,7 @@ def _exchanges(lines: Sequence[Line], *, email: bool) -> Iterator[Exchange]:
         elif line.author == "ai":
             answered = True
         elif line.author == "customer":
-            words, size = folded(line.text), len(line.text)
+            words, size = folded(line.text[:_COMPARED]), len(line.text)
             marked = email and words.startswith(_MARKS)
             if answered:
                 exchange = Exchange(words=words, size=size, ended_at=line.at, marked=marked)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, func, select
 
+from gateway.conversations import briefing
 from gateway.conversations.wording import folded, phrase_in
 from gateway.events import Answer, Turn
 from gateway.policy import AgentTerms, HandoverRule
@@ -27,9 +28,6 @@ _PUBLIC = (_MESSAGES.c.session_id == bindparam("session")) & _MESSAGES.c.kind.in
     literals("message")
 )
 _BY_CUSTOMER = _PUBLIC & _MESSAGES.c.author_kind.in_(literals("customer"))
-_UNASKED = Prepared(
-    lambda _: select(_MESSAGES.c.text).where(_BY_CUSTOMER, _MESSAGES.c.asked_in.is_(None))
-)
 _MARKERS = _MESSAGES.alias("markers")
 # What was said before the session came back was said to people, who have read it.
 _SINCE_RETURNED = Prepared(
@@ -101,8 +99,7 @@ def said_meanwhile(db: Transaction, agent: AgentTerms, turn: Any) -> str | None:
     """Judge the words that came while the AI was thinking."""
     if not _phrases(agent):
         return None
-    unasked = _UNASKED.run(db, {"session": turn.session_id})
-    return _spoken(agent, [row.text for row in unasked])
+    return _spoken(agent, briefing.untold(db, turn.session_id))
 
 
 def found_in_answer(

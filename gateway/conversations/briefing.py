@@ -18,8 +18,9 @@ from gateway.store.sql import literals, table_of
 
 MOST_MESSAGES = 200
 MOST_BYTES = 64 * 1024
+_SUMMED_UP, _CUT_AT = 4, 500
 _SHOWN = ("received", "sent", "owed")
-_ROLES = {"customer": "Customer", "operator": "Operator"}
+_ROLES = {"ai": "AI", "customer": "Customer", "operator": "Operator"}
 
 _MESSAGES, _SESSIONS, _CONTACTS = table_of(Message), table_of(ChatSession), table_of(Contact)
 _IN_SESSION = (_MESSAGES.c.session_id == bindparam("session")) & _MESSAGES.c.kind.in_(
@@ -60,16 +61,23 @@ _CONTACT = Prepared(
         _CONTACTS.c.verified,
     ).where(_CONTACTS.c.id == bindparam("contact"), Contact.is_known())
 )
-_SUMMARY = Prepared(
+_PREVIOUS = Prepared(
     lambda _: (
-        select(_SESSIONS.c.summary)
+        select(_SESSIONS.c.id, _SESSIONS.c.summary, _SESSIONS.c.finished_at)
         .where(
             _SESSIONS.c.conversation_id == bindparam("conversation"),
             _SESSIONS.c.opened_at < bindparam("before"),
-            _SESSIONS.c.summary.is_not(None),
         )
         .order_by(_SESSIONS.c.opened_at.desc())
         .limit(1)
+    )
+)
+_LAST_WORDS = Prepared(
+    lambda _: (
+        select(_MESSAGES.c.author_kind, _MESSAGES.c.author_name, _MESSAGES.c.text)
+        .where(_IN_SESSION, _MESSAGES.c.state.in_(literals(*_SHOWN)))
+        .order_by(_MESSAGES.c.at.desc(), _MESSAGES.c.number.desc(), _MESSAGES.c.step.desc())
+        .limit(_SUMMED_UP)
     )
 )
 
@@ -163,10 +171,9 @@ def _brief(rows: Sequence[Any], run: Run | None) -> str | None:
         lines.append(f"It was handed to them because: {stretch.handover.reason}")
     said = [row for row in rows if stretch.began_at <= _said_at(row) <= stretch.ended_at]
     for row in said:
-        name = row.author_name or _ROLES.get(row.author_kind, row.author_kind.capitalize())
         what = "a person" if row.author_kind == "operator" else row.author_kind
         mark = "" if what == "customer" else f" ({what})"
-        lines.append(f"{name}{mark}: {row.text}")
+        lines.append(f"{_name(row)}{mark}: {row.text}")
     if not any(row.author_kind == "operator" for row in said):
         lines.append("None of them wrote to the customer.")
     return "\n".join(lines)
@@ -181,6 +188,19 @@ def _moment(micros: int) -> str:
 
 
 def _previous_summary(db: Transaction, session: Any) -> str | None:
+    """What was known of the session before this one: its summary, else how it ended."""
     asked = {"conversation": session.conversation_id, "before": session.opened_at}
-    row = _SUMMARY.first(db, asked)
-    return None if row is None else cast(str, row.summary)
+    row = _PREVIOUS.first(db, asked)
+    if row is None:
+        return None
+    if row.summary:
+        return cast(str, row.summary)
+    last = _LAST_WORDS.run(db, {"session": row.id})
+    ended = f" It ended at {_moment(row.finished_at)}." if row.finished_at else ""
+    lines = [f"There was a session before this one.{ended} The last words in it:"]
+    lines += [f"{_name(one)}: {one.text[:_CUT_AT]}" for one in reversed(last)]
+    return "\n".join(lines) if last else None
+
+
+def _name(row: Any) -> str:
+    return str(row.author_name or _ROLES.get(row.author_kind) or row.author_kind.capitalize())

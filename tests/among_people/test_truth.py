@@ -170,3 +170,16 @@ def test_a_deactivated_holder_is_still_named(it: Desk) -> None:
     it.database.write(lambda db: editing.edit(db, ann.id, {"active": False}, it.now))
     with pytest.raises(Conflict, match="already accepted by Ann"):
         it.act(doors.accept, session, sam)
+
+
+def test_a_new_session_knows_how_the_one_before_ended(it: Desk) -> None:
+    ann = it.operator("Ann")
+    session = it.says("Where is it?")
+    it.work()
+    it.act(doors.finish, session, ann, reason="")
+    it.says("One more thing")
+    it.work()
+    assert it.agent.turns[-1].previous_summary == (
+        "There was a session before this one. It ended at 2026-11-23T10:00:00Z. "
+        "The last words in it:\nVera Visitor: Where is it?\nsupport: AI: Where is it?"
+    )

@@ -35,6 +35,7 @@ class Team:
 def add(db: Transaction, name: str, member_ids: Collection[str], now: int) -> Team:
     """Make a team; raise Unreadable, Conflict for a name that is taken, NotFound for a member."""
     id, name = new_id("tea"), _name(name)
+    _lock_all(db)
     made = db.scalar(
         insert_into(db, TeamRow)
         .values(id=id, name=name, created_at=now)
@@ -55,6 +56,8 @@ def edit(
     member_ids: Collection[str] | None = None,
 ) -> Change:
     """Change a team's name, or who is in it (all of them). Raises as `add` does."""
+    if name is not None:
+        _lock_all(db)
     before = _lock(db, team_id)
     if name is not None and _name(name) != before.name:
         if _named(db, _name(name)) is not None:
@@ -142,6 +145,11 @@ def _named(db: Transaction, name: str) -> str | None:
 def _lock(db: Transaction, team_id: str) -> Team:
     db.execute(locked(db, select(TeamRow.id).where(TeamRow.id == team_id))).all()
     return find(db, team_id)
+
+
+def _lock_all(db: Transaction) -> None:
+    """Let nobody else make or rename a team meanwhile: of two with one name the second is told."""
+    db.execute(locked(db, select(TeamRow.id).order_by(TeamRow.id))).all()
 
 
 def _set_members(db: Transaction, team_id: str, member_ids: Collection[str]) -> None:

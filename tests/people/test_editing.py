@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import update
 from gateway.errors import Conflict, NotAuthentic, NotFound, Unreadable
 from gateway.people import editing, operators, teams
 from gateway.people.editing import Change
-from gateway.store import Database
+from gateway.store import Database, Transaction
 from gateway.store.models import Operator
 
 NOW = 1_700_000_000_000_000
@@ -202,3 +202,38 @@ def test_what_cannot_be_a_team(database: Database) -> None:
     assert database.write(lambda db: teams.edit(db, one, name="One")).after == {
         "name": "One", "member_ids": [],
     }  # fmt: skip
+
+
+def test_of_two_teams_that_want_one_name_the_second_is_told(database: Database) -> None:
+    for round in range(5):
+        pair = [
+            database.write(lambda db, n=f"{side}{round}": teams.add(db, n, [], NOW)).id  # type: ignore[misc]
+            for side in "ab"
+        ]
+        together = threading.Barrier(3)
+        works: list[Callable[[Transaction], object]] = [
+            *(lambda db, id=id, n=f"wanted{round}": teams.edit(db, id, name=n) for id in pair),
+            lambda db, n=f"wanted{round}": teams.add(db, n, [], NOW),
+        ]
+        said: list[BaseException | None] = []
+
+        def change(
+            work: Callable[[Transaction], object],
+            together: threading.Barrier,
+            said: list[BaseException | None],
+        ) -> None:
+            together.wait()
+            try:
+                database.write(work)
+            except BaseException as error:
+                said.append(error)
+            else:
+                said.append(None)
+
+        threads = [threading.Thread(target=change, args=(work, together, said)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert said.count(None) == 1
+        assert [type(one) for one in said if one is not None] == [Conflict, Conflict]

@@ -413,6 +413,35 @@ def test_what_may_have_gone_out_is_not_sent_again(desk: Desk) -> None:
     assert desk.called() == []
 
 
+def test_several_workers_at_once_send_one_mail_each(desk: Desk) -> None:
+    for number in range(4):
+        desk.waits(str(5000 + number))
+    desk.pass_time()
+    together = threading.Barrier(3)
+    broken: list[BaseException] = []
+
+    def run() -> None:
+        work = WaitMails(desk.parts)
+        together.wait()
+        try:
+            for _ in range(20):
+                for key in work.due(10):
+                    work.do(key)
+        except BaseException as error:
+            broken.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert broken == []
+    desk.run()
+    assert desk.called() == ["admin"] * 4 + ["operator"] * 4
+    assert len({mail["Message-ID"] for mail in desk.mails.taken}) == 8
+    assert desk.states() == ["sent"] * 8
+
+
 def test_a_server_that_does_not_answer_may_have_it(lite: Desk) -> None:
     mailer = lite.parts.wait_mailer
     assert mailer is not None

@@ -106,13 +106,14 @@ def _contacts(db: Transaction, ids: set[str]) -> dict[str, Json]:
     if not ids:
         return {}
     rows = db.execute(
-        select(Contact.id, Contact.name, Contact.email, Contact.phone, Contact.verified).where(
-            Contact.id.in_(ids)
-        )
-    )
+        select(
+            Contact.id, Contact.standing_id().label("standing"), Contact.name, Contact.email,
+            Contact.phone, Contact.verified,
+        ).where(Contact.id.in_(ids))
+    )  # fmt: skip
     return {
         row.id: {
-            "id": row.id, "name": row.name, "email": row.email, "phone": row.phone,
+            "id": row.standing, "name": row.name, "email": row.email, "phone": row.phone,
             "verified": row.verified,
         }
         for row in rows

@@ -159,13 +159,13 @@ def _is_news(known: Any, seen: ContactSeen) -> bool:
 
 def _said(seen: ContactSeen, held: Mapping[str, Said]) -> dict[str, Said]:
     """What a report says otherwise than the channel did before."""
-    level = LEVELS.index(seen.level)
     said: dict[str, Said] = {}
     for detail in DETAILS:
         value = normal(detail, getattr(seen, detail))
-        before = held.get(detail)
         if value is None:
             continue
+        level = VERIFIED if detail in seen.verified else LEVELS.index(seen.level)
+        before = held.get(detail)
         if before is None or (
             (level, seen.as_of) >= (before.level, before.at)
             and (value, level) != (before.value, before.level)

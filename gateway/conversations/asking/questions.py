@@ -1,0 +1,136 @@
+"""Questions to the AI agent: which are due, and what becomes of one before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, select, update
+
+from gateway.conversations import briefing, guard, rules, turns
+from gateway.conversations.asking.held import WRITE, HeldTurn, Recorded, end, lock
+from gateway.conversations.reception import Receive, always_open
+from gateway.events import Turn
+from gateway.policy import AgentTerms, Terms
+from gateway.store import Transaction
+from gateway.store.models import Conversation, TurnRow
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals, table_of
+
+_TURNS, _CONVERSATIONS = table_of(TurnRow), table_of(Conversation)
+_DUE = Prepared(
+    lambda _: (
+        select(_TURNS.c.id)
+        .where(_TURNS.c.state.in_(literals(*turns.OPEN)), _TURNS.c.due_at <= bindparam("now"))
+        .order_by(_TURNS.c.due_at)
+        .limit(bindparam("most", type_=Integer))
+    )
+)
+_RETURNED = Prepared(
+    lambda _: (
+        select(
+            _TURNS.c.due_at,
+            _TURNS.c.owed_at,
+            _TURNS.c.conversation_id,
+            _CONVERSATIONS.c.channel,
+            _CONVERSATIONS.c.external_id,
+            _CONVERSATIONS.c.held_since,
+            _CONVERSATIONS.c.read_due,
+        )
+        .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _TURNS.c.conversation_id)
+        .where(
+            _TURNS.c.id == bindparam("turn"),
+            _TURNS.c.state.in_(literals("due")),
+            _TURNS.c.cause.in_(literals("returned")),
+            _TURNS.c.tries < bindparam("asked", type_=Integer),
+        )
+    )
+)
+
+_MARGIN_US = 15_000_000
+
+
+def due(db: Transaction, now: int, limit: int) -> list[str]:
+    """Turns whose time has come, oldest first: to be asked, asked again, or given up."""
+    return [row.id for row in _DUE.run(db, {"now": now, "most": limit})]
+
+
+def returned(db: Transaction, turn_id: str) -> Any | None:
+    """Where a turn that is owed because people gave the session back lies; None for any other.
+
+    Its `due_at` and `owed_at`, and the conversation with its hold.
+    """
+    return _RETURNED.first(db, {"turn": turn_id, "asked": 1})
+
+
+def wait(db: Transaction, turn_id: str, due_at: int) -> None:
+    """Let a due turn wait until then."""
+    db.execute(
+        update(TurnRow).where(TurnRow.id == turn_id, TurnRow.state == "due").values(due_at=due_at)
+    )
+
+
+def begin(
+    db: Transaction,
+    terms_of: Mapping[str, Terms],
+    turn_id: str,
+    now: int,
+    link: Callable[[str], str],
+    reception: Receive = always_open,
+) -> Turn | Recorded | None:
+    """Take a due turn and say what to ask; None if somebody else took it or it has ended.
+
+    Recorded if nothing is asked: a rule, the loop guard or a lost answer handed it to people.
+    The row itself is the claim: until its new `due_at`, longer than the agent may take, nobody else
+    takes it; after that its worker is taken for dead.
+    """
+    held, row, turn = lock(db, turn_id)
+    if turn.state not in turns.OPEN or turn.due_at > now:
+        return None
+    terms = terms_of.get(row.channel)
+    if terms is None or row.mode == "human" or row.status == "finished" or row.epoch != turn.epoch:
+        end(db, turn_id, "discarded", "the session changed hands before the question", now)
+        return None
+    one = HeldTurn(
+        db=db, terms=terms, held=held, row=row, turn=turn,
+        now=now, link=link(row.id), reception=reception,
+    )  # fmt: skip
+    if turn.state == "waiting":  # announced with 202, and never came
+        return one.give_up("no answer came to the reply address")
+    lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
+    question = briefing.question(db, held, row, turn)
+    if row.mode == "ai":
+        reason = rules.said_before_asking(db, terms.agent, question) or guard.tripped(
+            db, terms.agent, held, row, now
+        )
+        if reason is not None:
+            one.end("discarded", f"not asked: {reason}")
+            return one.by_rule(reason)
+    briefing.mark_told(db, question)
+    upto = held.thread.run.last_public_at if held.thread.run else None
+    asking = {
+        "turn": turn_id,
+        "state": "asking",
+        "asked_at": turn.asked_at or now,
+        "due_at": now + lease,
+        "tries": turn.tries + 1,
+        "upto_at": upto.at if upto else 0,
+        "upto_number": upto.number if upto else 0,
+    }
+    WRITE.later(db, asking)
+    return question
+
+
+def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -> None:
+    """The agent will answer at the reply address; give it its time."""
+    reply_by = now + int(agent.reply_within_s * 1e6)
+    db.execute(
+        update(TurnRow)
+        .where(TurnRow.id == turn_id, TurnRow.state == "asking")
+        .values(state="waiting", reply_by=reply_by, due_at=reply_by)
+    )
+
+
+def tries(db: Transaction, turn_id: str) -> int:
+    """How often a turn has been asked; with `begin`, the number of the try that began."""
+    return db.scalars(select(TurnRow.tries).where(TurnRow.id == turn_id)).one()

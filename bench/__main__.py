@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import reconcile, reply, webhook
+from bench import reconcile, reply, streams, webhook
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
     "reply": reply.main,
     "reconcile": reconcile.main,
+    "streams": streams.main,
 }
 
 

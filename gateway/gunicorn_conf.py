@@ -11,6 +11,8 @@ from typing import Any
 
 from gateway.leash import hold
 
+_ACCEPTED_AT_ONCE = 16
+
 wsgi_app = "gateway.app:create_from_environment()"
 proc_name = "channel-gateway"
 
@@ -34,6 +36,8 @@ errorlog = "-"
 loglevel = "warning"
 # Its default is one socket per home folder, shared by every gunicorn that this user runs.
 control_socket_disable = True
+# Streams that come back at once wait here.
+backlog = 4096
 # Heartbeats in memory: on a slow disk their writes would stop the event loop.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
@@ -41,6 +45,17 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 def post_fork(server: Any, worker: Any) -> None:
     """Tie a worker to gunicorn's master, so that a killed master leaves none behind."""
     hold(server.pid, signal.SIGKILL)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Accept a few connections at a time, so that a crowd that comes at once does not stop others.
+
+    gevent accepts a hundred between two looks at what else is ready, and each of them costs half a
+    millisecond before it can be told what it wants.
+    """
+    from gevent.baseserver import BaseServer
+
+    BaseServer.max_accept = _ACCEPTED_AT_ONCE
 
 
 def child_exit(server: Any, worker: Any) -> None:

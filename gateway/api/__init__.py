@@ -26,6 +26,7 @@ from gateway.api.trail import Trail
 from gateway.wiring import Parts
 
 PREFIX = "/api/v1"
+EVENTS = f"{PREFIX}/events"
 
 
 def add_api(app: Flask, parts: Parts) -> None:

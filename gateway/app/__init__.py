@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 
 from gateway import wiring
-from gateway.api import add_api
+from gateway.api import EVENTS, add_api
 from gateway.app.errors import add_error_answers
 from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
@@ -17,6 +17,7 @@ from gateway.channels.webhook import receiving, webhook_routes
 from gateway.config import load_settings
 from gateway.logs import set_up_logging
 from gateway.store import migrate
+from gateway.streams import Gate
 from gateway.watch.answers import AnswerCounter
 from gateway.wiring import Parts
 
@@ -38,7 +39,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     receive = metrics.counting(parts.inbox.receive)
     wsgi: Any = app
     wsgi.wsgi_app = receiving(
-        app.wsgi_app, parts.channels, receive, HEADERS, answers.note, answers.timer
+        Gate(app.wsgi_app, EVENTS), parts.channels, receive, HEADERS, answers.note, answers.timer
     )
     add_metrics(app, metrics)
     return app

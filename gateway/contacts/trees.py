@@ -15,7 +15,6 @@ import msgspec
 from sqlalchemy import or_, select, update
 
 from gateway.contacts.details import (
-    ANONYMOUS,
     Said,
     Source,
     Statement,
@@ -145,11 +144,7 @@ def write(
         .values(columns_of(after))
     )
     db.execute(update(Contact).where(Contact.id == tree.id).values(updated_at=now))
-    known = any(said.level > ANONYMOUS for said in (*before.values(), *after.values()))
-    note(
-        db, contact_id or tree.id, tree.id, kind, source, changes, now,
-        known=known, join_id=join_id,
-    )  # fmt: skip
+    note(db, contact_id or tree.id, tree.id, kind, source, changes, now, join_id)
     return True
 
 

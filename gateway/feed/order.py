@@ -13,29 +13,52 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, delete, func, select, text, update
+from sqlalchemy import BigInteger, Column, Integer, bindparam, delete, func, select, text, update
 
 from gateway.store import Database, Transaction
 from gateway.store.models import JournalHead, JournalRow
+from gateway.store.prepared import Prepared
 from gateway.store.sql import table_of
 
 _JOURNAL = table_of(JournalRow)
 
 _AT_ONCE = 1_000
 _NOBODY = 2**62
+_COLUMNS = (
+    "id", "kind", "at", "session_id", "conversation_id", "contact_id", "message_id", "data",
+)  # fmt: skip
+_AFTER = Prepared(
+    lambda sql: (
+        select(_place(sql.name).label("place"), *(_JOURNAL.c[name] for name in _COLUMNS))
+        .where(_place(sql.name) > bindparam("after", type_=BigInteger))
+        .order_by(_place(sql.name))
+        .limit(bindparam("most", type_=Integer))
+    )
+)
+_WITHOUT = Prepared(
+    lambda _: (
+        select(_JOURNAL.c.at)
+        .where(_JOURNAL.c.place.is_(None))
+        .order_by(_JOURNAL.c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
+)
+_LOCK = text("SELECT last FROM journal_head FOR UPDATE")
 _PLACE = text(
     """
     WITH late AS MATERIALIZED (
         SELECT id FROM journal WHERE place IS NULL ORDER BY id LIMIT :most
     ), given AS (
-        SELECT id, row_number() OVER (ORDER BY id) AS n FROM late
+        SELECT id, (SELECT last FROM journal_head) + row_number() OVER (ORDER BY id) AS place
+        FROM late
     ), placed AS (
-        UPDATE journal SET place = :last + given.n FROM given WHERE journal.id = given.id
+        UPDATE journal SET place = given.place FROM given WHERE journal.id = given.id
+    ), moved AS (
+        UPDATE journal_head SET last = last + (SELECT count(*) FROM late)
     )
     SELECT count(*) FROM late
     """
 )
-_ANY_WITHOUT = select(JournalRow.id).where(JournalRow.place.is_(None)).limit(1)
 
 
 class Told(NamedTuple):
@@ -68,9 +91,19 @@ def head(database: Database) -> Head:
 
 def read(database: Database, after: int, limit: int) -> list[Told]:
     """The rows after a place, in the order of commits. Raises Unavailable."""
-    _put_in_order(database)
+    if database.is_sqlite:
+        with database.read() as db:
+            return [Told(*row) for row in _AFTER.run(db, {"after": after, "most": limit})]
     with database.read() as db:
-        return read_before(db, after, None, limit)
+        with db.in_one_trip():
+            found = _AFTER.ask(db, [{"after": after, "most": limit}])
+            without = _WITHOUT.ask(db, [{"most": 1}])
+        rows = found()[0]
+        if len(rows) == limit or not without()[0]:
+            return [Told(*row) for row in rows]
+    _give_all_places(database)
+    with database.read() as db:
+        return [Told(*row) for row in _AFTER.run(db, {"after": after, "most": limit})]
 
 
 def read_before(
@@ -83,7 +116,7 @@ def read_before(
     kinds: Collection[str] = (),
 ) -> list[Told]:
     """Rows with `after` < place < `before` among those that have a place, in order."""
-    place = _place(db)
+    place = _place(db.kind)
     query = select(
         place.label("place"), JournalRow.id, JournalRow.kind, JournalRow.at, JournalRow.session_id,
         JournalRow.conversation_id, JournalRow.contact_id, JournalRow.message_id, JournalRow.data,
@@ -106,8 +139,8 @@ def forget(
     Raises Unavailable.
     """
     with database.read() as db:
-        oldest = db.scalar(_ANY_WITHOUT.with_only_columns(JournalRow.at).order_by(JournalRow.id))
-    if oldest is not None and oldest < until:
+        oldest = _WITHOUT.first(db, {"most": 1})
+    if oldest is not None and oldest.at < until:
         _put_in_order(database)  # nobody has read them yet
     while database.write(lambda db: _forget_some(db, until, needed_from(db))) == _AT_ONCE:
         pass
@@ -115,7 +148,7 @@ def forget(
 
 def _forget_some(db: Transaction, until: int, before: int | None) -> int:
     """Forget some; how many: fewer than are forgotten at once if there are no more."""
-    place = _place(db)
+    place = _place(db.kind)
     oldest = db.execute(
         select(place, JournalRow.at)
         .where(place.is_not(None), place < (_NOBODY if before is None else before))
@@ -139,19 +172,20 @@ def _put_in_order(database: Database) -> None:
     if database.is_sqlite:
         return
     with database.read() as db:
-        if db.scalar(_ANY_WITHOUT) is None:
+        if not _WITHOUT.run(db, {"most": 1}):
             return
+    _give_all_places(database)
+
+
+def _give_all_places(database: Database) -> None:
     while database.write(_give_places) == _AT_ONCE:
         pass
 
 
 def _give_places(db: Transaction) -> int:
-    # Who holds this row gives places; what others gave before is seen from here on.
-    last = db.execute(select(JournalHead.last).with_for_update()).scalar_one()
-    given = int(db.execute(_PLACE, {"last": last, "most": _AT_ONCE}).scalar_one())
-    if given:
-        db.execute(update(JournalHead).values(last=last + given))
-    return given
+    # Who holds this row gives places; what others gave before is seen from the next statement on.
+    db.execute(_LOCK)
+    return int(db.execute(_PLACE, {"most": _AT_ONCE}).scalar_one())
 
 
 def _head(db: Transaction) -> Head:
@@ -162,5 +196,5 @@ def _head(db: Transaction) -> Head:
     return Head(row.last, row.forgotten)
 
 
-def _place(db: Transaction) -> Column[Any]:
-    return _JOURNAL.c.id if db.kind == "sqlite" else _JOURNAL.c.place
+def _place(kind: str) -> Column[Any]:
+    return _JOURNAL.c.id if kind == "sqlite" else _JOURNAL.c.place

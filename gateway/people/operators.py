@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from gateway.errors import Conflict, NotAuthentic, NotFound, Unreadable
 from gateway.store import Transaction, new_id
 from gateway.store.models import Operator as OperatorRow
 from gateway.store.models import OperatorLink, Token
+from gateway.store.prepared import Prepared
 from gateway.store.sql import insert_into
 
 Role = Literal["admin", "operator", "viewer"]
@@ -137,21 +138,7 @@ def authenticate(db: Transaction, token: str) -> Operator:
     """
     if not _TOKEN.fullmatch(token):
         raise NotAuthentic(f"this is not an API token: they begin with {TOKEN_PREFIX}")
-    rows = db.execute(
-        select(
-            *_COLUMNS,
-            OperatorLink.channel,
-            OperatorLink.external_id,
-            Token.id.label("token_id"),
-        )
-        .join(Token, Token.operator_id == OperatorRow.id)
-        .outerjoin(OperatorLink, OperatorLink.operator_id == OperatorRow.id)
-        .where(
-            Token.digest == digest_of(token),
-            Token.revoked_at.is_(None),
-            OperatorRow.deactivated_at.is_(None),
-        )
-    ).all()
+    rows = _BY_TOKEN.run(db, {"token": digest_of(token)})
     if not rows:
         raise NotAuthentic(_NOT_KNOWN)
     first = rows[0]
@@ -178,6 +165,23 @@ def password_holds(db: Transaction, email: str, password: str) -> bool:
 
 
 _COLUMNS = (OperatorRow.id, OperatorRow.email, OperatorRow.name, OperatorRow.role)
+_BY_TOKEN = Prepared(
+    lambda _: (
+        select(
+            *_COLUMNS,
+            OperatorLink.channel,
+            OperatorLink.external_id,
+            Token.id.label("token_id"),
+        )
+        .join(Token, Token.operator_id == OperatorRow.id)
+        .outerjoin(OperatorLink, OperatorLink.operator_id == OperatorRow.id)
+        .where(
+            Token.digest == bindparam("token"),
+            Token.revoked_at.is_(None),
+            OperatorRow.deactivated_at.is_(None),
+        )
+    )
+)
 
 
 def _operator(db: Transaction, id: str, email: str, name: str, role: str) -> Operator:

@@ -108,13 +108,18 @@ def _contacts(db: Transaction, ids: set[str]) -> dict[str, Json]:
     rows = db.execute(
         select(
             Contact.id, Contact.standing_id().label("standing"), Contact.name, Contact.email,
-            Contact.phone, Contact.verified,
+            Contact.phone, Contact.external_id, Contact.level, Contact.verified,
         ).where(Contact.id.in_(ids))
     )  # fmt: skip
     return {
         row.id: {
-            "id": row.standing, "name": row.name, "email": row.email, "phone": row.phone,
+            "id": row.standing,
+            "name": row.name,
+            "email": row.email,
+            "phone": row.phone,
+            "external_id": row.external_id,
+            "level": row.level,
             "verified": row.verified,
         }
         for row in rows
-    }  # fmt: skip
+    }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, bindparam, select, tuple_
 
 from gateway.errors import NotFound
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
@@ -15,6 +15,7 @@ from gateway.reading.names import Names, Person, find_names
 from gateway.reading.sessions import Json, Page
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, ChatSession, Conversation, Draft, Message, Push
+from gateway.store.prepared import Prepared
 
 _POSITION = (Message.at, Message.number, Message.step, Message.id)
 _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
@@ -66,12 +67,8 @@ def messages_by_id(db: Transaction, ids: Collection[str], *, zone: tzinfo) -> di
     """Those of these lines that there are, by id."""
     if not ids:
         return {}
-    homes = select(Conversation.installation_id).where(Conversation.id == Message.conversation_id)
-    rows = db.execute(
-        _query()
-        .add_columns(homes.scalar_subquery().label("installation"))
-        .where(Message.id.in_(ids))
-    ).all()
+    by_id = _BY_ID.each(db, [{"key": id} for id in sorted(ids)])
+    rows = [row for one in by_id for row in one]
     found: dict[str, Json] = {}
     for installation in {row.installation for row in rows}:
         mine = [row for row in rows if row.installation == installation]
@@ -93,6 +90,16 @@ def _query() -> Select[*tuple[Any, ...]]:
     owed = and_(Push.conversation_id == Message.conversation_id, Push.cause == Message.id)
     draft = Draft.message_id == Message.id
     return select(*columns).outerjoin(Push, owed).outerjoin(Draft, draft)
+
+
+_BY_ID = Prepared(
+    lambda _: (
+        _query()
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .add_columns(Conversation.installation_id.label("installation"))
+        .where(Message.id == bindparam("key"))
+    )
+)
 
 
 def _to_json(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_, select, tuple_
 
 from gateway.errors import NotFound
 from gateway.reading.avatars import Avatars, find_avatars
@@ -14,6 +14,7 @@ from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_ti
 from gateway.reading.names import Names, Person, find_names
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Contact, Conversation, Message, Offer, Operator, Staff
+from gateway.store.prepared import Prepared
 
 Json = dict[str, Any]
 Refusal = Callable[[str, str], str | None]
@@ -86,7 +87,8 @@ def sessions_by_id(db: Transaction, ids: Collection[str], *, refusal: Refusal) -
     """Those of these sessions that there are, by id."""
     if not ids:
         return {}
-    rows = db.execute(_query().where(ChatSession.id.in_(ids))).all()
+    found = _BY_ID.each(db, [{"key": id} for id in sorted(ids)])
+    rows = [row for one in found for row in one]
     return {session["id"]: session for session in _to_json(db, rows, refusal)}
 
 
@@ -110,6 +112,9 @@ def _query() -> Select[*tuple[Any, ...]]:
         .outerjoin(Contact, and_(Contact.id == Conversation.contact_id, Contact.is_known()))
         .outerjoin(Offer, and_(Offer.session_id == ChatSession.id, Offer.state == "open"))
     )  # fmt: skip
+
+
+_BY_ID = Prepared(lambda _: _query().where(ChatSession.id == bindparam("key")))
 
 
 def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:

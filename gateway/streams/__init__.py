@@ -1,6 +1,7 @@
 """Streams: who looks on, and what each is shown as it happens (server-sent events)."""
 
+from gateway.streams.gate import Gate
 from gateway.streams.hub import Hub
 from gateway.streams.stream import Stream, Wanted
 
-__all__ = ["Hub", "Stream", "Wanted"]
+__all__ = ["Gate", "Hub", "Stream", "Wanted"]

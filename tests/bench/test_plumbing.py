@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import reconcile, reply, webhook
+from bench import reconcile, reply, streams, webhook
 from bench.agent import MARK
 from bench.figures import Spread, quantile
 from bench.sidelook import busiest
@@ -66,6 +66,17 @@ def test_a_pass_beside_live_customers(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "30 repaired, 0 waiting" in said
     assert "0 answered 429" in said
     assert "1 killed" in said
+
+
+@pytest.mark.slow
+def test_streams_beside_webhooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--database", "sqlite", "--streams", "20", "--events", "5", "--rounds", "1"]
+    arguments += ["--seconds", "1", "--rate", "5", "--settle", "0.2", "--folder", str(tmp_path)]
+    assert streams.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "20 of 20 streams open" in said
+    assert "5 of 5 received" in said
+    assert "RIGHT" in said
 
 
 def test_the_fullest_window_may_begin_anywhere() -> None:

@@ -28,12 +28,10 @@ ANN = Source(kind="operator", id="opr_ann", name="Ann")
 class Town:
     """Short ways to say things of customers; each call is a second later than the last one."""
 
-    def __init__(self, url: str, *, founded: bool = False) -> None:
-        """`founded`: the channels are there already."""
+    def __init__(self, url: str) -> None:
         self.clock = MovableClock(datetime(2026, 11, 22, 16, 0, tzinfo=UTC))
         self.database = Database(url, clock=self.clock)
-        if not founded:
-            self.database.write(self._open)
+        self.database.write(self._open)
 
     def _open(self, db: Transaction) -> None:
         for channel in CHANNELS:

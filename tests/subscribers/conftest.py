@@ -5,12 +5,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from gateway.config import SubscriberSettings
+from gateway.config import USUAL_EVENTS, SubscriberSettings
 from tests.api.house import House
 from tests.subscribers.world import SECRET, World
 from tests.watch.servers import webhook_server
 
 Builds = Callable[..., World]
+# Contacts have tests of their own.
+USUAL = tuple(kind for kind in USUAL_EVENTS if not kind.startswith("contact."))
 
 
 @pytest.fixture
@@ -21,7 +23,9 @@ def worlds(migrated_url: str) -> Iterator[Builds]:
         def build(*names: str, **told: dict[str, object]) -> World:
             posts = {name: stack.enter_context(webhook_server()) for name in (*names, *told)}
             subscribers = tuple(
-                SubscriberSettings(name=name, url=one.url, secret=SECRET, **told.get(name, {}))
+                SubscriberSettings(
+                    name=name, url=one.url, secret=SECRET, **told.get(name, {"events": USUAL})
+                )
                 for name, one in posts.items()
             )
             house = House(migrated_url, subscribers=subscribers)

@@ -1,0 +1,322 @@
+"""`python -m bench streams`: what open event streams cost, and what they do to webhooks.
+
+One web process, as `gateway up` runs it. A crowd of readers in a process of its own holds streams
+open; this one publishes as a worker would (a commit, and the bell through Redis), and sends
+webhooks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import text
+
+from bench import machine
+from bench.figures import Spread, goal, quantile, table
+from bench.load import closed_loop, open_loop
+from bench.servers import KINDS, ROOT, Ground, Web, ground, python
+from bench.traffic import Traffic
+from gateway import feed
+from gateway.clock import to_micros
+from gateway.leash import leashed
+from gateway.people import operators
+from gateway.store import Transaction
+from gateway.wake import impatient_redis
+from tests.streams.reader import Reader
+
+MOST_P99_MS = 10.0
+MOST_HERD_S = 10.0
+MOST_RATIO = 1.2
+
+_WARM_UP = 600
+_BETWEEN_S = 0.03
+_QUIET_S = 3.0
+
+
+class Crowd:
+    """The readers' process."""
+
+    def __init__(self, web: Web, tokens: Path, session: str) -> None:
+        host, port = web.address
+        argv = python("-m", "bench.watchers", host, str(port), str(tokens), session)
+        self._process = subprocess.Popen(
+            leashed(argv), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def order(self, **what: Any) -> None:
+        """Tell it what to do."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait until it is done."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the readers' process ended; see what it said above")
+        done: dict[str, Any] = json.loads(line)
+        return done
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class Measured:
+    """One database: a web process, a crowd, and the figures."""
+
+    def __init__(self, place: Ground, options: argparse.Namespace) -> None:
+        self._ground = place
+        self._options = options
+        self._traffic = Traffic()
+        self._right = True
+
+    def run(self) -> bool:
+        """Measure and print; False if an event was lost or a stream refused."""
+        with ExitStack() as stack:
+            web = stack.enter_context(_one_process(self._ground))
+            self._warm_up(web)
+            mine, theirs = self._sessions()
+            crowd = Crowd(web, self._tokens(), theirs)
+            stack.callback(crowd.stop)
+            self._memory(web, crowd)
+            self._latency(web, mine)
+            if self._options.rounds:
+                self._herd(web, crowd)
+        return self._right
+
+    def _warm_up(self, web: Web) -> None:
+        """Make sessions, and let the server compile its statements."""
+        posted = self._traffic.post(_WARM_UP)
+        run = closed_loop(
+            web.address, iter([one.request for one in posted]), connections=4, seconds=30.0
+        )
+        assert run.accepted == _WARM_UP, run.statuses
+
+    def _sessions(self) -> tuple[str, str]:
+        """A session of which events are published, and one that the crowd looks on."""
+        with self._ground.database.read() as db:
+            found = db.execute(
+                text("SELECT session_id FROM messages WHERE kind = 'message' AND "
+                     "session_id IS NOT NULL GROUP BY session_id ORDER BY session_id LIMIT 2")
+            ).all()  # fmt: skip
+        return str(found[0][0]), str(found[1][0])
+
+    def _tokens(self) -> Path:
+        """A token for each reader, as people have them."""
+        now = to_micros(self._ground.database.clock.now())
+
+        def add(db: Transaction) -> list[str]:
+            one = operators.add(db, email="a@acme.example", name="Ann", role="viewer", now=now)
+            return [operators.new_token(db, one.id, now) for _ in range(self._options.streams + 1)]
+
+        tokens = self._ground.database.write(add)
+        self._token = tokens.pop()
+        path = self._ground.folder / "tokens"
+        path.write_text("\n".join(tokens), encoding="utf-8")
+        return path
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def _memory(self, web: Web, crowd: Crowd) -> None:
+        worker = _worker(web)
+        count = self._options.streams
+        crowd.order(do="open", count=20)  # what the first ones cost once
+        crowd.answer()
+        crowd.order(do="close")
+        crowd.answer()
+        time.sleep(_QUIET_S)
+        before, cpu = worker.memory_full_info(), worker.cpu_times()
+        crowd.order(do="open", count=count)
+        opened = crowd.answer()
+        opening = worker.cpu_times()
+        each_ms = 1e3 * (opening.user + opening.system - cpu.user - cpu.system) / count
+        self._right &= opened["open"] == count
+        time.sleep(_QUIET_S)
+        after = worker.memory_full_info()
+        cpu = worker.cpu_times()
+        time.sleep(self._options.settle)
+        idle = worker.cpu_times()
+        used = (idle.user + idle.system - cpu.user - cpu.system) / self._options.settle
+        print(
+            f"\n{opened['open']} of {count} streams open ({opened['statuses']}): "
+            f"{(after.uss - before.uss) / count / 1024:.1f} kB of the web process each "
+            f"({before.uss / 2**20:.0f} MiB before, {after.uss / 2**20:.0f} MiB after); "
+            f"open after {opened['seconds']:.1f} s, {each_ms:.2f} ms of CPU each; "
+            f"idle they take {100 * used:.1f} % of a core"
+        )
+
+    # -- publish to receive --------------------------------------------------------------------
+
+    def _latency(self, web: Web, session: str) -> None:
+        """Publish for one reader among all those that are open."""
+        database = self._ground.database
+        database.ring = feed.Bell(impatient_redis(self._ground.redis_url)).ring
+        with database.read() as db:
+            message, conversation = db.execute(
+                text("SELECT id, conversation_id FROM messages WHERE session_id = :session "
+                     "AND kind = 'message' LIMIT 1"), {"session": session},
+            ).one()  # fmt: skip
+        reader = Reader(
+            f"http://{web.address[0]}:{web.address[1]}", self._token, f"?session={session}"
+        ).opened()
+        from_commit, whole = [], []
+        for _ in range(self._options.events):
+            began = time.perf_counter()
+            database.write(
+                lambda db: feed.tell(
+                    db, "message.updated", at=to_micros(database.clock.now()), session_id=session,
+                    conversation_id=conversation, message_id=message,
+                )
+            )  # fmt: skip
+            committed = time.perf_counter()
+            if reader.next(10.0) is None:
+                self._right = False
+                continue
+            received = time.perf_counter()
+            from_commit.append(1e3 * (received - committed))
+            whole.append(1e3 * (received - began))
+            time.sleep(_BETWEEN_S)
+        reader.close()
+        p50, p99 = quantile(from_commit, 0.50), quantile(from_commit, 0.99)
+        print(
+            f"publish -> receive, one reader of {self._options.streams + 1}: "
+            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms from the commit "
+            f"({len(from_commit)} of {self._options.events} received); with the commit itself "
+            f"p50 {quantile(whole, 0.50):.1f} ms, p99 {quantile(whole, 0.99):.1f} ms"
+        )
+        print(goal(f"p99 {p99:.1f} ms, goal under {MOST_P99_MS:.0f} ms", p99 < MOST_P99_MS))
+
+    # -- all come back at once -----------------------------------------------------------------
+
+    def _herd(self, web: Web, crowd: Crowd) -> None:
+        """Webhooks while streams are idle, and while all of them come back at once."""
+        options = self._options
+        quiet: list[float] = []
+        beside: list[float] = []
+        took: list[float] = []
+        rows = [["round", "p50", "p99 ms", "p50 beside", "p99 beside", "all back after s"]]
+        for number in range(options.rounds):
+            order = (False, True) if number % 2 == 0 else (True, False)
+            p50: dict[bool, float] = {}
+            for herd in order:
+                posted = self._traffic.post(int(1.3 * options.seconds * options.rate) + 200)
+                self._ground.tidy()
+                if herd:
+                    crowd.order(do="close")
+                    crowd.answer()
+                    time.sleep(1.0)
+                    crowd.order(do="open", count=options.streams)
+                run = open_loop(
+                    web.address, iter([one.request for one in posted]), connections=64,
+                    seconds=options.seconds, rate=options.rate, seed=number,
+                )  # fmt: skip
+                self._right &= sum(run.statuses.values()) == run.accepted
+                p50[herd] = 1e3 * quantile(run.latencies, 0.50)
+                (beside if herd else quiet).append(1e3 * quantile(run.latencies, 0.99))
+                if herd:
+                    back = crowd.answer()
+                    self._right &= back["open"] == options.streams
+                    if back["open"] != options.streams:
+                        print(f"  not all came back: {back['statuses']}")
+                    took.append(back["seconds"] or float("inf"))
+            rows.append(
+                [f"  {number + 1}", f"{p50[False]:.1f}", f"{quiet[-1]:.1f}", f"{p50[True]:.1f}",
+                 f"{beside[-1]:.1f}", f"{took[-1]:.1f}"]
+            )  # fmt: skip
+        print(
+            f"\n{options.streams} come back at once while {options.rate:g} webhooks/s come in, "
+            f"{options.rounds} pairs of {options.seconds:g} s"
+        )
+        print(table(rows))
+        ratio = Spread.of([b / a for a, b in zip(quiet, beside, strict=True)])
+        back_s = Spread.of(took)
+        print(f"  ratio of the p99s: {ratio.text('.2f')}; all back after {back_s.text('.1f')} s")
+        print(goal(f"all back within {max(took):.1f} s, goal {MOST_HERD_S:.0f} s",
+                   max(took) <= MOST_HERD_S))  # fmt: skip
+        print(goal(f"webhooks' p99 {ratio.median:.2f} times, goal {MOST_RATIO}",
+                   ratio.median <= MOST_RATIO))  # fmt: skip
+
+
+@contextmanager
+def _one_process(place: Ground) -> Iterator[Web]:
+    web = Web("gateway", 1, place.environment())
+    try:
+        until = time.monotonic() + 60
+        while len(web.cpu()) < 2 or not _answers(web):
+            web.check()
+            if time.monotonic() > until:
+                raise RuntimeError("the web server did not start within 60 s")
+            time.sleep(0.2)
+        yield web
+    finally:
+        web.stop()
+
+
+def _answers(web: Web) -> bool:
+    run = closed_loop(
+        web.address, iter([b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]), connections=1, seconds=1
+    )
+    return run.accepted == 1
+
+
+def _worker(web: Web) -> psutil.Process:
+    """The one process that serves; the other is gunicorn's master."""
+    (worker,) = [
+        child for child in psutil.Process(web.pid).children(recursive=True) if not child.children()
+    ] or [psutil.Process(web.pid)]
+    return worker
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; 0 if nothing was lost. Goals are printed, they do not fail."""
+    options = _parser().parse_args(arguments)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        print("\n".join(machine.describe(folder)))
+        right = True
+        for kind in [options.database] if options.database else KINDS:
+            (folder / kind).mkdir()
+            print(f"\n{kind}")
+            with ground(kind, folder / kind) as place:
+                right &= Measured(place, options).run()
+        print(f"{'RIGHT   ' if right else 'WRONG   '}nothing was lost, nobody was refused")
+    return 0 if right else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.streams", description=__doc__)
+    add = parser.add_argument
+    add("--database", choices=KINDS, help="default: both, one after the other")
+    add("--streams", type=int, default=2000, help="open at the same time (default 2000)")
+    add("--events", type=int, default=500, help="published for one reader (default 500)")
+    add("--rate", type=float, default=100.0, help="webhooks a second beside (default 100)")
+    add("--seconds", type=float, default=10.0, help="of each half of a round (default 10)")
+    add("--settle", type=float, default=10.0, help="seconds of idle streams (default 10)")
+    add("--rounds", type=int, default=5, help="pairs of measurements (default 5)")
+    add("--folder", help="where the databases are put (default: the temporary folder)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The gate: a crowd is let in a few at a time, and whatever else is asked for goes past it."""
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from gateway.streams.gate import AT_ONCE, Gate
+
+
+class Application:
+    """Takes `seconds` to answer; counts how many it serves at the same time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.served = self.most = self._now = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(self.seconds)
+        with self._lock:
+            self._now -= 1
+            self.served += 1
+        if environ.get("fails"):
+            raise ValueError
+        return [b"in"]
+
+
+def ask(gate: Gate, path: str = "/stream", **more: Any) -> Any:
+    return gate({"PATH_INFO": path, **more}, lambda *_: lambda _: None)
+
+
+def test_a_crowd_is_let_in_a_few_at_a_time_and_the_gate_rests() -> None:
+    application = Application(0.01)
+    gate = Gate(application, "/stream", slack_s=0.0)
+    crowd = [threading.Thread(target=ask, args=(gate,)) for _ in range(20)]
+    began = time.monotonic()
+    for one in crowd:
+        one.start()
+    while application.served < 4:
+        time.sleep(0.001)
+    before = time.monotonic()
+    ask(gate, "/other")  # passes by, whoever waits
+    assert time.monotonic() - before < 0.1
+    for one in crowd:
+        one.join()
+    assert application.served == 21
+    assert application.most <= AT_ONCE + 1
+    # Twenty of 10 ms, two at a time: 0.1 s of work, and as much of rest.
+    assert time.monotonic() - began > 0.17
+
+
+def test_the_first_ones_come_in_at_once() -> None:
+    application = Application(0.001)
+    gate = Gate(application, "/stream", slack_s=10.0)
+    began = time.monotonic()
+    for _ in range(20):
+        ask(gate)
+    assert gate._next_at < time.monotonic()
+    assert time.monotonic() - began < 5
+
+
+def test_what_fails_inside_leaves_the_gate_open() -> None:
+    gate = Gate(Application(0.0), "/stream")
+    for _ in range(2 * AT_ONCE):
+        with pytest.raises(ValueError):  # noqa: PT011
+            ask(gate, fails=True)
+    assert ask(gate) == [b"in"]

@@ -430,3 +430,32 @@ def test_half_a_surrogate_pair_does_not_stop_a_turn() -> None:
         answer = endpoint.agent().ask(asked("\ud83d", parameters={"x": "\udc00"}))
     assert answer.messages == ("�", "Hello.")
     assert endpoint.talk[0][1].endswith("?")
+
+
+def test_requests_are_what_the_sdk_says_they_are() -> None:
+    """The endpoint here is ours; that its requests have OpenAI's form is checked by their types."""
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+    from pydantic import TypeAdapter, ValidationError
+
+    form = TypeAdapter(CompletionCreateParamsNonStreaming)
+    record = completion("One moment.", call("set_result", name="a", value=1))
+    transfer = completion(None, call("transfer_to_human", trigger="automatic"))
+    terms = {"handover_rules": (HandoverRule(unhelpful_turns=3),)}
+    question = turn(said(1, "customer", "x"), said(2, "operator", "y"), cause="returned")
+    with chat_endpoint(record, transfer) as endpoint:
+        endpoint.agent(terms=terms, temperature=0.5, options={"seed": 1}).ask(question)
+    assert len(endpoint.asked) == 2
+    for request in endpoint.asked:
+        check(form, request)
+    broken = endpoint.asked[1]
+    del broken["messages"][-1]["tool_call_id"]
+    with pytest.raises(ValidationError):
+        check(form, broken)
+
+
+def check(form: Any, request: Any) -> None:
+    """Read a request by the SDK's types, whose lists are read when they are looked at."""
+    read = form.validate_python(request, extra="forbid")
+    for message in read["messages"]:
+        list(message.get("tool_calls", ()))
+    list(read["tools"])

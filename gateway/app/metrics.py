@@ -25,6 +25,7 @@ from gateway.store.ids import first_id
 from gateway.store.models import (
     ChatSession,
     Doubt,
+    EventDelivery,
     FindingRow,
     InboxDelivery,
     Push,
@@ -159,6 +160,12 @@ class RecordCollector(Collector):
                     TurnRow.state.in_(_OPEN_TURNS)
                 )
             ).one()
+            events = db.execute(
+                select(func.count(), func.min(EventDelivery.owed_at)).where(
+                    EventDelivery.state.in_(literals("owed"))
+                )
+            ).one()
+            dead = db.scalar(select(func.count()).where(EventDelivery.state.in_(literals("dead"))))
             failed = db.scalar(
                 select(func.count()).where(InboxDelivery.state.in_(literals("failed")))
             )
@@ -171,7 +178,7 @@ class RecordCollector(Collector):
         age = GaugeMetricFamily(
             "gateway_owed_oldest_seconds", "Age of the oldest work owed", labels=("kind",)
         )
-        for kind, row in (("pushes", pushes), ("turns", turns)):
+        for kind, row in (("pushes", pushes), ("turns", turns), ("events", events)):
             owed.add_metric((kind,), row[0])
             age.add_metric((kind,), max(0, now - (row[1] or now)) / 1e6)
         yield owed
@@ -179,6 +186,11 @@ class RecordCollector(Collector):
         broken = GaugeMetricFamily("gateway_deliveries_failed", "Deliveries that wait for a replay")
         broken.add_metric((), failed or 0)
         yield broken
+        given_up = GaugeMetricFamily(
+            "gateway_events_dead", "Events that a subscriber never took; they wait for a replay"
+        )
+        given_up.add_metric((), dead or 0)
+        yield given_up
         yield from watched
 
 

@@ -1,6 +1,7 @@
 """Events out: signed, in order, tried again for hours, and nobody waits for somebody else."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from werkzeug.wrappers import Response
 
 from gateway.events import Actor
 from gateway.subscribers.deliveries import JITTER, SCHEDULE_S
+from gateway.sync.events import Events
+from gateway.sync.jobs import Bench
 from tests.subscribers.conftest import Builds
 from tests.subscribers.world import SECRET, World
 
@@ -145,6 +148,35 @@ def test_who_is_away_rests_and_holds_up_nobody(worlds: Builds) -> None:
     for session in {row["session_id"] for row in world.deliveries("crm")}:
         events = [e["type"] for e in world.got("crm") if e["data"]["session"]["id"] == session]
         assert list(dict.fromkeys(events)) == ["session.started", "message.created"]
+
+
+def test_two_workers_post_nothing_twice(worlds: Builds) -> None:
+    world = worlds("crm")
+    for number in range(12):
+        world.house.session(str(2000 + number))
+    other = Events(world.house.parts)
+    together = threading.Barrier(2)
+
+    def work(events: Events) -> None:
+        together.wait(10)
+        while keys := events.due(50):
+            for key in keys:
+                events.do(key)
+
+    workers = [threading.Thread(target=work, args=(one,)) for one in (world.events, other)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sorted(world.types("crm")) == ["message.created"] * 12 + ["session.started"] * 12
+    assert len(set(world.ids("crm"))) == 24
+
+
+def test_the_workers_drain_does_all_of_it(worlds: Builds) -> None:
+    world = worlds("crm", "lake")
+    world.house.session()
+    assert Bench(world.house.parts, threading.Event()).drain("events") is False
+    assert world.types("crm") == world.types("lake") == ["session.started", "message.created"]
 
 
 def test_410_ends_it_visibly_until_somebody_enables_it(worlds: Builds) -> None:

@@ -163,7 +163,7 @@ def test_others_change_themselves_only(sqlite_house: House) -> None:
         for id in house.ids.values():
             assert patch(house, f"/operators/{id}", {"name": "X"}, role).status_code == 403
         assert patch(house, "/me", {"name": f"New  {role}"}, role).json["name"] == f"New {role}"
-        for body in ({"role": "admin"}, {"name": ""}, {}):
+        for body in ({"role": "admin"}, {"name": ""}, {"avatar": "x"}):
             assert patch(house, "/me", body, role).status_code == 422
     assert me(house, "viewer")["role"] == "viewer"
 
@@ -250,6 +250,25 @@ def test_a_pictures_size_is_bounded(sqlite_house: House) -> None:
     for size in (LARGEST + 1, 1024 * 1024 + 1):
         assert picture(sqlite_house, id, PNG.ljust(size, b"\x00")).status_code == 413
     assert sqlite_house.get(f"/operators/{id}/avatar", role=None).status_code == 401
+
+
+def test_ones_own_name_and_picture_at_once(house: House) -> None:
+    gif = base64.b64encode(PICTURES["image/gif"]).decode()
+    changed = patch(house, "/me", {"name": "Ann Lee", "avatar": gif}, "viewer", key="k").json
+    assert changed["name"] == "Ann Lee"
+    url = changed["avatar"]["url"].removeprefix("/api/v1")
+    assert house.get(url).data == PICTURES["image/gif"]
+    again = patch(house, "/me", {"name": "Ann Lee", "avatar": gif}, "viewer", key="k")
+    assert again.headers["Idempotency-Replayed"]
+    assert patch(house, "/me", {"name": "Bo"}, "viewer").json["avatar"]["url"] is not None
+    gone = patch(house, "/me", {"avatar": None}, "viewer").json
+    assert (gone["name"], gone["avatar"]["url"], gone["avatar"]["initials"]) == ("Bo", None, "B")
+    assert patch(house, "/me", {}, "viewer").json == gone
+    for content in (*NO_PICTURES.values(), PNG.ljust(LARGEST + 1, b"\x00")):
+        bad = base64.b64encode(content).decode()
+        assert patch(house, "/me", {"avatar": bad}, "viewer").status_code == 422
+    entries = house.get("/audit?action=change_me", "admin").json["items"]
+    assert set(entries[-1]["after"]) == {"name", "sha256"}
 
 
 def test_a_picture_is_ones_own(sqlite_house: House) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from flask import Response
 
 from gateway import audit
@@ -24,7 +26,7 @@ from gateway.api.schemas.operators import (
 from gateway.audit import Thing
 from gateway.clock import to_micros
 from gateway.errors import NotFound
-from gateway.people import editing
+from gateway.people import avatars, editing
 from gateway.reading.cursors import to_time
 from gateway.store import Transaction
 from gateway.wiring import Parts
@@ -99,8 +101,25 @@ def add_operator_doors(room: Room, parts: Parts) -> None:
 
     @room.door("PATCH", "/me", takes=MeBody, gives=OperatorSchema)
     def change_me(body: Arguments) -> Response:
-        """Change one's own name"""
-        return changed(operator().id, body, body)
+        """Change one's own name and picture"""
+        id, now, seen = operator().id, to_micros(parts.clock.now()), people.seen()
+        name = {"name": body["name"]} if "name" in body else {}
+        picture = body.get("avatar")
+        said = {**body, "avatar": picture and hashlib.sha256(picture).hexdigest()}
+
+        def act(db: Transaction) -> Acted:
+            was = {"sha256": avatars.digest_of(db, id)}
+            change = editing.edit(db, id, name, now)
+            if picture is not None:
+                avatars.put(db, id, picture, now)
+            elif "avatar" in body:
+                avatars.remove(db, id)
+            shown = {"sha256": avatars.digest_of(db, id)}
+            before, after = audit.changes({**change.before, **was}, {**change.after, **shown})
+            thing = Thing("operator", id)
+            return Acted(body=people.one(db, seen, id), before=before, after=after, thing=thing)
+
+        return act_once(database, id, said, now, parts.waker.wake, act)
 
     @room.door("PUT", "/me/presence", takes=PresenceBody, gives=PresenceSchema, fleeting=True)
     def say_presence(body: Arguments) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import marshmallow as ma
@@ -12,6 +13,7 @@ from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.api.schemas.people import AvatarSchema
 from gateway.hours import LONGEST, read_hours
+from gateway.people import avatars
 from gateway.people.editing import MOST_DAYS_OFF, MOST_SESSIONS
 from gateway.people.operators import ROLES
 from gateway.people.presence import STATES
@@ -19,6 +21,7 @@ from gateway.people.presence import STATES
 _OPERATOR = "opr_06f3k9w2v0a1b2c3d4e5f6g7h8"
 _TEAM = "tea_06f3k9w2v0a1b2c3d4e5f6g7h8"
 _MOST_MEMBERS = 1_000
+_PIXEL = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 def _named(name: str, longest: int, *, required: bool = False) -> Words:
@@ -128,10 +131,30 @@ class OperatorBody(ma.Schema):
     )
 
 
-class MeBody(ma.Schema):
-    """What everybody may change of themselves."""
+class Picture(Words):
+    """A picture in base64; read as bytes."""
 
-    name = _named("Ann Lee", 200, required=True)
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            content = base64.b64decode(text, validate=True)
+        except ValueError:
+            content = b""
+        if avatars.type_of(content) is None:
+            raise ma.ValidationError("Not a PNG, JPEG, WebP or GIF picture in base64.")
+        if len(content) > avatars.LARGEST:
+            raise ma.ValidationError(f"Has more than {avatars.LARGEST // 1024} KiB.")
+        return content
+
+
+class MeBody(ma.Schema):
+    """What everybody may change of themselves; what is left out stays."""
+
+    name = _named("Ann Lee", 200)
+    avatar = Picture(
+        allow_none=True,
+        metadata={**about("base64; null: initials", _PIXEL), "format": "picture"},
+    )
 
 
 class PresenceBody(ma.Schema):

@@ -255,7 +255,8 @@ class ContactSeen:
 
     `merged` lists ids that now mean this contact. `as_of` is the channel's time of the details
     in microseconds (0: unknown), so an older report never overwrites a newer one. `level` is how
-    far the details can be trusted: anonymous (nobody said them), claimed, verified.
+    far the details can be trusted: anonymous (nobody said them), claimed, verified; `verified`
+    names those that the channel vouches for, whatever the others are.
     """
 
     id: str
@@ -267,6 +268,7 @@ class ContactSeen:
     deleted: bool = False
     as_of: int = 0
     level: Literal["anonymous", "claimed", "verified"] = "claimed"
+    verified: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -306,6 +306,7 @@ class IntercomTable(ChannelTable):
     takeover_on_reply = Flag()
     other_bot = Choice("ignore", "human")
     email_conversations = Choice("human", "ai")
+    identity_verification = Flag()
     drafts = Choice("note", "none")
     app_id = Text()
     reconcile_every_s = Seconds()

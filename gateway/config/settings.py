@@ -269,6 +269,8 @@ class IntercomSettings(ChannelSettings):
     other_bot: Literal["ignore", "human"] = "ignore"
     # Who answers e-mail conversations (Intercom may not mail a bot's reply).
     email_conversations: Literal["human", "ai"] = "human"
+    # Does the workspace enforce identity verification? Then what users prove there is verified.
+    identity_verification: bool = False
     # Where copilot's drafts appear.
     drafts: Literal["note", "none"] = "note"
     # Notifications of other apps are kept apart; empty: pinned by the first signed one.

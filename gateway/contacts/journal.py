@@ -25,11 +25,14 @@ def note(
     source: Source,
     changes: Json,
     now: int,
+    *,
+    known: bool,
     join_id: str | None = None,
 ) -> None:
     """Write a line of history with the contact it came to, and tell of the one that stands.
 
-    Whoever follows is told what is shown otherwise now, and reads the rest where it is kept.
+    Whoever follows is told what is shown otherwise now, and reads the rest where it is kept; of an
+    anonymous contact nobody is told (`known`: it is none, or was none).
     """
     row: dict[str, Any] = {
         "id": new_id("chg"),
@@ -41,6 +44,6 @@ def note(
         "join_id": join_id,
     }
     _NOTE.later(db, row)
-    if changes or contact_id == standing_id:
+    if known:
         told = {"kind": kind, "changed": list(changes)}
         tell(db, "contact.updated", at=now, contact_id=standing_id, data=told)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from gateway.contacts.details import (
+    ANONYMOUS,
     DETAILS,
     KEYS,
     LEVELS,
@@ -142,7 +143,9 @@ def _introduce(
     for name, row in new.items():
         if row.said:
             source = _source(installation_id, name)
-            note(db, row.id, row.id, "said", source, difference({}, words[name]), now)
+            known = any(said.level > ANONYMOUS for said in row.said.values())
+            changes = difference({}, words[name])
+            note(db, row.id, row.id, "said", source, changes, now, known=known)
         if _is_verified(row.said):
             join_verified(db, row.id, now)
     return {**new, **_look_up(db, installation_id, met)()} if met else new
@@ -156,13 +159,13 @@ def _is_news(known: Any, seen: ContactSeen) -> bool:
 
 def _said(seen: ContactSeen, held: Mapping[str, Said]) -> dict[str, Said]:
     """What a report says otherwise than the channel did before."""
-    level = LEVELS.index(seen.level)
     said: dict[str, Said] = {}
     for detail in DETAILS:
         value = normal(detail, getattr(seen, detail))
-        before = held.get(detail)
         if value is None:
             continue
+        level = VERIFIED if detail in seen.verified else LEVELS.index(seen.level)
+        before = held.get(detail)
         if before is None or (
             (level, seen.as_of) >= (before.level, before.at)
             and (value, level) != (before.value, before.level)

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import or_, select, update
 
 from gateway.contacts.details import (
+    ANONYMOUS,
     Said,
     Source,
     Statement,
@@ -144,7 +145,11 @@ def write(
         .values(columns_of(after))
     )
     db.execute(update(Contact).where(Contact.id == tree.id).values(updated_at=now))
-    note(db, contact_id or tree.id, tree.id, kind, source, changes, now, join_id)
+    known = any(said.level > ANONYMOUS for said in (*before.values(), *after.values()))
+    note(
+        db, contact_id or tree.id, tree.id, kind, source, changes, now,
+        known=known, join_id=join_id,
+    )  # fmt: skip
     return True
 
 

@@ -200,6 +200,7 @@ def test_what_an_event_says_of_a_change(sqlite_house: House) -> None:
     from gateway import feed
 
     house = sqlite_house
+    customer(house, 2, name="Made up", email=None, level="anonymous")  # of nobody nothing is told
     contact = customer(house)
     patch(house, contact, {"name": "Carol"})
     told = [one for one in feed.read(house.database, 0, 100) if one.kind == "contact.updated"]

@@ -283,3 +283,15 @@ def test_two_who_come_at_the_same_moment_are_joined(town: Town) -> None:
         for thread in threads:
             thread.join()
         assert len(set(town.standing().values())) == round + 1
+
+
+def test_a_channel_vouches_for_some_details(sqlite_town: Town) -> None:
+    town = sqlite_town
+    one = town.sees("v1", email="ann@acme.test", external_id="a-1", verified=["external_id"])
+    levels = {name: found["level"] for name, found in town.card(one)["details"].items() if found}
+    assert levels == {"email": "claimed", "external_id": "verified"}
+    other = town.sees("v9", "shop", external_id="a-1", verified=["external_id"])
+    assert town.standing()[other] == one
+    # In passing it says the same without vouching for it.
+    town.sees("v1", email="ann@acme.test", external_id="a-1")
+    assert town.card(one)["details"]["external_id"]["level"] == "verified"

@@ -28,10 +28,12 @@ ANN = Source(kind="operator", id="opr_ann", name="Ann")
 class Town:
     """Short ways to say things of customers; each call is a second later than the last one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, founded: bool = False) -> None:
+        """`founded`: the channels are there already."""
         self.clock = MovableClock(datetime(2026, 11, 22, 16, 0, tzinfo=UTC))
         self.database = Database(url, clock=self.clock)
-        self.database.write(self._open)
+        if not founded:
+            self.database.write(self._open)
 
     def _open(self, db: Transaction) -> None:
         for channel in CHANNELS:

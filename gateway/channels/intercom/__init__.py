@@ -26,10 +26,15 @@ class IntercomReceiver:
     """The reading side: pure, used in the request path."""
 
     def __init__(
-        self, *, secrets: Sequence[str], bot_admin_id: str, ai_teams: Collection[str] = ()
+        self,
+        *,
+        secrets: Sequence[str],
+        bot_admin_id: str,
+        ai_teams: Collection[str] = (),
+        users_are_verified: bool = False,
     ) -> None:
         self._secrets = tuple(secrets)
-        self._seats = Seats(bot_admin_id, frozenset(ai_teams))
+        self._seats = Seats(bot_admin_id, frozenset(ai_teams), users_are_verified)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Check a notification's signature; raise NotAuthentic."""
@@ -65,6 +70,7 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
             secrets=settings.client_secret,
             bot_admin_id=settings.bot_admin_id,
             ai_teams=settings.ai_teams,
+            users_are_verified=settings.identity_verification,
         ),
         policy=Policy(
             answer_when_unassigned="unassigned" in settings.answer_when,

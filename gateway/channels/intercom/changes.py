@@ -54,7 +54,7 @@ def of_workspace(
             return _conversations(port, seats, first, last, place)
         if place.stage == "deleted":
             return _deleted(port, first, place)
-        return _people(port, first, place)
+        return _people(port, seats, first, place)
     except Unreadable as error:
         raise Again(f"Intercom's list of {place.stage} cannot be read: {error.message}") from error
 
@@ -96,14 +96,14 @@ def _deleted(port: IntercomPort, first: int, place: Place) -> Changes:
     return Changes(gone=gone, next=_closed(following))
 
 
-def _people(port: IntercomPort, first: int, place: Place) -> Changes:
+def _people(port: IntercomPort, seats: Seats, first: int, place: Place) -> Changes:
     page = port.search_contacts(
         updated_since=first - _DAY_S, per_page=PER_PAGE, starting_after=place.after
     )
     items = [shapes.read(item, shapes.Contact, "data") for item in _items(page, "data")]
     times = [_second(item.updated_at) for item in items]
     people: Sequence[ContactSeen] = [
-        contact_seen(item) for item, at in zip(items, times, strict=True) if at >= first
+        contact_seen(item, seats) for item, at in zip(items, times, strict=True) if at >= first
     ]
     after = _cursor_of(page)
     # Newest first, as asked: once one is too old, the rest are.

@@ -16,10 +16,14 @@ _CUSTOMERS = ("user", "lead", "contact")
 
 
 class Seats(NamedTuple):
-    """The seats that mean the AI: the bot's own, and teams it answers for."""
+    """The seats that mean the AI: the bot's own, and teams it answers for.
+
+    `users_are_verified`: the workspace lets nobody in as a user who cannot prove it.
+    """
 
     bot: str
     ai_teams: Collection[str] = ()
+    users_are_verified: bool = False
 
 
 def actor_of(author: Author | None, seats: Seats) -> Actor:

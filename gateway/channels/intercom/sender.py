@@ -36,6 +36,7 @@ def open_sender(settings: IntercomSettings, quota: Quota | None = None) -> Inter
         ai_teams=settings.ai_teams,
         hand_over_to=settings.hand_over_to,
         app_id=settings.app_id,
+        users_are_verified=settings.identity_verification,
     )
 
 
@@ -50,9 +51,10 @@ class IntercomSender:
         ai_teams: Collection[str] = (),
         hand_over_to: str = "",
         app_id: str = "",
+        users_are_verified: bool = False,
     ) -> None:
         self._port = port
-        self._seats = Seats(bot_admin_id, frozenset(ai_teams))
+        self._seats = Seats(bot_admin_id, frozenset(ai_teams), users_are_verified)
         self._hand_over_to = hand_over_to
         self._app_id = app_id
 
@@ -81,9 +83,9 @@ class IntercomSender:
     def read(self, conversation: str, *, deadline: float, background: bool = False) -> Snapshot:
         """Read one conversation; raise NotFound when Intercom no longer has it."""
         item = self._port.conversation(conversation, background=background, deadline=deadline)
-        bot, ai_teams = self._seats
+        seats = self._seats
         try:
-            return conversation_to_snapshot(item, bot=bot, ai_teams=ai_teams)
+            return conversation_to_snapshot(item, bot=seats.bot, ai_teams=seats.ai_teams)
         except Unreadable as error:
             # Fail closed: nothing is sent on the strength of what could not be read.
             message = f"Intercom's conversation cannot be read: {error.message}"

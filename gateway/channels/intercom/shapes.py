@@ -148,6 +148,7 @@ class Contact(Struct):
     """A contact, or the older user that `visitor.signed_up` still sends."""
 
     id: SureId
+    role: str | None = None
     name: str | None = None
     email: str | None = None
     phone: str | None = None

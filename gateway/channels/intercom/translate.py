@@ -84,8 +84,8 @@ def _by_shape(item: Mapping[str, Any] | None) -> Callable[[Notification], Sequen
 
 def conversation(notification: Notification) -> Sequence[Event]:
     """Any item with the conversation's shape, whatever its topic."""
-    bot, ai_teams = notification.seats
-    return conversation_to_events(notification.item, bot=bot, ai_teams=ai_teams)
+    seats = notification.seats
+    return conversation_to_events(notification.item, bot=seats.bot, ai_teams=seats.ai_teams)
 
 
 def conversation_deleted(notification: Notification) -> Sequence[Event]:
@@ -104,24 +104,34 @@ def contact(notification: Notification) -> Sequence[Event]:
     else:
         read = shapes.read(item, shapes.Contact)
     deleted = notification.topic == "contact.deleted"
-    return (contact_seen(read, as_of=notification.at, deleted=deleted),)
+    seats = notification.seats
+    return (contact_seen(read, seats, as_of=notification.at, deleted=deleted),)
 
 
-def contact_seen(read: shapes.Contact, *, as_of: int = 0, deleted: bool = False) -> ContactSeen:
-    """A contact as an event; `as_of` (µs) is used if it does not say when it changed."""
+def contact_seen(
+    read: shapes.Contact, seats: Seats, *, as_of: int = 0, deleted: bool = False
+) -> ContactSeen:
+    """A contact as an event; `as_of` (µs) is used if it does not say when it changed.
+
+    Identity verification signs a user's external id, or the e-mail address of one who has none; a
+    lead says what they like.
+    """
     id = name_of(read.id, "contact.id")
     if read.updated_at is not None:
         as_of = micros_of(read.updated_at, "contact.updated_at")
     external = read.external_id if read.external_id is not None else read.user_id
+    external_id = assigned_id(external, "contact.external_id")
+    proven = seats.users_are_verified and read.role == "user"
     return ContactSeen(
         id=id,
         name=words_or_none(read.name),
         email=words_or_none(read.email),
         phone=words_or_none(read.phone),
-        external_id=assigned_id(external, "contact.external_id"),
+        external_id=external_id,
         merged=_merged(read, id),
         deleted=deleted,
         as_of=as_of,
+        verified=(() if not proven else ("external_id",) if external_id else ("email",)),
     )
 
 

@@ -286,3 +286,23 @@ def test_errors_tell_the_place_and_not_the_content() -> None:
     assert "a secret" not in caught.value.message
     with pytest.raises(Unreadable, match=r"data\.item\.conversation_parts.*\[0\]\.author"):
         told_by(with_part("2.14/conversation.user.replied", author=[]))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "verified"),
+    [
+        ("2.14/contact.user.updated", {}, ("external_id",)),
+        ("2.14/contact.user.updated", {"external_id": None}, ("email",)),
+        ("2.14/contact.lead.updated", {}, ()),
+        ("2.14/visitor.signed_up", {}, ()),  # an older shape, which does not say
+    ],
+)
+def test_only_a_user_who_had_to_prove_it_is_verified(
+    name: str, changes: Any, verified: tuple[str, ...]
+) -> None:
+    content = copy.deepcopy(content_of(name))
+    content["data"]["item"].update(changes)
+    assert only(told_by(content), events.ContactSeen).verified == ()
+    strict = IntercomReceiver(secrets=("s",), bot_admin_id=BOT, users_are_verified=True)
+    delivery = strict.translate(strict.read_envelope(json.dumps(content).encode()))
+    assert only(list(delivery.events), events.ContactSeen).verified == verified

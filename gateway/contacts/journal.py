@@ -26,13 +26,13 @@ def note(
     changes: Json,
     now: int,
     *,
-    known: bool,
+    tell_of: bool,
     join_id: str | None = None,
 ) -> None:
     """Write a line of history with the contact it came to, and tell of the one that stands.
 
-    Whoever follows is told what is shown otherwise now, and reads the rest where it is kept; of an
-    anonymous contact nobody is told (`known`: it is none, or was none).
+    Whoever follows is told (`tell_of`) what is shown otherwise now, and reads the rest where it is
+    kept.
     """
     row: dict[str, Any] = {
         "id": new_id("chg"),
@@ -44,6 +44,6 @@ def note(
         "join_id": join_id,
     }
     _NOTE.later(db, row)
-    if known:
+    if tell_of:
         told = {"kind": kind, "changed": list(changes)}
         tell(db, "contact.updated", at=now, contact_id=standing_id, data=told)

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from gateway.contacts.details import (
-    ANONYMOUS,
     DETAILS,
     KEYS,
     LEVELS,
@@ -143,9 +142,9 @@ def _introduce(
     for name, row in new.items():
         if row.said:
             source = _source(installation_id, name)
-            known = any(said.level > ANONYMOUS for said in row.said.values())
+            # Nobody is told of a new contact: it was not changed, and its sessions tell of it.
             changes = difference({}, words[name])
-            note(db, row.id, row.id, "said", source, changes, now, known=known)
+            note(db, row.id, row.id, "said", source, changes, now, tell_of=False)
         if _is_verified(row.said):
             join_verified(db, row.id, now)
     return {**new, **_look_up(db, installation_id, met)()} if met else new

@@ -145,10 +145,11 @@ def write(
         .values(columns_of(after))
     )
     db.execute(update(Contact).where(Contact.id == tree.id).values(updated_at=now))
+    # Of an anonymous contact nobody is told.
     known = any(said.level > ANONYMOUS for said in (*before.values(), *after.values()))
     note(
         db, contact_id or tree.id, tree.id, kind, source, changes, now,
-        known=known, join_id=join_id,
+        tell_of=known, join_id=join_id,
     )  # fmt: skip
     return True
 

@@ -205,6 +205,5 @@ def test_what_an_event_says_of_a_change(sqlite_house: House) -> None:
     patch(house, contact, {"name": "Carol"})
     told = [one for one in feed.read(house.database, 0, 100) if one.kind == "contact.updated"]
     assert [(one.contact_id, one.data) for one in told] == [
-        (contact, {"kind": "said", "changed": ["email", "name"]}),
         (contact, {"kind": "edited", "changed": ["name"]}),
     ]

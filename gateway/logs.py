@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import Processor
 
 # They tell of every job, which is every wake-up, of every request, of every plugin.
-_CHATTY = ("rq", "httpx", "alembic", "werkzeug")
+_CHATTY = ("rq", "httpx", "httpx2", "alembic", "werkzeug")
 
 
 def set_up_logging(level: int = logging.INFO) -> None:

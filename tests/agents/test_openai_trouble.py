@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,6 +75,25 @@ def test_errors_keep_secrets_and_words(error: Any) -> None:
     for secret in (KEY, "pass-word", "the-body", "the-words"):
         assert secret not in told
     assert raised.value.message == f"the AI agent at {endpoint.url[7:-3]} answered 401"
+
+
+def test_logs_keep_secrets_and_words() -> None:
+    """Even where the package is told to say everything."""
+    program = (
+        "import logging, sys; from gateway.logs import set_up_logging; set_up_logging()\n"
+        "from tests.agents.chat_endpoint import *; from tests.agents.turns import asked\n"
+        "with chat_endpoint(completion('the-answer')) as endpoint:\n"
+        "    url = endpoint.url.replace('//', '//user:pass-word@')\n"
+        "    endpoint.agent(base_url=url).ask(asked('the-words'))\n"
+        "print('asked')"
+    )
+    environ = {**os.environ, "OPENAI_LOG": "debug"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "asked\n", done.stderr
+    for secret in (KEY, "pass-word", "the-words", "the-answer"):
+        assert secret not in done.stderr
 
 
 # -- time ------------------------------------------------------------------------------------------

@@ -52,12 +52,13 @@ class Endpoint:
     answers: list[Any] = field(default_factory=list)
 
     def answer(self) -> Response:
-        self.asked.append(request.get_json())
+        question = request.get_json()
+        self.asked.append(question)
         self.headers.append(dict(request.headers))
         self.paths.append(request.full_path)
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if callable(found) and not isinstance(found, Response):
-            found = found(self.asked[-1])
+            found = found(question)  # not the last one: others may be asking
         if isinstance(found, Response):
             return found
         body = found if isinstance(found, bytes) else json.dumps(found).encode()

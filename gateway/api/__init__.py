@@ -17,6 +17,7 @@ from gateway.api.doors.events import add_event_doors
 from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
 from gateway.api.doors.sessions import add_session_doors
+from gateway.api.doors.statistics import add_statistics_doors
 from gateway.api.doors.subscribers import add_subscriber_doors
 from gateway.api.doors.teams import add_team_doors
 from gateway.api.doors.turns import add_turn_doors
@@ -59,6 +60,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_audit_doors(people, parts)
     add_subscriber_doors(people, parts)
     add_event_doors(people, parts)
+    add_statistics_doors(people, parts)
     agents = Room("turns", trail=trail, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)
     add_turn_doors(agents, parts)

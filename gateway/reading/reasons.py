@@ -146,6 +146,11 @@ def explain(case: Case) -> tuple[str, str | None]:
     return _recorded(case, turn)
 
 
+def reason_of(turn: Asked) -> str:
+    """The code for a turn whose answer was discarded."""
+    return _discarded(turn)[0]
+
+
 def sentence_of(code: str, more: str | None) -> str:
     """The sentence for a supervisor."""
     sentence = _SENTENCES[code]

@@ -108,6 +108,8 @@ class TurnRow(Base):
               sqlite_where=text("state IN ('due', 'asking', 'waiting')"),
               postgresql_where=text("state IN ('due', 'asking', 'waiting')")),
         Index("ix_turns_session", "session_id"),
+        Index("ix_turns_ended", "ended_at", sqlite_where=text("ended_at IS NOT NULL"),
+              postgresql_where=text("ended_at IS NOT NULL")),
     )  # fmt: skip
 
 

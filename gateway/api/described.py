@@ -144,6 +144,8 @@ class Door:
 def common(spec: APISpec, fields: MarshmallowPlugin) -> None:
     """Describe what several doors refer to, and the fields that are our own."""
     fields.map_to_openapi_type(Moment, "string", "date-time")  # type: ignore[no-untyped-call]
+    assert fields.converter is not None
+    fields.converter.add_attribute_function(_anchored)  # type: ignore[no-untyped-call]
     for name, header in _HEADERS.items():
         spec.components.header(name, dict(header), lazy=True)
     for name, parameter in _PARAMETERS.items():
@@ -157,6 +159,15 @@ def common(spec: APISpec, fields: MarshmallowPlugin) -> None:
         told = (*_EVERY_ANSWER, *_ERROR_HEADERS.get(status, ()))
         response["headers"] = {header: header for header in told}
         spec.components.response(name, response, lazy=True)
+
+
+def _anchored(_: Any, field: ma.fields.Field[Any], ret: Json, **__: Any) -> Json:
+    """A pattern as JSON Schema has it: Python's matches from the beginning, that one anywhere."""
+    pattern = ret.get("pattern")
+    if pattern is None:
+        return {}
+    pattern = pattern.replace(r"\Z", "$")  # which Python takes for before a last newline, too
+    return {"pattern": pattern if pattern.startswith("^") else f"^(?:{pattern})"}
 
 
 def operation(door: Door) -> Json:

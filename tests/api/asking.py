@@ -74,7 +74,7 @@ class Asking:
                 "continue-on-failure": True,
                 # A stream does not end by itself.
                 "max-stream-events": 1,
-                "request-timeout": 1,
+                "request-timeout": 0.1,
                 "generation": {
                     "deterministic": fixed,
                     "database": "none",

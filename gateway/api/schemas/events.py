@@ -11,6 +11,8 @@ from gateway.api.parsing import Words
 from gateway.api.schemas.base import about
 from gateway.config import EVENT_NAMES
 
+_ONE = "|".join(name.replace(".", r"\.") for name in EVENT_NAMES)
+
 
 class Types(Words):
     """Names of events, with commas between them; read as a set."""
@@ -31,5 +33,8 @@ class EventsQuery(ma.Schema):
         metadata=about("only those of this session", "ses_06f3k9w2v0a1b2c3d4e5f6g7h8"),
     )
     types = Types(
-        metadata=about("only these, with commas between them", "session.started,message.created")
+        metadata={
+            **about("only these, with commas between them", "session.started,message.created"),
+            "pattern": f"^(?:{_ONE})(?:,(?:{_ONE}))*$",
+        }
     )

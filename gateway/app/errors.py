@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.api.answers import error_answer, error_body, json_answer
@@ -22,8 +22,8 @@ def add_error_answers(app: Flask) -> None:
 def _ours(error: GatewayError) -> Response:
     if error.status >= 500:
         log.warning(
-            "door_failed", door=_door(), code=error.code, error=error.message,
-            exc_info=isinstance(error, Ours),
+            "door_failed", door=_door(), request=g.get("request_id"), code=error.code,
+            error=error.message, exc_info=isinstance(error, Ours),
         )  # fmt: skip
     answer = error_answer(error)
     if error.status == 401 and request.path.startswith("/api/"):
@@ -43,7 +43,13 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("door_broke", door=_door(), error=type(error).__name__, exc_info=error)
+    log.error(
+        "door_broke",
+        door=_door(),
+        request=g.get("request_id"),
+        error=type(error).__name__,
+        exc_info=error,
+    )
     return json_answer(error_body("internal", "something went wrong here; it has been logged"), 500)
 
 

@@ -16,7 +16,7 @@ from gateway.store.models import AuditEntry, AuditHorizon
 from gateway.store.sql import insert_into
 
 Json = dict[str, Any]
-Kind = Literal["operator", "agent", "cli", "system"]
+Kind = Literal["operator", "cli", "system"]
 Outcome = Literal["begun", "done", "refused"]
 
 _LONGEST_NAME = 200

@@ -9,7 +9,7 @@ from gateway.api.parsing import Moment, Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 
-ACTORS = ("operator", "agent", "cli", "system")
+ACTORS = ("operator", "cli", "system")
 OUTCOMES = ("begun", "done", "refused")
 
 
@@ -18,7 +18,7 @@ class _Wanted(ma.Schema):
 
     actor = Words(
         validate=validate.Length(min=1, max=200),
-        metadata=about("an operator's id, or `operator`, `agent`, `cli`, `system`", "cli"),
+        metadata=about("an operator's id, or `operator`, `cli`, `system`", "cli"),
     )
     action = Words(validate=validate.Length(min=1, max=200), metadata=example("hand_over"))
     object = Words(

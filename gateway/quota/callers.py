@@ -101,6 +101,8 @@ class Callers:
         wait = self._in_redis(count) or 0.0
         if wait > 0:
             with self._lock:
+                if len(self._shut_out) >= _MOST_KNOWN:
+                    self._shut_out.clear()  # the next call from each is counted, and refused
                 self._shut_out[name] = self._clock.monotonic() + wait
         return wait
 

@@ -33,6 +33,7 @@ from gateway.clock import to_micros
 from gateway.leash import leashed
 from gateway.people import operators
 from gateway.store import Transaction
+from gateway.streams.stream import RETRY_MS
 from gateway.wake import impatient_redis
 from tests.streams.reader import Reader
 
@@ -138,13 +139,13 @@ class Measured:
     def _memory(self, web: Web, crowd: Crowd) -> None:
         worker = _worker(web)
         count = self._options.streams
-        crowd.order(do="open", count=20)  # what the first ones cost once
+        crowd.order(do="open", count=20, spread_s=0)  # what the first ones cost once
         crowd.answer()
         crowd.order(do="close")
         crowd.answer()
         time.sleep(_QUIET_S)
         before, cpu = worker.memory_full_info(), worker.cpu_times()
-        crowd.order(do="open", count=count)
+        crowd.order(do="open", count=count, spread_s=0)
         opened = crowd.answer()
         opening = worker.cpu_times()
         each_ms = 1e3 * (opening.user + opening.system - cpu.user - cpu.system) / count
@@ -223,7 +224,7 @@ class Measured:
                     crowd.order(do="close")
                     crowd.answer()
                     time.sleep(1.0)
-                    crowd.order(do="open", count=options.streams)
+                    crowd.order(do="open", count=options.streams, spread_s=options.spread)
                 run = open_loop(
                     web.address, iter([one.request for one in posted]), connections=64,
                     seconds=options.seconds, rate=options.rate, seed=number,
@@ -242,8 +243,8 @@ class Measured:
                  f"{beside[-1]:.1f}", f"{took[-1]:.1f}"]
             )  # fmt: skip
         print(
-            f"\n{options.streams} come back at once while {options.rate:g} webhooks/s come in, "
-            f"{options.rounds} pairs of {options.seconds:g} s"
+            f"\n{options.streams} come back within {options.spread:g} s of each other while "
+            f"{options.rate:g} webhooks/s come in, {options.rounds} pairs of {options.seconds:g} s"
         )
         print(table(rows))
         ratio = Spread.of([b / a for a, b in zip(quiet, beside, strict=True)])
@@ -313,6 +314,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=100.0, help="webhooks a second beside (default 100)")
     add("--seconds", type=float, default=10.0, help="of each half of a round (default 10)")
     add("--settle", type=float, default=10.0, help="seconds of idle streams (default 10)")
+    add(
+        "--spread",
+        type=float,
+        default=RETRY_MS[1] / 1e3 - RETRY_MS[0] / 1e3,
+        help="seconds over which they come back; 0: all at once (default: as we tell them to)",
+    )
     add("--rounds", type=int, default=5, help="pairs of measurements (default 5)")
     add("--folder", help="where the databases are put (default: the temporary folder)")
     return parser

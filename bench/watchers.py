@@ -1,19 +1,21 @@
 """`python -m bench.watchers`: a crowd of readers of the event stream, in a process of its own.
 
 It is told what to do on standard input, a JSON object a line, and answers with one:
-`{"do": "open", "count": N}` opens so many streams at once and waits until each has begun;
+`{"do": "open", "count": N, "spread_s": S}` opens so many streams, each at a random moment of the
+next S seconds (0: all at once), and waits until each has begun;
 `{"do": "close"}` hangs up on all of them at once. Each answer of `open` says how long it took.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import resource
 import select
 import socket
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +49,20 @@ class Crowd:
         self._poll = select.epoll()
         self._by_fd: dict[int, Watcher] = {}
 
-    def open(self, count: int) -> dict[str, Any]:
-        """Open streams at once; tell how long it took until the last has begun, and how many."""
+    def open(self, count: int, spread_s: float) -> dict[str, Any]:
+        """Open streams; tell how long it took until the last has begun, and how many."""
         began = time.perf_counter()
         took: list[float] = []
         statuses: Counter[str] = Counter()
-        for watcher in self._watchers[:count]:
-            self._connect(watcher)
-        waiting = {fd for fd, watcher in self._by_fd.items() if not watcher.begun}
-        until = began + _PATIENCE_S
-        while waiting and time.perf_counter() < until:
-            for fd, events in self._poll.poll(1.0):
+        coming = sorted((began + random.random() * spread_s) for _ in range(count))
+        watchers = deque(zip(coming, self._watchers[:count], strict=True))
+        waiting: set[int] = set()
+        until = began + spread_s + _PATIENCE_S
+        while (waiting or watchers) and time.perf_counter() < until:
+            while watchers and watchers[0][0] <= time.perf_counter():
+                waiting.add(self._connect(watchers.popleft()[1]))
+            pause = watchers[0][0] - time.perf_counter() if watchers else 1.0
+            for fd, events in self._poll.poll(max(0.0, pause)):
                 watcher = self._by_fd[fd]
                 if not self._step(watcher, events):
                     statuses["hung up"] += 1
@@ -93,13 +98,14 @@ class Crowd:
             self._drop(fd)
         return {"open": 0}
 
-    def _connect(self, watcher: Watcher) -> None:
+    def _connect(self, watcher: Watcher) -> int:
         watcher.reset()
         watcher.socket = socket.socket()
         watcher.socket.setblocking(False)
         watcher.socket.connect_ex(self._address)
         self._by_fd[watcher.socket.fileno()] = watcher
         self._poll.register(watcher.socket.fileno(), select.EPOLLOUT | select.EPOLLIN)
+        return watcher.socket.fileno()
 
     def _step(self, watcher: Watcher, events: int) -> bool:
         assert watcher.socket is not None
@@ -139,7 +145,11 @@ def main() -> None:
     crowd = Crowd((host, int(port)), names, session)
     for line in sys.stdin:
         order = json.loads(line)
-        done = crowd.open(order["count"]) if order["do"] == "open" else crowd.close()
+        done = (
+            crowd.open(order["count"], order["spread_s"])
+            if order["do"] == "open"
+            else crowd.close()
+        )
         print(json.dumps(done), flush=True)
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from gateway.leash import hold
 
-_ACCEPTED_AT_ONCE = 16
-
 wsgi_app = "gateway.app:create_from_environment()"
 proc_name = "channel-gateway"
 
@@ -48,14 +46,15 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Accept a few connections at a time, so that a crowd that comes at once does not stop others.
+    """Accept some connections at a time, so that a crowd that comes at once does not stop others.
 
-    gevent accepts a hundred between two looks at what else is ready, and each of them costs half a
-    millisecond before it can be told what it wants.
+    gevent accepts a hundred before it looks at what else is ready, and each of them costs half a
+    millisecond before it has said what it wants. Fewer at a time would let a new connection wait
+    behind the whole crowd.
     """
     from gevent.baseserver import BaseServer
 
-    BaseServer.max_accept = _ACCEPTED_AT_ONCE
+    BaseServer.max_accept = 32
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -1,8 +1,8 @@
 """The gate before the stream: when a thousand readers come back at once, others are served, too.
 
 After a restart every browser comes back within a second or two. Letting one in costs about as much
-as a webhook, so they are let in one or two at a time, and for as long as that took the gate rests:
-what else the process has to do gets at least half of it. The first ones come in at once.
+as a webhook, so they are let in one after the other, and for half as long as that took the gate
+rests: what else the process has to do gets its turn. The first ones come in at once.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-AT_ONCE = 2
 SLACK_S = 0.25
+REST = 0.5
 PATIENCE_S = 60.0
 """Whoever has waited for so long goes in: something else is wrong, and will be said there."""
 
@@ -31,7 +31,7 @@ class Gate:
         self._application = application
         self._path = path
         self._slack_s = slack_s
-        self._inside = threading.Semaphore(AT_ONCE)
+        self._inside = threading.Semaphore(1)
         self._lock = threading.Lock()
         self._next_at = 0.0
         # Nobody sets it: waiting for it is waiting, in a way that lets others go on.
@@ -56,5 +56,5 @@ class Gate:
     def _rest(self, took_s: float) -> None:
         with self._lock:
             now = time.monotonic()
-            # Twice: once for what has been spent, once for the others.
-            self._next_at = max(self._next_at, now - self._slack_s) + 2 * took_s / AT_ONCE
+            owed_s = took_s * (1 + REST)
+            self._next_at = max(self._next_at, now - took_s - self._slack_s) + owed_s

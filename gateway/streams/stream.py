@@ -17,7 +17,8 @@ MOST_WAITING = 256
 """So many events may wait for a reader. One that is slower is dropped, and comes back."""
 
 BEAT_S = 15.0
-_RETRY_MS = (1_000, 4_000)
+RETRY_MS = (1_000, 5_000)
+"""When a reader is to come back after a break: at random, so that not all come at once."""
 
 
 class Row(Protocol):
@@ -90,7 +91,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Everything to be written, until it ends."""
-        retry_ms = random.randint(*_RETRY_MS)  # so that not all come back at once
+        retry_ms = random.randint(*RETRY_MS)
         yield opening_frame(self.begins_at, retry_ms)
         if self.missed is not None:
             yield from self.missed()

@@ -1,4 +1,4 @@
-"""The gate: a crowd is let in a few at a time, and whatever else is asked for goes past it."""
+"""The gate: a crowd is let in one by one, and whatever else is asked for goes past it."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.streams.gate import AT_ONCE, Gate
+from gateway.streams.gate import REST, Gate
 
 
 class Application:
@@ -35,7 +35,7 @@ def ask(gate: Gate, path: str = "/stream", **more: Any) -> Any:
     return gate({"PATH_INFO": path, **more}, lambda *_: lambda _: None)
 
 
-def test_a_crowd_is_let_in_a_few_at_a_time_and_the_gate_rests() -> None:
+def test_a_crowd_is_let_in_one_by_one_and_the_gate_rests() -> None:
     application = Application(0.01)
     gate = Gate(application, "/stream", slack_s=0.0)
     crowd = [threading.Thread(target=ask, args=(gate,)) for _ in range(20)]
@@ -50,9 +50,8 @@ def test_a_crowd_is_let_in_a_few_at_a_time_and_the_gate_rests() -> None:
     for one in crowd:
         one.join()
     assert application.served == 21
-    assert application.most <= AT_ONCE + 1
-    # Twenty of 10 ms, two at a time: 0.1 s of work, and as much of rest.
-    assert time.monotonic() - began > 0.17
+    assert application.most <= 2  # one of the crowd, and the one that passed by
+    assert time.monotonic() - began > 19 * 0.01 * (1 + REST)
 
 
 def test_the_first_ones_come_in_at_once() -> None:
@@ -67,7 +66,7 @@ def test_the_first_ones_come_in_at_once() -> None:
 
 def test_what_fails_inside_leaves_the_gate_open() -> None:
     gate = Gate(Application(0.0), "/stream")
-    for _ in range(2 * AT_ONCE):
+    for _ in range(3):
         with pytest.raises(ValueError):  # noqa: PT011
             ask(gate, fails=True)
     assert ask(gate) == [b"in"]

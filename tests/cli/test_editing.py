@@ -15,19 +15,19 @@ from tests.cli.test_people import ANN
 EDIT = ("operators", "edit", "ann@acme.test")
 
 
-def test_teams_and_a_limit_from_the_beginning(on_migrated: Gateway) -> None:
+def test_teams_and_a_limit_from_the_beginning(gateway: Gateway) -> None:
     for name in ("First line", "Night"):
-        assert on_migrated.run("teams", "add", name).stdout == f"added {name}\n"
-    added = on_migrated.run(*ANN, "--team", "First line", "--max-sessions", "5")
+        assert gateway.run("teams", "add", name).stdout == f"added {name}\n"
+    added = gateway.run(*ANN, "--team", "First line", "--max-sessions", "5")
     line = "ann@acme.test  Ann Lee  operator  team:First line  max:5"
     assert added.stdout == f"added {line}\n"
-    again = on_migrated.run(*ANN, "--max-sessions", "5", "--team", "Night")
+    again = gateway.run(*ANN, "--max-sessions", "5", "--team", "Night")
     assert again.stdout == (
         "there already: ann@acme.test  Ann Lee  operator  team:First line  team:Night  max:5\n"
     )
-    refused = on_migrated.run(*ANN, "--max-sessions", "6")
+    refused = gateway.run(*ANN, "--max-sessions", "6")
     assert (refused.exit_code, "operators edit" in refused.stderr) == (1, True)
-    assert on_migrated.run("teams", "list").stdout == (
+    assert gateway.run("teams", "list").stdout == (
         "First line  ann@acme.test\nNight  ann@acme.test\n"
     )
 
@@ -56,27 +56,24 @@ def test_what_is_named_changes_and_the_rest_stays(on_migrated: Gateway, database
     assert actions == ["add_team", "add_operator", "edit_operator", "edit_operator"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (("nobody@acme.test",), 1, "there is no operator"),
-        (("ann@acme.test", "--max-sessions", "0"), 1, "max_sessions is 1 to"),
-        (("ann@acme.test", "--max-sessions", "2", "--no-limit"), 2, "exclude each other"),
-        (("ann@acme.test", "--working-hours", "9 to 5"), 1, "working_hours: '9' is no day"),
-        (("ann@acme.test", "--day-off", "25 December"), 2, "25 December"),
-        (("ann@acme.test", "--team", "No such"), 1, "there is no team No such"),
-        (("ann@acme.test", "--link", "x:1"), 1, "there is no channel x"),
-        (("ann@acme.test", "--unlink", "x"), 1, "there is no channel x"),
-        (("ann@acme.test", "--name", ""), 1, "a name has"),
-    ],
-)
-def test_what_cannot_be_changes_nothing(
-    gateway: Gateway, arguments: tuple[str, ...], status: int, said: str
-) -> None:
+CANNOT_BE: list[tuple[tuple[str, ...], int, str]] = [
+    (("nobody@acme.test",), 1, "there is no operator"),
+    (("ann@acme.test", "--max-sessions", "0"), 1, "max_sessions is 1 to"),
+    (("ann@acme.test", "--max-sessions", "2", "--no-limit"), 2, "exclude each other"),
+    (("ann@acme.test", "--working-hours", "9 to 5"), 1, "working_hours: '9' is no day"),
+    (("ann@acme.test", "--day-off", "25 December"), 2, "25 December"),
+    (("ann@acme.test", "--team", "No such"), 1, "there is no team No such"),
+    (("ann@acme.test", "--link", "x:1"), 1, "there is no channel x"),
+    (("ann@acme.test", "--unlink", "x"), 1, "there is no channel x"),
+    (("ann@acme.test", "--name", ""), 1, "a name has"),
+]
+
+
+def test_what_cannot_be_changes_nothing(gateway: Gateway) -> None:
     gateway.run(*ANN)
-    result = gateway.run("operators", "edit", *arguments)
-    assert result.exit_code == status
-    assert said in result.stderr
+    for arguments, status, said in CANNOT_BE:
+        result = gateway.run("operators", "edit", *arguments)
+        assert (result.exit_code, said in result.stderr) == (status, True), arguments
     assert gateway.run("operators", "list").stdout == "ann@acme.test  Ann Lee  operator\n"
 
 
@@ -106,19 +103,19 @@ def test_the_last_administrator_stays(gateway: Gateway) -> None:
         assert (refused.exit_code, "nobody could administrate" in refused.stderr) == (1, True)
 
 
-def test_a_teams_life(on_migrated: Gateway) -> None:
-    on_migrated.run("teams", "add", "Night")
-    assert on_migrated.run("teams", "add", "Night").exit_code == 1
-    on_migrated.run(*ANN, "--team", "Night")
-    assert on_migrated.run("teams", "rename", "Night", "Late").stdout == "Night is Late now\n"
-    assert on_migrated.run("teams", "list").stdout == "Late  ann@acme.test\n"
-    unknown = on_migrated.run("teams", "remove", "Night")
+def test_a_teams_life(gateway: Gateway) -> None:
+    gateway.run("teams", "add", "Night")
+    assert gateway.run("teams", "add", "Night").exit_code == 1
+    gateway.run(*ANN, "--team", "Night")
+    assert gateway.run("teams", "rename", "Night", "Late").stdout == "Night is Late now\n"
+    assert gateway.run("teams", "list").stdout == "Late  ann@acme.test\n"
+    unknown = gateway.run("teams", "remove", "Night")
     assert (unknown.exit_code, unknown.stderr) == (
         1, "gateway: there is no team Night; there are: Late\n"
     )  # fmt: skip
-    assert on_migrated.run("teams", "remove", "Late").stdout == "removed Late\n"
-    assert on_migrated.run("teams", "list").stdout == ""
-    assert on_migrated.run("operators", "list").stdout == "ann@acme.test  Ann Lee  operator\n"
+    assert gateway.run("teams", "remove", "Late").stdout == "removed Late\n"
+    assert gateway.run("teams", "list").stdout == ""
+    assert gateway.run("operators", "list").stdout == "ann@acme.test  Ann Lee  operator\n"
 
 
 def test_a_team_that_settings_name_stays(gateway: Gateway) -> None:

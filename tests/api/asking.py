@@ -72,9 +72,6 @@ class Asking:
                 "seed": seed,
                 "headers": {"Authorization": f"Bearer {self._token}"},
                 "continue-on-failure": True,
-                # A stream does not end by itself.
-                "max-stream-events": 1,
-                "request-timeout": 0.1,
                 "generation": {
                     "deterministic": fixed,
                     "database": "none",
@@ -132,9 +129,12 @@ class Asking:
             return send(case, **{k: v for k, v in kwargs.items() if k not in _OF_A_NETWORK})
 
         WSGI_TRANSPORT.send = send_to_application  # type: ignore[method-assign]
+        app: Any = self._house.app
+        wsgi_app, app.wsgi_app = app.wsgi_app, _short_streams(app.wsgi_app)
         try:
             yield
         finally:
+            app.wsgi_app = wsgi_app
             del WSGI_TRANSPORT.send
             for name in FORMATS:
                 unregister_string_format(name)
@@ -160,6 +160,27 @@ class Asking:
         answer = self._house.get(f"{path}?limit=1", role=self._role)
         cursor: str | None = (answer.json or {}).get("next_cursor")
         return cursor
+
+
+def _short_streams(application: Any) -> Any:
+    """An application whose event streams end where they begin: else each is waited for."""
+
+    def short(environ: Any, start_response: Any) -> Any:
+        streams: list[bool] = []
+
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            streams.append(dict(headers).get("Content-Type", "").startswith("text/event-stream"))
+            return start_response(status, headers, exc_info)
+
+        body = application(environ, start)
+        if not streams or not streams[-1]:
+            return body
+        try:
+            return [next(iter(body))]
+        finally:
+            body.close()
+
+    return short
 
 
 def _as_described(case: Any, location: ParameterLocation) -> bool:

@@ -56,7 +56,7 @@ def lived_in(house: House) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("role", "phases", "examples"),
     [
-        ("admin", ("examples", "coverage", "fuzzing"), 3),
+        ("admin", ("examples", "coverage", "fuzzing"), 2),
         ("viewer", ("examples",), 1),
     ],
 )

@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from gateway.agents.base import Agent
 from gateway.app import create_app
 from gateway.clock import MovableClock, to_micros
-from gateway.config import HttpAgentSettings, IntercomSettings, Settings
+from gateway.config import HttpAgentSettings, IntercomSettings, Settings, Workspace
 from gateway.conversations import doors
 from gateway.conversations.doors import Caller
 from gateway.events import Answer, Later, Turn
@@ -72,8 +72,10 @@ class Rig:
         )
         self.agent = Echo()
         agent_rules = channel.pop("agent_rules", {})
+        workspace = Workspace(time_zone=channel.pop("time_zone", "UTC"))
         self.standin.start()
         self.settings = Settings(
+            workspace=workspace,
             agents={
                 "support": HttpAgentSettings(
                     name="support", url="http://127.0.0.1:1/turn", secret="whsec_c2VjcmV0c2VjcmV0",

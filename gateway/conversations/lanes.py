@@ -233,7 +233,13 @@ def _forbids(
 ) -> str | None:
     thread = held.thread
     state = session.mode if session.status == "active" else "finished"
-    person = seen is not None and seen.assignee.kind == "operator"
+    # One who came after our act, as far as a snapshot told. From whoever was known to hold it
+    # before, an act of ours takes it: a newer assignment would have removed the fence.
+    came = (
+        seen is not None
+        and seen.assignee.kind == "operator"
+        and (thread.assumed or not _already(seen.assignee, thread.assignee))
+    )
     given = seen is not None and seen.assignee.kind not in ("ai", "nobody")
     match push.role:
         case "answer" if state != "ai" or session.epoch != push.epoch:
@@ -249,7 +255,7 @@ def _forbids(
                 return "a newer assignment came first"
             command = pushes.command_of(push.kind, push.command)
             if (
-                person
+                came
                 and push.cause == thread.fence
                 and not (
                     isinstance(command, Assign)

@@ -90,7 +90,7 @@ def assigned(thread: Thread, fact: Assigned, policy: Policy) -> Step:
     changed = before is None or not _same(before, fact.to)
     thread = _hold(thread, fact, fact.to, assumed=False)
     if fact.settles is not None:
-        return _confirmed(thread, fact)
+        return _confirmed(thread, fact, news=changed or assumed)
     if not changed:
         # A snapshot may have told it already; now we also know who did it.
         told = (_whom(fact, fact.to, fact.by),) if assumed and thread.state == "human" else ()
@@ -108,9 +108,13 @@ def _by_itself(thread: Thread, fact: Assigned) -> bool:
     return fact.by.kind == "ai" and thread.state in ("human", "copilot")
 
 
-def _confirmed(thread: Thread, fact: Assigned) -> Step:
-    """Our own assignment arrived in the channel: it changes who holds it there, never the mode."""
+def _confirmed(thread: Thread, fact: Assigned, *, news: bool) -> Step:
+    """Our own assignment arrived in the channel: it changes who holds it there, never the mode.
+
+    `news`: it had not been known that they hold it.
+    """
     settles = fact.settles
+    overtaken = thread.fence not in (None, settles)  # by a later act of ours, which will arrive too
     thread = replace(
         thread,
         settled=settles,
@@ -119,16 +123,15 @@ def _confirmed(thread: Thread, fact: Assigned) -> Step:
         returning=None if thread.returning == settles else thread.returning,
     )
     run = thread.run
-    if run is None or run.finished_at is not None or run.mode == "ai":
+    if run is None or run.finished_at is not None or run.mode == "ai" or overtaken:
         return Step(thread=thread)
     holder = _responsible(fact.to)
     if holder.kind != "operator":
         return Step(thread=thread)
-    by = run.last_handover.by if run.last_handover else fact.by
-    if run.responsible.kind == "operator" and run.responsible.id == holder.id:
-        by = run.set_by or by
+    by = run.set_by or (run.last_handover.by if run.last_handover else fact.by)
     run = replace(run, responsible=holder, waiting_since=None)
-    return Step(thread=replace(thread, run=run), markers=(_whom(fact, fact.to, by),))
+    told = (_whom(fact, fact.to, by),) if news else ()
+    return Step(thread=replace(thread, run=run), markers=told)
 
 
 def seen(thread: Thread, fact: AssigneeSeen, policy: Policy) -> Step:
@@ -240,8 +243,10 @@ def responsible_set(thread: Thread, fact: ResponsibleSet, policy: Policy) -> Ste
     else:
         run = replace(run, responsible=holder, waiting_since=None)
     run = replace(run, set_by=fact.by)
-    # Where the channel has assignees of its own, the line comes when it shows the new one.
-    told = () if policy.native_assignment else (_whom(fact, fact.to, fact.by),)
+    # Where the channel has assignees of its own, the line comes when it shows the new person; that
+    # nobody has it any more is so at once.
+    later = policy.native_assignment and move == "pass_on"
+    told = () if later else (_whom(fact, fact.to, fact.by),)
     return Step(thread=_fenced(replace(thread, run=run), fact, policy), markers=told)
 
 
@@ -282,14 +287,20 @@ def copilot(thread: Thread, fact: CopilotSet, policy: Policy) -> Step:
     move = TABLE[thread.state]["copilot_on" if fact.on else "copilot_off"]
     if run is None or move == "stay":
         return Step(thread=thread)
+    news = run.responsible.id != fact.by.id
     run = replace(
         run,
         mode="copilot" if move == "draft" else "human",
         responsible=_person(fact.by),
         waiting_since=None,
+        set_by=fact.by,
     )
-    line = marker(fact, "copilot_on" if fact.on else "copilot_off", fact.by)
-    return Step(thread=_fenced(replace(thread, run=run), fact, policy), markers=(line,))
+    markers: tuple[Marker, ...] = (
+        marker(fact, "copilot_on" if fact.on else "copilot_off", fact.by),
+    )
+    if news and not policy.native_assignment:
+        markers += (marker(fact, "assigned", fact.by, fact.by.id),)
+    return Step(thread=_fenced(replace(thread, run=run), fact, policy), markers=markers)
 
 
 def ended(thread: Thread, fact: Fact, by: Actor) -> Step:
@@ -327,6 +338,7 @@ def _to_people(
         responsible=holder,
         waiting_since=fact.happened_at if holder.kind == "unassigned" else None,
         last_handover=Handover(trigger=trigger, reason=reason, by=by, at=fact.happened_at),
+        set_by=None,
     )
 
 

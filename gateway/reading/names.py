@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from gateway.store import Transaction
-from gateway.store.models import Contact, ContactIdentity, Operator, Staff
+from gateway.store.models import (
+    Contact,
+    ContactIdentity,
+    Installation,
+    Operator,
+    OperatorLink,
+    Staff,
+)
 
 OPERATOR_PREFIX = "opr_"
 _FALLBACKS = {"operator": "Teammate", "team": "Team", "bot": "Bot"}
@@ -57,7 +64,7 @@ class Names:
 
 
 def find_names(db: Transaction, people: Iterable[Person]) -> Names:
-    """Look up everybody in at most three statements."""
+    """Look up everybody in at most four statements."""
     wanted = {person for person in people if person.id is not None}
     ours = sorted({p.id for p in wanted if p.id and p.id.startswith(OPERATOR_PREFIX)})
     customers = {p for p in wanted if p.kind == "customer"}
@@ -71,6 +78,8 @@ def find_names(db: Transaction, people: Iterable[Person]) -> Names:
             )
         )
         known.update({(row[0], row[1], row[2]): row[3] for row in rows if row[3]})
+        nameless = {p for p in staff if (p.installation, p.kind, p.id) not in known}
+        known.update(_linked(db, {p for p in nameless if p.kind == "operator"}))
     if customers:
         installations, ids = _sides(customers)
         rows = db.execute(
@@ -87,6 +96,20 @@ def find_names(db: Transaction, people: Iterable[Person]) -> Names:
         found = db.execute(select(Operator.id, Operator.name).where(Operator.id.in_(ours)))
         operators = {row[0]: row[1] for row in found}
     return Names(known=known, operators=operators)
+
+
+def _linked(db: Transaction, people: Iterable[Person]) -> dict[tuple[str, str, str], str]:
+    """Our own names of people whom the channel has not named yet."""
+    installations, ids = _sides(people)
+    if not ids:
+        return {}
+    rows = db.execute(
+        select(Installation.id, OperatorLink.external_id, Operator.name)
+        .join(OperatorLink, OperatorLink.channel == Installation.channel)
+        .join(Operator, Operator.id == OperatorLink.operator_id)
+        .where(Installation.id.in_(installations), OperatorLink.external_id.in_(ids))
+    )
+    return {(row[0], "operator", row[1]): row[2] for row in rows}
 
 
 def _sides(people: Iterable[Person]) -> tuple[list[str], list[str]]:

@@ -13,7 +13,16 @@ from gateway.reading.avatars import Avatars, find_avatars
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.names import Names, Person, find_names
 from gateway.store import Transaction
-from gateway.store.models import ChatSession, Contact, Conversation, Message, Offer, Operator, Staff
+from gateway.store.models import (
+    ChatSession,
+    Contact,
+    Conversation,
+    Message,
+    Offer,
+    Operator,
+    OperatorLink,
+    Staff,
+)
 from gateway.store.prepared import Prepared
 
 Json = dict[str, Any]
@@ -154,6 +163,12 @@ def _responsible(who: str) -> ColumnElement[bool]:
     among_operators = exists().where(
         Operator.id == ChatSession.responsible_id, Operator.name.icontains(who, autoescape=True)
     )
+    among_linked = exists().where(
+        OperatorLink.channel == ChatSession.channel,
+        OperatorLink.external_id == ChatSession.responsible_id,
+        OperatorLink.operator_id == Operator.id,
+        or_(Operator.id == who, Operator.name.icontains(who, autoescape=True)),
+    )
     return and_(
         ChatSession.responsible_id.is_not(None),
         or_(
@@ -161,6 +176,7 @@ def _responsible(who: str) -> ColumnElement[bool]:
             ChatSession.responsible_name.icontains(who, autoescape=True),
             among_staff,
             among_operators,
+            and_(ChatSession.responsible_kind == "operator", among_linked),
         ),
     )
 

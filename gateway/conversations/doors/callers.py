@@ -12,7 +12,7 @@ from gateway.errors import Conflict, Forbidden, Unreadable
 from gateway.events import Actor, Assignee, Position
 from gateway.policy import Terms
 from gateway.store import Transaction, new_id
-from gateway.store.models import Operator, Staff
+from gateway.store.models import Operator, OperatorLink, Staff
 
 Role = Literal["admin", "operator", "viewer"]
 
@@ -121,7 +121,12 @@ def holder_of(db: Transaction, held: Held, row: Any) -> str:
         Staff.kind == row.responsible_kind,
         Staff.external_id == row.responsible_id,
     )
-    return db.scalar(seat) or "somebody else"
+    linked = (
+        select(Operator.name)
+        .join(OperatorLink, OperatorLink.operator_id == Operator.id)
+        .where(OperatorLink.channel == row.channel, OperatorLink.external_id == row.responsible_id)
+    )
+    return db.scalar(seat) or db.scalar(linked) or "somebody else"
 
 
 def not_blank(text: str) -> None:

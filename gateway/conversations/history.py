@@ -72,7 +72,7 @@ _CREATED: dict[str, feed.Kind] = {
     "note": "note.created",
     "draft": "draft.created",
 }
-_TURNING = ("handover", "returned")
+_TURNING = ("handover", "returned", "copilot_on", "copilot_off")
 
 
 def write_words(

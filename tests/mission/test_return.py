@@ -27,7 +27,9 @@ def test_return_the_ai_is_briefed_and_answers_what_was_left_open(it: World) -> N
     turn = it.agent.turns[-1]
     assert turn.cause == "returned"
     assert turn.brief is not None
-    assert f"{AOIFE_}: It is on its way." in turn.brief
+    assert "to 2026-11-24T07:08:00Z" in turn.brief, "from when to when"
+    assert "upset" in turn.brief, "why"
+    assert f"{AOIFE_} (a person): It is on its way." in turn.brief
     words = [(one.author.kind, one.text) for one in turn.messages]
     assert ("operator", "It is on its way.") in words, "marked as a person's"
     assert session.sees()[-1] == session.said()[-1] == "AI: AI: When will it come?"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import reconcile, reply, streams, webhook
+from bench import handover, reconcile, reply, streams, webhook
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
     "reply": reply.main,
     "reconcile": reconcile.main,
     "streams": streams.main,
+    "handover": handover.main,
 }
 
 

@@ -31,6 +31,9 @@ class Run:
     latencies: list[float] = field(default_factory=list)
     # Requests taken from the front of what was given.
     taken: int = 0
+    # When those with 200 were answered whole, in seconds since 1970, by their place in what was
+    # given.
+    answered_at: dict[int, float] = field(default_factory=dict)
     # The share of one core that the generator used.
     busy: float = 0.0
 
@@ -48,12 +51,13 @@ class Run:
 class Connection:
     """One keep-alive connection with at most one request on it."""
 
-    __slots__ = ("_answer", "meant_at", "socket")
+    __slots__ = ("_answer", "meant_at", "place", "socket")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=_PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.meant_at = 0.0
+        self.place = 0
         self._answer = b""
 
     def fileno(self) -> int:
@@ -164,6 +168,7 @@ def _send_next(
     request = next(requests, None)
     if request is None:
         return False
+    connection.place = run.taken
     run.taken += 1
     connection.send(request, meant_at)
     busy.append(connection)
@@ -177,6 +182,7 @@ def _receive(run: Run, connection: Connection) -> bool:
     run.statuses[status] += 1
     if status == 200:
         run.latencies.append(time.perf_counter() - connection.meant_at)
+        run.answered_at[connection.place] = time.time()
     return True
 
 

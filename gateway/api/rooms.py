@@ -73,15 +73,17 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         )
 
         def open_door(view: View) -> View:
-            opened: Any = self.doc(operationId=view.__name__, **described.operation(door))(view)
+            opened: Any = view
+            # What is short comes first: each of these copies all that was described before it.
+            for refusal in described.refusals(door):
+                opened = self.alt_response(refusal, response=described.NAMES[refusal])(opened)
+            opened = self.doc(operationId=view.__name__, **described.operation(door))(opened)
             told = described.headers(door)
             for file_type in gives_files:
                 file = {"type": "string"}
                 opened = self.response(status, file, headers=told, content_type=file_type)(opened)
             if not gives_files:
                 opened = self.response(status, gives, headers=told)(opened)
-            for refusal in described.refusals(door):
-                opened = self.alt_response(refusal, response=described.NAMES[refusal])(opened)
             if takes is not None:
                 location = "query" if method == "GET" else "json"
                 opened = self.arguments(takes, location=location, required=required)(opened)

@@ -39,8 +39,6 @@ RATE_LIMIT = 1_000_000
 # So many that none of them comes near the limit of calls that a token may make.
 _OPERATORS = 8
 _CONNECTIONS = 64
-# Handovers that are not measured: the server compiles its statements meanwhile.
-_WARM_UP_S = 2.0
 _PREPARED_A_SECOND = 25.0
 _QUIET_WITHIN_S = 120.0
 # The customer writes in a session that is handed over about this much later, at most.
@@ -159,8 +157,8 @@ def _request(session: str, token: str) -> bytes:
 
 def measure(place: Ground, options: argparse.Namespace) -> bool:
     """Run everything on one database, print, and tell whether nobody spoke who may not."""
-    warm = int(2 * _WARM_UP_S * options.rate)
-    count = warm + int(1.5 * options.seconds * options.rate) + 50
+    # Arrivals are random, so there may be more than on average.
+    count = int(1.5 * (options.warm_up + options.seconds) * options.rate) + 15
     with stage(place, rate_limit=RATE_LIMIT, debounce_s=0.0, thinks_s=options.thinks) as on:
         on.up()
         port = urlsplit(on.standin.notifier.url or "").port or 0
@@ -172,7 +170,7 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
             known = {row[0]: row[1] for row in db.execute(text(_SESSIONS))}
         sessions = [known[conversation] for conversation in threads.ids]
         handovers = Handovers(threads, sessions, tokens, port)
-        first = handovers.run(0, _WARM_UP_S, options.rate, options.writing)
+        first = handovers.run(0, options.warm_up, options.rate, options.writing)
         measured = handovers.run(first.taken, options.seconds, options.rate, options.writing)
         _quiet(place)
         runs = ((0, first), (first.taken, measured))
@@ -305,6 +303,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--database", choices=KINDS, help="default: both, one after the other")
     add("--seconds", type=float, default=15.0, help="of measurement (default 15)")
+    add("--warm-up", type=float, default=2.0, help="seconds that are not measured (default 2)")
     add("--rate", type=float, default=50.0, help="handovers in a second (default 50)")
     add("--writing", type=float, default=8.0, help="customers' messages in a second (default 8)")
     add("--thinks", type=float, default=0.05, help="seconds the agent takes (default 0.05)")

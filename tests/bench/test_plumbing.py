@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import reconcile, reply, streams, webhook
+from bench import handover, reconcile, reply, streams, webhook
 from bench.agent import MARK
 from bench.figures import Spread, quantile
 from bench.sidelook import busiest
@@ -48,6 +48,14 @@ def test_every_message_is_answered_once(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = ["--database", "sqlite", "--seconds", "2", "--warm-up", "0", "--rate", "2"]
     assert reply.main([*arguments, "--debounce", "0.1", "--folder", str(tmp_path)]) == 0
     assert "0 unanswered, 0 answered twice" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_nobody_speaks_after_a_handover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--database", "sqlite", "--seconds", "1", "--warm-up", "0.5", "--rate", "5"]
+    assert handover.main([*arguments, "--folder", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "0 refused; 0 answers of the AI began after the 200" in said
 
 
 def test_a_reply_is_counted_from_the_last_message_of_its_burst() -> None:

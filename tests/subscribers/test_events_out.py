@@ -22,8 +22,8 @@ def no(status: int, **headers: str) -> Response:
     return Response(status=status, headers=headers)
 
 
-def test_an_event_is_signed_and_tells_what_the_api_tells(worlds: Builds) -> None:
-    world = worlds("crm")
+def test_an_event_is_signed_and_tells_what_the_api_tells(both_worlds: Builds) -> None:
+    world = both_worlds("crm")
     session = world.house.session()
     world.work()
     assert sorted(world.types("crm")) == ["message.created", "session.started"]
@@ -98,8 +98,8 @@ def test_a_refusal_is_tried_again_with_the_same_id_for_hours(worlds: Builds) -> 
     assert len(set(world.ids("crm"))) == 1
 
 
-def test_a_session_keeps_its_order_and_holds_up_no_other(worlds: Builds) -> None:
-    world = worlds(crm={"events": ("session.started", "session.assigned", "session.finished")})
+def test_a_session_keeps_its_order_and_holds_up_no_other(both_worlds: Builds) -> None:
+    world = both_worlds(crm={"events": ("session.started", "session.assigned", "session.finished")})
     one = world.house.session("1001")
     # It does not like this one event: others are none of its trouble.
     world.posts["crm"].answers = [no(422)]
@@ -124,8 +124,8 @@ def test_a_session_keeps_its_order_and_holds_up_no_other(worlds: Builds) -> None
     assert {row["state"] for row in world.deliveries("crm")} == {"sent"}
 
 
-def test_who_is_away_rests_and_holds_up_nobody(worlds: Builds) -> None:
-    world = worlds("crm", "lake")
+def test_who_is_away_rests_and_holds_up_nobody(both_worlds: Builds) -> None:
+    world = both_worlds("crm", "lake")
     world.posts["crm"].answers = [no(503)] * 3
     for number in range(12):
         world.house.session(str(2000 + number))
@@ -150,8 +150,8 @@ def test_who_is_away_rests_and_holds_up_nobody(worlds: Builds) -> None:
         assert list(dict.fromkeys(events)) == ["session.started", "message.created"]
 
 
-def test_two_workers_post_nothing_twice(worlds: Builds) -> None:
-    world = worlds("crm")
+def test_two_workers_post_nothing_twice(both_worlds: Builds) -> None:
+    world = both_worlds("crm")
     for number in range(12):
         world.house.session(str(2000 + number))
     other = Events(world.house.parts)
@@ -200,8 +200,8 @@ def test_410_ends_it_visibly_until_somebody_enables_it(worlds: Builds) -> None:
     assert {row["state"] for row in world.deliveries("crm")} == {"sent"}
 
 
-def test_many_are_replayed_at_once(worlds: Builds) -> None:
-    world = worlds("crm")
+def test_many_are_replayed_at_once(both_worlds: Builds) -> None:
+    world = both_worlds("crm")
     for number in range(3):
         world.house.session(str(2000 + number))
     world.work()
@@ -297,11 +297,11 @@ def test_a_late_joiner_is_told_of_what_comes(worlds: Builds) -> None:
 
 
 @pytest.mark.parametrize("days", [3, 9])
-def test_old_events_are_forgotten_when_nobody_needs_them(worlds: Builds, days: int) -> None:
+def test_old_events_are_forgotten_when_nobody_needs_them(both_worlds: Builds, days: int) -> None:
     from gateway import feed
     from gateway.sync.upkeep import Upkeep
 
-    world = worlds(crm={"events": ("session.started",)})
+    world = both_worlds(crm={"events": ("session.started",)})
     upkeep = Upkeep(world.house.parts)
     world.house.session("1001")
     database = world.house.database
@@ -318,10 +318,10 @@ def test_old_events_are_forgotten_when_nobody_needs_them(worlds: Builds, days: i
     assert world.deliveries("crm") == []
 
 
-def test_what_waited_for_days_is_given_up(worlds: Builds) -> None:
+def test_what_waited_for_days_is_given_up(both_worlds: Builds) -> None:
     from gateway.sync.upkeep import Upkeep
 
-    world = worlds("crm")
+    world = both_worlds("crm")
     world.posts["crm"].answers = [no(503)]
     world.house.session()
     world.work()

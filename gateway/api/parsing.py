@@ -48,6 +48,16 @@ class Flag(ma.fields.Boolean):
         return value
 
 
+class Whole(ma.fields.Integer):
+    """A whole number as JSON has it: 5 and 5.0, not "5", not true."""
+
+    def _validated(self, value: Any) -> int:
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if not whole or isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return int(super()._validated(value))
+
+
 class Moment(ma.fields.Field[int]):
     """A time as ISO 8601 with its offset (`Z`, `+01:00`), in microseconds since 1970."""
 

@@ -48,10 +48,10 @@ class DraftBody(ma.Schema):
     """What is said instead of the draft."""
 
     text = Words(
-        validate=validate.And(
+        validate=[
             validate.Length(min=1, max=MAX_TEXT),
             validate.Regexp(r"[\s\S]*\S", error="Must not be blank."),
-        ),
+        ],
         metadata=about("Markdown; without it the draft is sent as it is", "It leaves **today**."),
     )
 
@@ -71,10 +71,10 @@ class TextBody(ma.Schema):
 
     text = Words(
         required=True,
-        validate=validate.And(
+        validate=[
             validate.Length(min=1, max=MAX_TEXT),
             validate.Regexp(r"[\s\S]*\S", error="Must not be blank."),
-        ),
+        ],
         metadata=about("Markdown", "Your parcel leaves **today**."),
     )
 

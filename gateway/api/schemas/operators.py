@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Flag, Words
+from gateway.api.parsing import Flag, Whole, Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.api.schemas.people import AvatarSchema
@@ -28,7 +28,7 @@ def _named(name: str, longest: int, *, required: bool = False) -> Words:
     blank = validate.Regexp(r"[\s\S]*\S", error="Must not be blank.")
     return Words(
         required=required,
-        validate=validate.And(validate.Length(min=1, max=longest), blank),
+        validate=[validate.Length(min=1, max=longest), blank],
         metadata=example(name),
     )
 
@@ -100,8 +100,7 @@ class OperatorBody(ma.Schema):
     name = _named("Ann Lee", 200)
     role = Words(validate=validate.OneOf(ROLES), metadata=example("admin"))
     active = Flag(metadata=about("false deactivates, and ends their tokens for good", False))
-    max_sessions = fields.Integer(
-        strict=True,
+    max_sessions = Whole(
         allow_none=True,
         validate=validate.Range(min=1, max=MOST_SESSIONS),
         metadata=about("null: no limit", 5),

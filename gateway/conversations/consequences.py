@@ -70,7 +70,9 @@ def follow(
         else:
             fresh = source != "delivery" or now - run.last_public_at.at <= _DELAYED_US
             ask = change.spoke_at is not None and fresh
-            waits = run.customer_spoke_last or (returned and run.customer_since is not None)
+            # To people, a notice of ours may have come after it: that answers nothing.
+            from_people = returned or run.state == "copilot"
+            waits = run.customer_spoke_last or (from_people and run.customer_since is not None)
             ask = ask or (entered and waits and (returned or fresh))
         if ask:
             cause = "draft" if run.state == "copilot" else "returned" if returned else "message"

@@ -47,15 +47,11 @@ def current(db: Transaction, session_id: str) -> Any | None:
     ).one_or_none()
 
 
-def asked(db: Transaction, session_id: str, since: int) -> list[str]:
-    """Who was offered the session since it waits, in order."""
+def asked(db: Transaction, session_id: str, since: int) -> list[str | None]:
+    """Who was offered the session since it waits, in order; None where nobody was free."""
     rows = db.execute(
         select(Offer.operator_id)
-        .where(
-            Offer.session_id == session_id,
-            Offer.offered_at >= since,
-            Offer.operator_id.is_not(None),
-        )
+        .where(Offer.session_id == session_id, Offer.offered_at >= since)
         .order_by(Offer.id)
     )
     return [row.operator_id for row in rows]

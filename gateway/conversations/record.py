@@ -251,7 +251,7 @@ def _untold(report: Report) -> Collection[str] | None:
     """Facts whose words nobody is told of: our own come back, and imports never speak (None)."""
     if report.source == "history":
         return None
-    if report.source == "receipt":
+    if report.source in ("receipt", "act"):  # ours were told when they were written
         return {fact.id for fact in report.facts}
     return report.ours
 

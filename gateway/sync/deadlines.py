@@ -110,10 +110,11 @@ class Deadlines:
         reach: Reach = "all" if waiting.widened else "first"
         people = self._parts.availability.candidates(db, seen, terms.agent.name, now, reach=reach)
         asked = offers.asked(db, session_id, waiting.wait_since)
-        chosen = routing.next_offer(people, asked, "round_robin")
-        if chosen is None and asked:
+        chosen = routing.next_offer(people, [one for one in asked if one], "round_robin")
+        if chosen is None:
             # Everybody was asked: another round, beginning with whoever was asked longest ago.
-            chosen = routing.next_offer(people, asked[-1:], "round_robin")
+            # Who is alone is left in peace for a moment before being asked again.
+            chosen = routing.next_offer(people, [one for one in asked[-1:] if one], "round_robin")
         if chosen is None:
             offers.offer(db, session_id, None, now, now + int(LOOK_AGAIN_S * 1e6))
             return

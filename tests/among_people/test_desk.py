@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from gateway.conversations import doors
 from gateway.errors import Conflict, Forbidden
 from gateway.events import Answer, HandoverRequest
+from gateway.store.models import JournalRow, Message
 from tests.desk import Desk
 
 
@@ -156,3 +158,29 @@ def test_the_customers_next_word_after_the_end_opens_a_new_session(it: Desk) -> 
     it.act(doors.finish, session, ann, reason="")
     assert it.says("One more thing") != session
     assert it.markers(session) == ["finished"]
+
+
+def test_whoever_follows_the_journal_hears_of_each_word_once(
+    make_desk: Callable[..., Desk],
+) -> None:
+    it = make_desk(handover_message="A colleague is coming.")
+    ann = it.operator("Ann")
+    session = it.says("Hello?")
+    it.work()
+    it.hand_over(session, ann)
+    it.act(doors.write_note, session, ann, text="among us")
+    it.act(doors.write_message, session, ann, text="I am here")
+    told = it.all(
+        select(JournalRow.kind, Message.text)
+        .outerjoin(Message, Message.id == JournalRow.message_id)
+        .where(JournalRow.message_id.is_not(None))
+        .order_by(JournalRow.id)
+    )
+    assert [tuple(row) for row in told] == [
+        ("message.created", "Hello?"),
+        ("message.created", "AI: Hello?"),
+        ("note.created", "**Handed over by Ann**"),
+        ("message.created", "A colleague is coming."),
+        ("note.created", "among us"),
+        ("message.created", "I am here"),
+    ]

@@ -1,5 +1,7 @@
 """Copilot: the AI drafts, a person edits and sends or discards, and what was edited is kept."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gateway.conversations import doors
@@ -106,3 +108,17 @@ def test_a_copilot_session_can_be_passed_on_with_its_copilot(it: Desk) -> None:
     row = it.session(session)
     assert (row.mode, row.responsible_id) == ("copilot", bob.id)
     assert it.drafts(session)[0].state == "open"
+
+
+def test_switched_on_after_a_promise_it_drafts_for_what_stands_unanswered(
+    make_desk: Callable[..., Desk],
+) -> None:
+    """The last public word is the gateway's own: it answers nothing."""
+    it = make_desk(handover_message="A colleague is coming.")
+    ann = it.operator("Ann")
+    session = it.says("How long does it take?")
+    it.hand_over(session, ann)
+    it.act(doors.accept, session, ann)
+    it.act(doors.set_copilot, session, ann, on=True)
+    it.work()
+    assert [draft.text for draft in it.drafts(session)] == ["AI: How long does it take?"]

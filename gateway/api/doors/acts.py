@@ -89,14 +89,12 @@ class Acts:
         return Person(id=found.id, name=found.name, as_operator=found.links.get(terms.channel.name))
 
     def check_room(self, db: Transaction, operator_id: str, now: int) -> None:
-        """Raise Conflict if an operator may not take one more session.
-
-        They are locked: of two that they accept at once, the second one counts the first.
-        """
-        db.execute(locked(db, select(Operator.id).where(Operator.id == operator_id)))
+        """Raise Conflict if an operator may not take one more session."""
         self._candidate(db, operator_id, now)
 
     def _candidate(self, db: Transaction, operator_id: str, now: int) -> Candidate:
+        # Locked: of two sessions that come to them at once, the second one counts the first.
+        db.execute(locked(db, select(Operator.id).where(Operator.id == operator_id)))
         found = self._parts.availability.candidate(db, Seen(known=False), operator_id, now)
         why_not = may_take(found)
         if why_not is not None:

@@ -95,7 +95,11 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageReceived(Happened):
-    """A public message. `text` is plain, `html` is sanitised. `via` is "email" or "chat"."""
+    """A public message. `text` is plain, `html` is sanitised. `via` is "email" or "chat".
+
+    `unread_since` (µs) is told of an answer of the AI's: since when words stood that it had not
+    been told of, and so did not answer.
+    """
 
     author: Actor
     text: str
@@ -103,6 +107,7 @@ class MessageReceived(Happened):
     attachments: Sequence[Attachment] = ()
     via: Literal["chat", "email"] = "chat"
     contact: str | None = None
+    unread_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from gateway.clock import from_micros
 from gateway.conversations.thread import Held
@@ -52,7 +52,18 @@ _UNASKED = Prepared(
         .limit(1)
     )
 )
-_MARK = Prepared(lambda _: update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message")))
+_UNASKED_SINCE = Prepared(
+    lambda _: select(func.min(_MESSAGES.c.at).label("since")).where(
+        _IN_SESSION,
+        _MESSAGES.c.author_kind.in_(literals("customer")),
+        _MESSAGES.c.asked_in.is_(None),
+    )
+)
+_MARK = Prepared(
+    lambda _: update(_MESSAGES).where(
+        _IN_SESSION, _MESSAGES.c.state.in_(literals(*_SHOWN)), _MESSAGES.c.asked_in.is_(None)
+    )
+)
 _CONTACT = Prepared(
     lambda _: select(
         Contact.standing_id().label("id"),
@@ -107,16 +118,23 @@ def question(
 
 
 def mark_told(db: Transaction, question: Turn) -> None:
-    """Mark the words that a question tells for the first time: it is going to be asked."""
-    for message in question.messages:
-        if message.new:
-            _MARK.later(db, {"message": message.id, "asked_in": question.id})
+    """Mark the words that a question tells for the first time: it is going to be asked.
+
+    Those that do not fit into it, too: they are never told, and would be asked about without end.
+    """
+    _MARK.later(db, {"session": question.session, "asked_in": question.id})
 
 
 def untold(db: Transaction, session_id: str) -> list[str]:
     """The customer's words that no question has told yet, as far as one could tell them."""
     rows = _latest(db, session_id)
     return [row.text for row in rows if row.author_kind == "customer" and row.asked_in is None]
+
+
+def unasked_since(db: Transaction, session_id: str) -> int | None:
+    """Since when (µs) words of the customer's stand that no turn has told the agent."""
+    (row,) = _UNASKED_SINCE.run(db, {"session": session_id})
+    return cast("int | None", row.since)
 
 
 def has_unasked(db: Transaction, session_id: str) -> bool:

@@ -47,7 +47,7 @@ def _heard(run: Run, fact: Fact) -> Run:
             return replace(run, customer_since=None)
         # Among people, a word of the AI's was on its way already and answers nothing.
         case "ai" | "bot" if run.mode == "ai" and run.customer_since is not None:
-            return replace(run, customer_since=None)
+            return replace(run, customer_since=fact.unread_since)
         case _:
             return run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, exists, or_, select
 
 from gateway import audit, feed
 from gateway.clock import to_micros
@@ -14,7 +14,7 @@ from gateway.events import SYSTEM
 from gateway.people import waiting
 from gateway.reconciling import passes
 from gateway.store import Transaction
-from gateway.store.models import ChatSession, IdempotentAnswer
+from gateway.store.models import ChatSession, IdempotentAnswer, TurnRow
 from gateway.subscribers import book, deliveries
 from gateway.wiring import Parts
 
@@ -23,6 +23,10 @@ _DAY_US = 24 * 3_600_000_000
 _REMEMBERED_US = _DAY_US
 _PASSES_KEPT_US = 90 * _DAY_US
 _FORGOTTEN_AT_ONCE = 500
+
+_ASKING = exists().where(
+    TurnRow.session_id == ChatSession.id, TurnRow.state.in_(("due", "asking", "waiting"))
+)
 
 
 class Upkeep:
@@ -38,7 +42,7 @@ class Upkeep:
     def due(self, limit: int) -> Sequence[str]:
         """Sessions that have been quiet for longer than their agent's idle timeout.
 
-        Nobody's is finished who waits for people.
+        Nobody's is finished who waits, for people or for an answer of the AI's.
         """
         now = self._now()
         quiet = [
@@ -58,6 +62,7 @@ class Upkeep:
                     ChatSession.status == "active",
                     ChatSession.wait_step.is_(None),
                     or_(*quiet),
+                    ~_ASKING,
                 )
                 .limit(limit)
             )
@@ -112,6 +117,8 @@ class Upkeep:
         after_s = terms.agent.idle_after_s(row.mode)
         quiet = (row.last_message_at or now) < now - int(after_s * 1e6)
         if row.status != "active" or row.wait_step is not None or after_s <= 0 or not quiet:
+            return set()
+        if db.scalar(select(_ASKING).where(ChatSession.id == session_id)):
             return set()
         return doors.end(db, terms, held, session_id, by=SYSTEM, reason=IDLE, now=now).owed
 

@@ -87,7 +87,7 @@ class Care:
     drafts: dict[str, str] = field(default_factory=dict)
     said: int = 0
     said_at: int = 0
-    unasked: bool = False
+    unasked: int | None = None
     excused: bool = False
 
     @property
@@ -151,13 +151,13 @@ class Model:
         self.expire(care)
         if by == "customer":
             care.unanswered = care.unanswered or now
-            care.unasked, care.excused = True, False
+            care.unasked, care.excused = care.unasked or now, False
         elif by == "operator":
             care.unanswered = None
             care.replied, care.promise = True, False
         elif by == "ai":
             assert care.mode == "ai", "the AI spoke among people"
-            care.unanswered = None
+            care.unanswered = care.unasked  # what it had not been told, it did not answer
 
     def expire(self, care: Care) -> None:
         """Drafts are old."""
@@ -272,8 +272,10 @@ class Model:
             self.say(care, self.fill(care, words), now, "system")
 
     def idle(self, care: Care, now: int) -> None:
-        """What the AI has and where nobody speaks any more is over."""
-        if not care.finished and care.mode == "ai" and care.said_at < now - self.rules.idle * S:
+        """What the AI has and where nobody speaks any more is over, unless an answer is owed."""
+        owed = care.unanswered is not None and not care.excused
+        quiet = care.said_at < now - self.rules.idle * S
+        if not care.finished and care.mode == "ai" and quiet and not owed:
             self.finish(care)
 
     # -- the AI ------------------------------------------------------------------------------------
@@ -288,7 +290,7 @@ class Model:
         assert one.open
         one.upto, one.reply_by, one.retrying = care.said, None, False
         one.tries += 1
-        care.unasked = False
+        care.unasked = None
 
     def counts(self, one: Asked) -> bool:
         """Is it still the same state of affairs?"""
@@ -311,10 +313,10 @@ class Model:
         elif handover:
             self.hand_over(care, now, words=texts)
         else:
-            ends = finish and not care.unasked
+            ends = finish and care.unasked is None
             for text in texts:
                 self.say(care, text, now, "ai")
-            care.excused = not texts
+            care.excused = not texts and care.unasked is None
             if ends:
                 self.finish(care)
 

@@ -184,3 +184,30 @@ def test_whoever_follows_the_journal_hears_of_each_word_once(
         ("note.created", "among us"),
         ("message.created", "I am here"),
     ]
+
+
+def test_words_the_ai_had_not_been_told_stay_unanswered(it: Desk) -> None:
+    """They come while it thinks; its answer comes after them, and then people take over."""
+    ann = it.operator("Ann")
+    session = it.says("Where is my parcel?")
+    it.agent.before.append(lambda turn: it.says("And the invoice?"))
+    it.bench.works["turns"].do(it.bench.works["turns"].due(1)[0])
+    assert it.words(session)[-1] == "AI: Where is my parcel?"
+    it.act(doors.set_copilot, session, ann, on=True)
+    assert it.session(session).wait_step == "first_reply", "nobody waits without a deadline"
+    it.act(doors.hand_back, session, ann)
+    it.work()
+    assert it.words(session)[-1] == "AI: And the invoice?"
+
+
+def test_what_is_too_long_to_tell_is_not_asked_about_without_end(it: Desk) -> None:
+    """Only the newest words fit into a question; what a person was told is over."""
+    ann = it.operator("Ann")
+    session = it.says("Hello?")
+    it.act(doors.write_message, session, ann, text="Yes?")
+    it.says("a" * 40_000)
+    it.says("b" * 40_000)
+    it.act(doors.hand_back, session, ann)
+    it.work()
+    assert len(it.agent.turns) == 1
+    assert [len(message.text) for message in it.agent.turns[0].messages] == [40_000]

@@ -151,3 +151,16 @@ def test_the_database_lets_nobody_wait_without_a_deadline(on_both: Desk) -> None
 def test_the_ladder_of_the_documentation_is_the_one_that_is_climbed() -> None:
     assert [rung.step for rung in LADDER] == ["accept"] * 4 + ["first_reply"] * 2 + ["reply"]
     assert Wait(step="accept", since=0).rung == 0
+
+
+def test_who_waits_for_the_ai_is_not_forgotten_after_an_outage(it: Desk) -> None:
+    """Nobody asked the AI for longer than the idle timeout: it is asked, not finished."""
+    session = it.says("Hello?")
+    it.advance(90_000)
+    it.work("upkeep")
+    assert it.session(session).status == "active"
+    it.work()
+    assert it.words(session) == ["Hello?", "AI: Hello?"]
+    it.advance(90_000)
+    it.work("upkeep")
+    assert it.session(session).status == "finished"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.commands import AddNote, Command, SendMessage
-from gateway.conversations import history, pushes, record
+from gateway.conversations import briefing, history, pushes, record
 from gateway.conversations.doors.callers import after_known
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held
@@ -85,6 +87,9 @@ class Owing:
             conversation=self._held.external_id, id=message_id, at=at, moment=self._now,
             author=author, text=text,
         )  # fmt: skip
+        if isinstance(fact, MessageReceived) and author.kind == "ai":
+            unread = briefing.unasked_since(self._db, self._session_id)
+            fact = replace(fact, unread_since=unread)
         told = record.apply(self._db, self._terms, self._held, [fact], now=self._now, source="act")
         self._outcome.owed |= told.owed
         return message_id

@@ -7,6 +7,7 @@ crashes, in any interleaving against a real database, compared with a small mode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from gateway.sync.jobs import Bench
 from tests.among_people.looking import look, look_rested
 from tests.among_people.model import DOCUMENTED, Care, Model, Rules, Step
 from tests.among_people.workers import REPLIES, Crew, answer_of, told
-from tests.desk import Desk
+from tests.desk import Desk, desk
 from tests.order.profile import examples
 
 PEOPLE = {"Ann": "operator", "Bob": "operator", "Sam": "admin", "Eve": "viewer"}
@@ -87,16 +88,19 @@ class FakePresences:
         return Seen(states=dict(self.states))
 
 
-def open_desk(url: str, folder: Path, rules: Rules) -> Desk:
+def open_desk(stack: ExitStack, url: str, folder: Path, rules: Rules) -> Desk:
     """A gateway that is set up so."""
     ladder = () if rules.ladder is DOCUMENTED else tuple(
         Rung(step=one.step, after_s=one.after, do=one.do, text=one.text)  # type: ignore[arg-type]
         for one in rules.ladder
     )  # fmt: skip
     policy = Policy(native_assignment=False, first_mode=rules.first_mode)  # type: ignore[arg-type]
-    it = Desk(
-        url, folder, channel={"policy": policy}, ladder=ladder, handover_message=rules.promise,
-        routing="round_robin" if rules.round_robin else "queue",
+    it = stack.enter_context(
+        desk(
+            url, folder, channel={"policy": policy}, ladder=ladder,
+            handover_message=rules.promise,
+            routing="round_robin" if rules.round_robin else "queue",
+        )
     )  # fmt: skip
     it.parts = replace(it.parts, presences=FakePresences())  # type: ignore[arg-type]
     it.bench = Bench(it.parts, it.bench.stopping)
@@ -357,14 +361,11 @@ class AmongPeople(RuleBasedStateMachine):
 
 def run(url: str, folder: Path, share: float) -> None:
     """Let it live on one database."""
-    crews = [Crew(open_desk(url, folder, rules)) for rules in DESKS]
-    people = {name: crews[0].it.operator(name, role) for name, role in PEOPLE.items()}
-    lives = type("Lives", (AmongPeople,), {"crews": crews, "people": people})
-    try:
+    with ExitStack() as stack:
+        crews = [Crew(open_desk(stack, url, folder, rules)) for rules in DESKS]
+        people = {name: crews[0].it.operator(name, role) for name, role in PEOPLE.items()}
+        lives = type("Lives", (AmongPeople,), {"crews": crews, "people": people})
         run_state_machine_as_test(lives, settings=examples(share, steps=40))
-    finally:
-        for crew in crews:
-            crew.it.database.dispose()
 
 
 def test_whatever_happens_at_a_desk(migrated_sqlite_url: str, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ WHICH = st.integers(0, 3)
 ACTS = (
     "hand_over", "accept", "accept", "assign", "release", "write", "note", "copilot_on",
     "copilot_off", "hand_back", "finish", "decline",
+    "(customer)", "(customer)", "(asked)", "(asked)", "(answers)", "(answers)", "(works)",
 )  # fmt: skip
 SECONDS = (0.5, 4, 21, 46, 61, 121, 301, 901, 1_801, 3_601, 90_000)
 KEPT = ("operators", "installations", "alembic_version")
@@ -139,10 +140,13 @@ class AmongPeople(RuleBasedStateMachine):
     def customer_says(self, conversation: int, times: int) -> None:
         name = f"c{conversation}"
         for _ in range(times):
-            self.numbers += 1
-            text = f"w{self.numbers}"
-            session = self.it.says(text, name)
-            self.model.customer(session, name, text, self.it.now)
+            self.says(name)
+
+    def says(self, name: str) -> None:
+        self.numbers += 1
+        text = f"w{self.numbers}"
+        session = self.it.says(text, name)
+        self.model.customer(session, name, text, self.it.now)
 
     # -- people ------------------------------------------------------------------------------------
 
@@ -156,13 +160,34 @@ class AmongPeople(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.cares)
     @rule(which=WHICH, acts=st.lists(st.tuples(ANYBODY, st.sampled_from(ACTS), WHO), min_size=1,
-                                     max_size=5))  # fmt: skip
+                                     max_size=8))  # fmt: skip
     def people_act(self, which: int, acts: list[tuple[str, str, str]]) -> None:
         """On one session, one after the other."""
         care = self.care(which)
         for who, what, other in acts:
-            self.somebody_acts(who, what, care, other)
+            if what.startswith("("):
+                self.meanwhile(what, care)
+            else:
+                self.somebody_acts(who, what, care, other)
             look(self.it, self.model)
+
+    def meanwhile(self, what: str, care: Care) -> None:
+        """What happens between two acts of people: often enough for the rare to be met."""
+        self.it.advance(0.001)
+        match what:
+            case "(customer)":
+                self.says(care.conversation)
+            case "(asked)":
+                for key in self.it.bench.works["turns"].due(10)[:1]:
+                    worker = self.crew.start("turns", key)
+                    worker.step()
+            case "(answers)":
+                for worker in self.crew.workers:
+                    while not worker.done:
+                        worker.step()
+            case _:
+                self.everything_due_is_done(["turns"])
+        self.reap()
 
     def somebody_acts(self, who: str, what: str, care: Care, other: str) -> None:
         me, target = self.people[who], self.people[other]

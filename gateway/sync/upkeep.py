@@ -62,7 +62,7 @@ class Upkeep:
                     ChatSession.status == "active",
                     ChatSession.wait_step.is_(None),
                     or_(*quiet),
-                    ~_ASKING,
+                    or_(ChatSession.mode != "ai", ~_ASKING),
                 )
                 .limit(limit)
             )
@@ -118,7 +118,8 @@ class Upkeep:
         quiet = (row.last_message_at or now) < now - int(after_s * 1e6)
         if row.status != "active" or row.wait_step is not None or after_s <= 0 or not quiet:
             return set()
-        if db.scalar(select(_ASKING).where(ChatSession.id == session_id)):
+        owed = select(_ASKING).where(ChatSession.id == session_id)
+        if row.mode == "ai" and db.scalar(owed):
             return set()
         return doors.end(db, terms, held, session_id, by=SYSTEM, reason=IDLE, now=now).owed
 

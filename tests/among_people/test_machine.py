@@ -41,6 +41,13 @@ from tests.among_people.workers import REPLIES, Crew, answer_of, told
 from tests.desk import Desk, desk
 from tests.order.profile import examples
 
+STORIES = (
+    ("(customer)", "(asked)", "hand_over", "(answers)"),
+    ("(customer)", "(asked)", "write", "hand_back", "(answers)"),
+    ("(customer)", "(asked)", "copilot_on", "(answers)", "(works)", "(customer)"),
+    ("hand_over", "(offers)", "accept"),
+    ("hand_over", "accept", "release", "(offers)"),
+)
 PEOPLE = {"Ann": "operator", "Bob": "operator", "Sam": "admin", "Eve": "viewer"}
 WHO = st.sampled_from(["Ann", "Bob", "Sam"])
 ANYBODY = st.sampled_from(["Ann", "Ann", "Ann", "Bob", "Bob", "Bob", "Sam", "Sam", "Eve"])
@@ -171,6 +178,12 @@ class AmongPeople(RuleBasedStateMachine):
                 self.somebody_acts(who, what, care, other)
             look(self.it, self.model)
 
+    @precondition(lambda self: self.model.cares)
+    @rule(which=st.integers(0, 2), who=WHO, story=st.sampled_from(STORIES))
+    def it_happens_so(self, which: int, who: str, story: Sequence[str]) -> None:
+        """What every one of our promises was made for."""
+        self.people_act(which, [(who, what, who) for what in story])
+
     def meanwhile(self, what: str, care: Care) -> None:
         """What happens between two acts of people: often enough for the rare to be met."""
         self.it.advance(0.001)
@@ -186,7 +199,7 @@ class AmongPeople(RuleBasedStateMachine):
                     while not worker.done:
                         worker.step()
             case _:
-                self.everything_due_is_done(["turns"])
+                self.everything_due_is_done(["deadlines" if what == "(offers)" else "turns"])
         self.reap()
 
     def somebody_acts(self, who: str, what: str, care: Care, other: str) -> None:

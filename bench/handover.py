@@ -250,7 +250,8 @@ def _print(
         if at > silent_at.get(session_of[mark], at)
     )
     discarded = place.count("SELECT count(*) FROM turns WHERE state = 'discarded'")
-    refused = sum(sum(run.statuses.values()) - run.accepted for _, run in runs)
+    busy = sum(run.statuses[503] for _, run in runs)
+    refused = sum(sum(run.statuses.values()) - run.accepted for _, run in runs) - busy
     told = place.count("SELECT count(*) FROM chat_sessions WHERE mode = 'human'")
     alone = place.count("SELECT count(*) FROM chat_sessions WHERE mode = 'ai'")
     per_second = measured.accepted / measured.seconds
@@ -270,7 +271,7 @@ def _print(
     )
     print(
         f"{'RIGHT   ' if right else 'WRONG   '}{len(silent_at)} handed over, {told} sessions with "
-        f"people, {alone} with the AI; {refused} refused; "
+        f"people, {alone} with the AI; {refused} refused, {busy} answered 503; "
         f"{late} answers of the AI began after the 200"
     )
     if not right:

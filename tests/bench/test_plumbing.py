@@ -55,7 +55,7 @@ def test_nobody_speaks_after_a_handover(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = ["--database", "sqlite", "--seconds", "1", "--warm-up", "0.5", "--rate", "5"]
     assert handover.main([*arguments, "--folder", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "0 refused; 0 answers of the AI began after the 200" in said
+    assert "0 refused, 0 answered 503; 0 answers of the AI began after the 200" in said
 
 
 def test_a_reply_is_counted_from_the_last_message_of_its_burst() -> None:

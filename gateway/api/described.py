@@ -11,7 +11,7 @@ import marshmallow as ma
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from gateway.api.parsing import Moment
+from gateway.api.parsing import Moment, Words
 from gateway.api.schemas.errors import ErrorSchema
 
 Json = dict[str, Any]
@@ -165,7 +165,8 @@ def _anchored(_: Any, field: ma.fields.Field[Any], ret: Json, **__: Any) -> Json
     """A pattern as JSON Schema has it: Python's matches from the beginning, that one anywhere."""
     pattern = ret.get("pattern")
     if pattern is None:
-        return {}
+        plain = isinstance(field, Words) and not {"enum", "format"} & set(ret)
+        return {"pattern": r"^[^\x00]*$"} if plain else {}
     pattern = pattern.replace(r"\Z", "$")  # which Python takes for before a last newline, too
     return {"pattern": pattern if pattern.startswith("^") else f"^(?:{pattern})"}
 

@@ -393,6 +393,7 @@ class AmongPeople(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "crew"):
+            self.reap()  # whoever failed is dead already
             for worker in self.crew.workers:
                 worker.die(inside=False)
 

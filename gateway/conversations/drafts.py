@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from gateway.errors import NotFound
 from gateway.store import Transaction
 from gateway.store.models import Draft, Message
-from gateway.store.sql import insert_into
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, literals, table_of
+
+_DRAFTS = table_of(Draft)
+_EXPIRE = Prepared(
+    lambda _: update(_DRAFTS).where(
+        _DRAFTS.c.session_id == bindparam("session"), _DRAFTS.c.state.in_(literals("open"))
+    )
+)
 
 ENDED = {
     "sent": "was sent already",
@@ -64,8 +72,4 @@ def name_sent(db: Transaction, draft_id: str, message_id: str | None) -> None:
 
 def expire(db: Transaction, session_id: str, now: int) -> None:
     """Something public was said after them, or the session left the copilot."""
-    db.execute(
-        update(Draft)
-        .where(Draft.session_id == session_id, Draft.state == "open")
-        .values(state="expired", ended_at=now)
-    )
+    _EXPIRE.later(db, {"session": session_id, "state": "expired", "ended_at": now})

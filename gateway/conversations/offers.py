@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession, Offer
-from gateway.store.sql import insert_into
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, literals, table_of
+
+_OFFERS = table_of(Offer)
+_END = Prepared(
+    lambda _: update(_OFFERS).where(
+        _OFFERS.c.session_id == bindparam("session"), _OFFERS.c.state.in_(literals("open"))
+    )
+)
 
 
 def due(db: Transaction, agents: list[str], now: int, limit: int) -> list[str]:
@@ -69,8 +77,4 @@ def offer(db: Transaction, session_id: str, operator_id: str | None, now: int, u
 
 def end(db: Transaction, session_id: str, state: str, now: int) -> None:
     """End the open offer of a session."""
-    db.execute(
-        update(Offer)
-        .where(Offer.session_id == session_id, Offer.state == "open")
-        .values(state=state, ended_at=now)
-    )
+    _END.later(db, {"session": session_id, "state": state, "ended_at": now})

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete
+from sqlalchemy import Executable, delete
 
 from gateway.handover import Stretch
 from gateway.store import Transaction
 from gateway.store.models import StretchRow
-from gateway.store.sql import insert_into
+from gateway.store.prepared import Prepared
+from gateway.store.sql import Dialect, table_of
 
 _KEY = ("session_id", "number")
+_STRETCHES = table_of(StretchRow)
+
+
+def _keeping(sql: Dialect) -> Executable:
+    statement = sql.insert(_STRETCHES)
+    told = {
+        column.name: statement.excluded[column.name]
+        for column in _STRETCHES.c
+        if column.name not in _KEY
+    }
+    return cast(Executable, statement.on_conflict_do_update(index_elements=_KEY, set_=told))
+
+
+_KEEP = Prepared(_keeping)
 
 
 def keep(
@@ -23,9 +38,8 @@ def keep(
         if number < len(before) and before[number] == stretch:
             continue
         row = {"session_id": session_id, "number": number, **_columns(stretch)}
-        statement = insert_into(db, StretchRow).values(row)
-        changed = {name: value for name, value in row.items() if name not in _KEY}
-        db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=changed))
+        # At the end of the transaction: other words of it may belong to sessions still unwritten.
+        _KEEP.later(db, row)
 
 
 def keep_again(db: Transaction, session_id: str, after: Sequence[Stretch]) -> None:

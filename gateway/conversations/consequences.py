@@ -70,8 +70,10 @@ def follow(
         else:
             fresh = source != "delivery" or now - run.last_public_at.at <= _DELAYED_US
             ask = change.spoke_at is not None and fresh
-            # To people, a notice of ours may have come after it: that answers nothing.
-            from_people = returned or run.state == "copilot"
+            # Among people, a notice of ours may have come after it: that answers nothing. A channel
+            # that is told of our words by itself may have had the answer, too, as its own.
+            ours = not terms.channel.policy.native_assignment
+            from_people = ours and (returned or run.state == "copilot")
             waits = run.customer_spoke_last or (from_people and run.customer_since is not None)
             ask = ask or (entered and waits and (returned or fresh))
         if ask:

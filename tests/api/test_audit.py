@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -201,6 +202,7 @@ def some(house: House) -> list[str]:
     """A few entries, an hour apart; their ids."""
     made = []
     for number in range(5):
+        time.sleep(0.002)  # ids are in the order of their milliseconds
         moment = house.now + number * 3_600_000_000
         thing = Thing("token" if number % 2 else "operator", f"+{number}")
         made.append(
@@ -210,6 +212,7 @@ def some(house: House) -> list[str]:
                 )
             )
         )
+    time.sleep(0.002)
     return made
 
 

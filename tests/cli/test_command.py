@@ -13,7 +13,7 @@ from tests.cli.conftest import Gateway
 
 CONTRACT = (
     *("up", "web", "worker", "scheduler", "operators", "tokens", "migrate", "doctor", "replay"),
-    *("sync", "demo"),
+    *("sync", "demo", "teams"),
 )
 # What takes long to import, and would make every call of the command wait.
 SLOW = ("sqlalchemy", "flask", "redis", "rq", "requests", "marshmallow", "alembic", "intercom")

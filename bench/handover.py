@@ -12,26 +12,22 @@ import argparse
 import json
 import multiprocessing
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
-from bench import machine
+from bench.each import on_each
 from bench.figures import quantile, table
 from bench.load import Run, open_loop
-from bench.servers import KINDS, Ground, ground
+from bench.servers import KINDS, Ground
 from bench.stage import Stage, stage, tell_what_the_gateway_said
 from gateway.people import operators
 
@@ -282,21 +278,12 @@ def _print(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 0 if no answer of the AI began after a handover's 200, else 1."""
     options = _parser().parse_args(arguments)
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        print("\n".join(machine.describe(folder)))
-        right = True
-        for kind in [options.database] if options.database else KINDS:
-            print(
-                f"\n{kind}: {options.rate:g} handovers/s for {options.seconds:g} s, "
-                f"{options.writing:g} messages/s of customers in sessions that are about to be "
-                f"handed over, an agent that takes {1e3 * options.thinks:.0f} ms"
-            )
-            (folder / kind).mkdir()
-            with ground(kind, folder / kind) as place:
-                right &= measure(place, options)
-    return 0 if right else 1
+    conditions = (
+        f": {options.rate:g} handovers/s for {options.seconds:g} s, "
+        f"{options.writing:g} messages/s of customers in sessions that are about to be "
+        f"handed over, an agent that takes {1e3 * options.thinks:.0f} ms"
+    )
+    return 0 if on_each(options, conditions, measure) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

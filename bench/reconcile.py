@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import argparse
 import gc
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
-from bench import machine
 from bench.backlog import Backlog
+from bench.each import on_each
 from bench.figures import Spread, goal, quantile, table
-from bench.servers import KINDS, Ground, ground
+from bench.servers import KINDS, Ground
 from bench.sidelook import Sidelook, busiest
 from bench.stage import Customers, Stage, stage, tell_what_the_gateway_said
 from bench.traffic import CHANNEL
@@ -266,21 +263,12 @@ def _print(options: Any, alone: Sequence[Round], beside: Sequence[Round]) -> Non
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 0 if the record became the truth and the limit was kept, else 1."""
     options = _parser().parse_args(arguments)
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        print("\n".join(machine.describe(folder)))
-        right = True
-        for kind in [options.database] if options.database else KINDS:
-            print(
-                f"\n{kind}: {options.conversations} changed conversations, {options.rate:g} live "
-                f"messages/s, debounce {options.debounce:g} s, limit {options.limit} in "
-                f"{WINDOW_S} s, {options.rounds} rounds"
-            )
-            (folder / kind).mkdir()
-            with ground(kind, folder / kind) as place:
-                right &= measure(place, options)
-    return 0 if right else 1
+    conditions = (
+        f": {options.conversations} changed conversations, {options.rate:g} live "
+        f"messages/s, debounce {options.debounce:g} s, limit {options.limit} in "
+        f"{WINDOW_S} s, {options.rounds} rounds"
+    )
+    return 0 if on_each(options, conditions, measure) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

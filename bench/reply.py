@@ -7,21 +7,17 @@ agent in another. Customers write at random moments whatever the gateway does.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row, text
 
-from bench import machine
 from bench.agent import MARK
+from bench.each import on_each
 from bench.figures import goal, quantile, table
-from bench.servers import KINDS, Ground, ground
+from bench.servers import KINDS, Ground
 from bench.stage import Customers, Talk, stage, tell_what_the_gateway_said
 
 MOST_OVER_DEBOUNCE_MS = 300.0
@@ -140,21 +136,12 @@ def _print(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 0 if every message was answered exactly once, else 1."""
     options = _parser().parse_args(arguments)
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        print("\n".join(machine.describe(folder)))
-        right = True
-        for kind in [options.database] if options.database else KINDS:
-            print(
-                f"\n{kind}: {options.rate:g} messages/s for {options.seconds:g} s, debounce "
-                f"{options.debounce:g} s, an agent that takes {1e3 * options.thinks:.0f} ms, the "
-                f"stand-in's rate limit {RATE_LIMIT} in 10 s"
-            )
-            (folder / kind).mkdir()
-            with ground(kind, folder / kind) as place:
-                right &= measure(place, options)
-    return 0 if right else 1
+    conditions = (
+        f": {options.rate:g} messages/s for {options.seconds:g} s, debounce "
+        f"{options.debounce:g} s, an agent that takes {1e3 * options.thinks:.0f} ms, the "
+        f"stand-in's rate limit {RATE_LIMIT} in 10 s"
+    )
+    return 0 if on_each(options, conditions, measure) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

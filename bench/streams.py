@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,10 +21,10 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from bench import machine
+from bench.each import on_each
 from bench.figures import Spread, goal, quantile, table
 from bench.load import closed_loop, open_loop
-from bench.servers import KINDS, ROOT, Ground, Web, ground, python
+from bench.servers import KINDS, ROOT, Ground, Web, python
 from bench.traffic import Traffic
 from gateway import feed
 from gateway.clock import to_micros
@@ -291,17 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        print("\n".join(machine.describe(folder)))
-        right = True
-        for kind in [options.database] if options.database else KINDS:
-            (folder / kind).mkdir()
-            print(f"\n{kind}")
-            with ground(kind, folder / kind) as place:
-                right &= Measured(place, options).run()
-        print(f"{'RIGHT   ' if right else 'WRONG   '}nothing was lost, nobody was refused")
+    right = on_each(options, "", lambda place, given: Measured(place, given).run())
+    print(f"{'RIGHT   ' if right else 'WRONG   '}nothing was lost, nobody was refused")
     return 0 if right else 1
 
 

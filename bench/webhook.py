@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import machine, receiver
+from bench import receiver
+from bench.each import folders
 from bench.figures import Spread, goal, quantile, table
 from bench.load import Run, closed_loop, open_loop
 from bench.servers import KINDS, Ground, Web, cpu_since, ground, serving
@@ -275,24 +274,21 @@ def print_profile(kind: str, folder: Path, deliveries: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 0 if the record is right, 1 if not. Goals are printed, they do not fail."""
     options = _parser().parse_args(arguments)
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        print("\n".join(machine.describe(folder)))
-        right = True
-        for kind in [options.database] if options.database else KINDS:
+    right = True
+    with folders(options) as prepared:
+        for kind, folder in prepared:
             for part in ("rounds", "counted", "profiled"):
-                (folder / kind / part).mkdir(parents=True)
+                (folder / part).mkdir()
             if options.profile:
-                print_profile(kind, folder / kind / "profiled", options.deliveries)
+                print_profile(kind, folder / "profiled", options.deliveries)
                 continue
             print(
                 f"\n{kind}: {options.rounds} rounds of {options.seconds:g} s each for gateway and "
                 f"floor ({options.floor}), {options.connections} connections"
             )
-            with ground(kind, folder / kind / "rounds") as place:
+            with ground(kind, folder / "rounds") as place:
                 right &= Comparison(place, options).run()
-            print_statements(kind, folder / kind / "counted", options.deliveries)
+            print_statements(kind, folder / "counted", options.deliveries)
     return 0 if right else 1
 
 

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from gateway import __version__
 from gateway.agents.deadline import left, patient_session, within
 from gateway.agents.http.signing import Signatures
-from gateway.clock import Clock, from_micros
+from gateway.clock import Clock, to_time
 from gateway.errors import Again
 from gateway.signs import Notice
 
@@ -69,15 +69,9 @@ def to_json(notice: Notice) -> bytes:
                 "code": notice.code,
                 "what": notice.what,
                 "do": notice.do,
-                "since": _moment(notice.since),
-                "raised_at": _moment(notice.raised_at),
-                "cleared_at": _moment(notice.cleared_at),
+                "since": to_time(notice.since),
+                "raised_at": to_time(notice.raised_at),
+                "cleared_at": to_time(notice.cleared_at),
             },
         }
     )
-
-
-def _moment(micros: int | None) -> str | None:
-    if micros is None:
-        return None
-    return from_micros(micros).isoformat().replace("+00:00", "Z")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.clock import from_micros
+from gateway.clock import to_time
 from gateway.policy import ChannelTerms
 from gateway.signs import Answers, Finding, Judge, Pass, Signs
 from gateway.store import Transaction
@@ -61,7 +61,7 @@ def health(db: Transaction, watched: Watched, now: int) -> Json:
         "channel": signs.channel,
         "healthy": not looked.wrong,
         "findings": [_finding(one) for one in judging.order(looked.findings)],
-        "last_notification_at": _moment(last_at),
+        "last_notification_at": to_time(last_at),
         "expected_per_hour": signs.usual_per_hour,
         "answers": _answers(signs.last_hour),
         "reconcile": _pass(signs.passes[0] if signs.passes else signs.running),
@@ -71,8 +71,8 @@ def health(db: Transaction, watched: Watched, now: int) -> Json:
                 "code": alert.code,
                 "what": alert.what,
                 "do": alert.do,
-                "since": _moment(alert.since),
-                "raised_at": _moment(alert.raised_at),
+                "since": to_time(alert.since),
+                "raised_at": to_time(alert.raised_at),
             }
             for alert in alerts.opened(db, signs.channel)
         ],
@@ -85,7 +85,7 @@ def _finding(finding: Finding) -> Json:
         "ok": finding.ok,
         "what": finding.what,
         "do": finding.do,
-        "since": _moment(finding.since),
+        "since": to_time(finding.since),
     }
 
 
@@ -102,13 +102,9 @@ def _pass(one: Pass | None) -> Json | None:
         **{name: getattr(one, name) for name in _FIGURES},
         "drift": dict(one.drift),
         "trouble": one.trouble,
-        "began_at": _moment(one.began_at),
-        "ended_at": _moment(one.ended_at),
+        "began_at": to_time(one.began_at),
+        "ended_at": to_time(one.ended_at),
     }
 
 
 _FIGURES = ("found", "doubted", "read", "repaired", "gone", "lost")
-
-
-def _moment(micros: int | None) -> str | None:
-    return None if micros is None else from_micros(micros).isoformat().replace("+00:00", "Z")

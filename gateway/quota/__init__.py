@@ -10,7 +10,6 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import redis
 import structlog
@@ -18,6 +17,7 @@ from limits.storage import MemoryStorage
 
 from gateway.clock import Clock, SystemClock
 from gateway.errors import Again
+from gateway.quota.aside import Aside, Found
 from gateway.quota.heard import RESERVE, Heard, Who
 from gateway.quota.shared import SOONEST_S, Ledger, Shared
 
@@ -26,9 +26,6 @@ __all__ = ["Allowance", "Quota"]
 log = structlog.get_logger(__name__)
 
 _LIMIT_TOLD_ANEW_S = 60.0
-_REDIS_LEFT_ALONE_S = 1.0
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,7 @@ class Quota:
         self._shared = (
             Shared(connection, name, allowance.window_s, self._clock) if connection else None
         )
-        self._away_until: float | None = None
+        self._aside = Aside(self._clock, went=self._went, is_back=self._is_back)
         self._lock = threading.Lock()
         self._alone: Ledger | None = None
 
@@ -152,17 +149,11 @@ class Quota:
 
     def _in_redis(self, ask: Callable[[Shared], Found]) -> Found | None:
         """Return what `ask` finds; None while Redis is away."""
-        away_until = self._away_until
-        if self._shared is None or (away_until or -math.inf) > self._clock.monotonic():
-            return None
-        try:
-            found = ask(self._shared)
-        except redis.RedisError as error:
-            self._away_until = self._clock.monotonic() + _REDIS_LEFT_ALONE_S
-            if away_until is None:
-                log.warning("quota_alone", channel=self._name, error=type(error).__name__)
-            return None
-        if away_until is not None:
-            self._away_until = None
-            log.info("quota_shared", channel=self._name)
-        return found
+        shared = self._shared
+        return None if shared is None else self._aside.ask(lambda: ask(shared))
+
+    def _went(self, error: str) -> None:
+        log.warning("quota_alone", channel=self._name, error=error)
+
+    def _is_back(self) -> None:
+        log.info("quota_shared", channel=self._name)

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import TypeVar
 
 import redis
 import structlog
@@ -20,6 +19,7 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from gateway.clock import Clock, SystemClock
+from gateway.quota.aside import Aside, Found
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +28,8 @@ FAILURES = 30
 FAILURES_WINDOW_S = 60
 """So many calls without a token that holds may one address make in so many seconds."""
 
-_LEFT_ALONE_S = 1.0
 _TOKEN_KNOWN_S = 3_600
 _MOST_KNOWN = 10_000
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +77,7 @@ class Callers:
             )
             self._limiter = MovingWindowRateLimiter(storage)
         self._lock = threading.Lock()
-        self._away_until = -math.inf
-        self._was_away = False
+        self._aside = Aside(self._clock, went=self._went, is_back=self._is_back)
         self._shut_out: dict[str, float] = {}
         self._known: dict[str, float] = {}
 
@@ -164,20 +160,14 @@ class Callers:
 
     def _in_redis(self, ask: Callable[[MovingWindowRateLimiter], Found]) -> Found | None:
         """Return what `ask` finds; None while Redis is away."""
-        if self._limiter is None or self._away_until > self._clock.monotonic():
-            return None
-        try:
-            found = ask(self._limiter)
-        except redis.RedisError as error:
-            self._away_until = self._clock.monotonic() + _LEFT_ALONE_S
-            if not self._was_away:
-                self._was_away = True
-                log.warning("calls_uncounted", error=type(error).__name__)
-            return None
-        if self._was_away:
-            self._was_away = False
-            log.info("calls_counted")
-        return found
+        limiter = self._limiter
+        return None if limiter is None else self._aside.ask(lambda: ask(limiter))
+
+    def _went(self, error: str) -> None:
+        log.warning("calls_uncounted", error=error)
+
+    def _is_back(self) -> None:
+        log.info("calls_counted")
 
 
 def _held(token: str) -> str:

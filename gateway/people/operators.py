@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -153,6 +153,12 @@ def authenticate(db: Transaction, token: str) -> Operator:
     )
 
 
+def still_hold(db: Transaction, token_ids: Sequence[str]) -> set[str]:
+    """Those of these tokens that would let somebody in."""
+    query = select(Token.id).join(OperatorRow, OperatorRow.id == Token.operator_id)
+    return set(db.scalars(query.where(Token.id.in_(token_ids), *_LETS_IN)))
+
+
 def password_holds(db: Transaction, email: str, password: str) -> bool:
     """True if this is the password of the operator with this e-mail address."""
     kept = db.scalar(
@@ -164,6 +170,8 @@ def password_holds(db: Transaction, email: str, password: str) -> bool:
     return check_password_hash(kept or _NOBODYS, password) and kept is not None
 
 
+# What a token and its operator must be, whenever it is asked.
+_LETS_IN = (Token.revoked_at.is_(None), OperatorRow.deactivated_at.is_(None))
 _COLUMNS = (OperatorRow.id, OperatorRow.email, OperatorRow.name, OperatorRow.role)
 _BY_TOKEN = Prepared(
     lambda _: (
@@ -175,11 +183,7 @@ _BY_TOKEN = Prepared(
         )
         .join(Token, Token.operator_id == OperatorRow.id)
         .outerjoin(OperatorLink, OperatorLink.operator_id == OperatorRow.id)
-        .where(
-            Token.digest == bindparam("token"),
-            Token.revoked_at.is_(None),
-            OperatorRow.deactivated_at.is_(None),
-        )
+        .where(Token.digest == bindparam("token"), *_LETS_IN)
     )
 )
 

@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import select
 
 from gateway import feed
 from gateway.errors import GatewayError
 from gateway.feed import Bell, Head, Told
+from gateway.people import operators
 from gateway.reading.events import Wording, event_id, put_into_words
 from gateway.store import Database, Transaction
-from gateway.store.models import Operator, Token
 from gateway.streams.ear import Ear
 from gateway.streams.frames import event_frame, reset_frame
 from gateway.streams.stream import Stream
@@ -246,17 +245,7 @@ class Hub:
         good: set[str] = set()
         for place in range(0, len(asked), _TOKENS_AT_ONCE):
             with self._database.read() as db:
-                good |= set(
-                    db.scalars(
-                        select(Token.id)
-                        .join(Operator, Operator.id == Token.operator_id)
-                        .where(
-                            Token.id.in_(asked[place : place + _TOKENS_AT_ONCE]),
-                            Token.revoked_at.is_(None),
-                            Operator.deactivated_at.is_(None),
-                        )
-                    )
-                )
+                good |= operators.still_hold(db, asked[place : place + _TOKENS_AT_ONCE])
         for stream in everybody:
             if stream.token_id is not None and stream.token_id not in good:
                 self.close(stream)

@@ -10,6 +10,7 @@ from typing import Literal
 from gateway.commands import CommandKind
 from gateway.events import Assignee
 from gateway.ladder import AWAY, LADDER, NATIVE_LADDER, REMIND_AFTER_S, Rung, WaitStep
+from gateway.rules import HandoverRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,26 +53,6 @@ class ChannelTerms:
     hand_over_late_s: float = 86_400.0
     plain: Callable[[str], str] = str
     render: Callable[[str], str] = escape
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandoverRule:
-    """One condition under which the gateway hands over by itself. Exactly one of four is set.
-
-    `phrases` in the customer's words (`customer_request`: they ask for a person, which counts only
-    where the agent allows it), `unhelpful_turns` in a row, a `parameter` or a `result` that is
-    `above`, `below` or `equals` something. `reason` is kept and shown; empty: one is made up.
-    """
-
-    reason: str = ""
-    phrases: tuple[str, ...] = ()
-    customer_request: bool = True
-    unhelpful_turns: int = 0
-    parameter: str = ""
-    result: str = ""
-    above: float | None = None
-    below: float | None = None
-    equals: str | float | bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import partial
 
 import redis
@@ -31,7 +31,7 @@ from gateway.inbox import Inbox
 from gateway.people.availability import Availability
 from gateway.people.presence import Presences
 from gateway.people.reception import Receptions
-from gateway.policy import AgentTerms, HandoverRule, Terms
+from gateway.policy import AgentTerms, Terms
 from gateway.quota import Quota
 from gateway.quota.callers import Callers
 from gateway.reading.events import Wording
@@ -172,8 +172,6 @@ def _channel(
 
 def _agent(settings: AgentSettings, all_settings: Settings) -> Agent:
     terms = {name: getattr(settings, name) for name in _TERMS}
-    rules = tuple(HandoverRule(**asdict(rule)) for rule in settings.handover_rules)
-    terms |= {"handover_rules": rules}
     return Agent(asks=_asks(settings, AgentTerms(**terms), all_settings), **terms)
 
 

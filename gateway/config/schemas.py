@@ -41,6 +41,7 @@ from gateway.config.kinds import (
 )
 from gateway.config.problems import did_you_mean
 from gateway.ladder import LadderAct, Rung, WaitStep
+from gateway.rules import HandoverRule
 
 # A turn tells them all, and every message is searched for them.
 MOST_RULES, MOST_PHRASES, LONGEST_PHRASE = 50, 200, 200
@@ -122,9 +123,9 @@ class HandoverRuleTable(Table):
             _check_phrases(data["phrases"])
 
     @post_load
-    def build(self, data: dict[str, Any], **_: Any) -> settings.HandoverRule:
+    def build(self, data: dict[str, Any], **_: Any) -> HandoverRule:
         """Make the setting."""
-        return settings.HandoverRule(**data)
+        return HandoverRule(**data)
 
 
 def _check_phrases(phrases: tuple[str, ...]) -> None:

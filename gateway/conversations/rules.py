@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, Integer, bindparam, func, select
 from gateway.conversations import briefing
 from gateway.conversations.wording import folded, phrase_in
 from gateway.events import Answer, Turn
-from gateway.policy import AgentTerms, HandoverRule
+from gateway.policy import AgentTerms
+from gateway.rules import HandoverRule
 from gateway.store import Transaction
 from gateway.store.models import Message, TurnRow
 from gateway.store.prepared import Prepared

@@ -17,7 +17,7 @@ from gateway.agents.base import AIAgent
 from gateway.clock import MovableClock
 from gateway.errors import Again, Never
 from gateway.events import Actor, Answer, Attachment, HandoverRequest, Later
-from gateway.policy import HandoverRule
+from gateway.rules import HandoverRule
 from tests.agents.http_agent import ANSWER, HELLO, OTHER_SECRET, SECRET, URL, agent, ask
 from tests.agents.servers import answering, raw_server, response_of
 from tests.agents.turns import NOON, asked, said, turn

@@ -12,7 +12,7 @@ from gateway.agents.base import AIAgent
 from gateway.agents.openai.agent import MOST_ROUNDS
 from gateway.errors import Again
 from gateway.events import Answer, Attachment, HandoverRequest
-from gateway.policy import HandoverRule
+from gateway.rules import HandoverRule
 from tests.agents.chat_endpoint import KEY, call, chat_endpoint, completion, raw_call
 from tests.agents.turns import asked, said, turn
 

@@ -16,7 +16,7 @@ from gateway.agents import bounds
 from gateway.agents.http import HttpAgent, answer, question
 from gateway.errors import Never, NotAuthentic
 from gateway.events import Answer, Attachment, HandoverRequest, TurnMessage
-from gateway.policy import HandoverRule
+from gateway.rules import HandoverRule
 from tests.agents.servers import wsgi_server
 from tests.agents.turns import asked, said, turn
 

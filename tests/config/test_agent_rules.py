@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import HandoverRule, OpenAIAgentSettings
+from gateway.config import OpenAIAgentSettings
+from gateway.rules import HandoverRule
 from tests.config.test_load import load, problems_of
 
 AGENT = '[agents.a]\nkind = "scripted"\n'

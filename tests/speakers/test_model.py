@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from gateway.config import HandoverRule
 from gateway.conversations import doors
+from gateway.rules import HandoverRule
 from tests.agents.chat_endpoint import call, chat_endpoint, completion, refusal
 from tests.races.moves import ask, back, said, start
 from tests.rig import AOIFE, Rig

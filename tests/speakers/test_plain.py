@@ -11,7 +11,7 @@ import pytest
 
 from gateway.conversations.guard import LOOP
 from gateway.events import Answer
-from gateway.policy import HandoverRule
+from gateway.rules import HandoverRule
 from tests.desk import Desk, desk
 from tests.speakers.test_guard import RECEIPT
 

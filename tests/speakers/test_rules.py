@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.config import HandoverRule
 from gateway.conversations import doors
 from gateway.events import Answer, HandoverRequest, Later
+from gateway.rules import HandoverRule
 from tests.races.moves import ask, back, by_webhook, lines, pushed, said, start
 from tests.races.test_turns import reply
 from tests.rig import AOIFE, SUPERVISOR, Rig

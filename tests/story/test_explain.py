@@ -10,9 +10,9 @@ from gateway.conversations import doors
 from gateway.conversations.doors import Caller
 from gateway.errors import Never
 from gateway.events import Answer, HandoverRequest, Later
-from gateway.policy import HandoverRule
 from gateway.reading.explaining import find_explanations
 from gateway.reading.reasons import _SENTENCES, OUTCOMES, Case, explain
+from gateway.rules import HandoverRule
 from intercom_standin.gate import ApiError
 from tests.races.moves import ask, back, by_door, by_webhook, once, start
 from tests.races.test_failed_deliveries import broken_takeover

@@ -13,7 +13,7 @@ from gateway.agents.post import Post
 from gateway.clock import Clock, SystemClock
 from gateway.errors import Again, Oversized, Unreadable
 from gateway.events import Answer, Later, Turn
-from gateway.policy import HandoverRule
+from gateway.rules import HandoverRule
 
 _PASSING = frozenset({408, 425, 429})
 

@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from gateway.events import Attachment, Turn, TurnContact, TurnMessage
-from gateway.policy import HandoverRule
+from gateway.rules import HandoverRule
 
 # What one turn tells at most; older messages are left out.
 MAX_MESSAGES = 200

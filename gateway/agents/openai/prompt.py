@@ -16,7 +16,8 @@ from typing import Any
 
 from gateway.agents.openai.tools import Allowed
 from gateway.events import Turn, TurnMessage
-from gateway.policy import AgentTerms, HandoverRule
+from gateway.policy import AgentTerms
+from gateway.rules import HandoverRule
 
 _CUT = " […]"
 _SPEAKERS = {"operator": "a person", "bot": "another bot", "system": "an automatic notice"}

@@ -64,6 +64,12 @@ def climb(
     Where several deadlines have passed at once, the customer is told only the last of the words.
     """
     climbed = Climbed()
+    if row.wait_step is not None and _wait(held) is None:
+        # It has waited since before waits were folded: from now on its thread knows of it, too.
+        fact = DeadlinePassed(
+            **act_of(held, now), step=row.wait_step, since=row.wait_since, did="notify"
+        )
+        climbed.owed |= record.apply(db, terms, held, [fact], now=now, source="act").owed
     words = ""
     for _ in range(_MOST):
         wait = _wait(held)

@@ -1,14 +1,16 @@
 """The ladder of deadlines: nobody waits without one, and the customer is told how things stand."""
 
+import json
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.conversations import doors
 from gateway.handover.thread import Wait
 from gateway.ladder import BUSY, LADDER, REMIND_AFTER_S, TAKE_MESSAGE, Rung
-from gateway.store.models import ChatSession
+from gateway.store.models import ChatSession, Conversation
 from tests.desk import Desk
 
 
@@ -133,6 +135,22 @@ def test_a_deadline_that_somebody_beats_does_nothing(it: Desk) -> None:
     work.do(key)
     assert it.words(session) == ["Hello?"]
     assert waits(it, session) == ("first_reply", 0)
+
+
+def test_who_waited_before_waits_were_folded_is_looked_after_too(on_both: Desk) -> None:
+    """A thread that an earlier version wrote knows nothing of the wait in the session's row."""
+    it = on_both
+    session = it.says("Hello?")
+    it.hand_over(session, it.operator("Ann"))
+    (row,) = it.all(select(Conversation.thread))
+    thread = json.loads(row.thread)
+    for name in ("wait", "stretches", "customer_since", "held_since"):
+        del thread["run"][name]
+    it.database.write(lambda db: db.execute(update(Conversation).values(thread=json.dumps(thread))))
+    it.advance(301)
+    it.work()
+    assert it.words(session)[-1] == BUSY.replace("{position}", "1")
+    assert waits(it, session) == ("accept", 2)
 
 
 def test_the_database_lets_nobody_wait_without_a_deadline(on_both: Desk) -> None:

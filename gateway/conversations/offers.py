@@ -37,15 +37,6 @@ def due(db: Transaction, agents: list[str], now: int, limit: int) -> list[str]:
     return [row.id for row in rows]
 
 
-def waiting(db: Transaction, session_id: str) -> Any | None:
-    """Since when a session waits for a person, and how widely it is offered; None: it does not."""
-    return db.execute(
-        select(ChatSession.wait_since, ChatSession.widened).where(
-            ChatSession.id == session_id, ChatSession.wait_step == "accept"
-        )
-    ).one_or_none()
-
-
 def current(db: Transaction, session_id: str) -> Any | None:
     """The open offer of a session; None if there is none."""
     return db.execute(

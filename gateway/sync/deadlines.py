@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
 from gateway.clock import to_micros
 from gateway.conversations import deadlines, offers
 from gateway.conversations.deadlines import Climbed
 from gateway.conversations.thread import lock_session
+from gateway.handover import Run, Wait
 from gateway.people import routing
 from gateway.people.availability import Reach, offered, within
 from gateway.people.presence import Seen
 from gateway.people.waiting import Waiting, owe
 from gateway.policy import Terms
 from gateway.store import Transaction
-from gateway.store.models import ChatSession
 from gateway.wiring import Parts
 
 LOOK_AGAIN_S = 15.0
@@ -67,49 +65,57 @@ class Deadlines:
             return Climbed()  # its channel is not configured any more
         now = self._now()
         climbed = deadlines.climb(db, terms, held, row, self._parts.reception, now)
-        if terms.agent.routing == "round_robin":
-            self._offer(db, terms, session_id, seen, now)
-        if climbed.notify and terms.agent.email_when_waiting:
-            self._call(db, terms, session_id, seen, now)
+        run = held.thread.run  # as the climb left it
+        if run is not None and run.wait is not None and row.status == "active":
+            if terms.agent.routing == "round_robin" and run.wait.step == "accept":
+                self._offer(db, terms, session_id, run, run.wait, seen, now)
+            if climbed.notify and terms.agent.email_when_waiting:
+                self._call(db, terms, session_id, run, run.wait, seen, now)
         return climbed
 
-    def _call(self, db: Transaction, terms: Terms, session_id: str, seen: Seen, now: int) -> None:
+    def _call(
+        self,
+        db: Transaction,
+        terms: Terms,
+        session_id: str,
+        run: Run,
+        wait: Wait,
+        seen: Seen,
+        now: int,
+    ) -> None:
         """Owe mails about a wait that takes too long: to whoever holds the session, else to all
         who are asked. One for each operator and wait, so whoever was called before is not again."""
         if self._parts.wait_mailer is None:
             return
-        row = db.execute(
-            select(ChatSession.wait_since, ChatSession.responsible_id, ChatSession.widened).where(
-                ChatSession.id == session_id, ChatSession.wait_step.is_not(None)
-            )
-        ).one_or_none()
-        if row is None:
-            return
-        reach: Reach = "all" if row.widened else "first"
         people = self._parts.availability.candidates(db, seen, terms.agent.name, now, reach="all")
-        channel = terms.channel.name
-        holder = (
-            [one for one in people if row.responsible_id in (one.id, one.links.get(channel))]
-            if row.responsible_id
-            else []
-        )
-        to = holder or [one for one in within(people, reach) if one.in_hours]
-        waiting = Waiting(session_id=session_id, agent=terms.agent.name, since=row.wait_since)
+        channel, holder_id = terms.channel.name, run.responsible.id
+        holder = [
+            one for one in people if holder_id and holder_id in (one.id, one.links.get(channel))
+        ]
+        to = holder or [one for one in within(people, _reach(run)) if one.in_hours]
+        waiting = Waiting(session_id=session_id, agent=terms.agent.name, since=wait.since)
         owe(db, waiting, to, now)
 
-    def _offer(self, db: Transaction, terms: Terms, session_id: str, seen: Seen, now: int) -> None:
+    def _offer(
+        self,
+        db: Transaction,
+        terms: Terms,
+        session_id: str,
+        run: Run,
+        wait: Wait,
+        seen: Seen,
+        now: int,
+    ) -> None:
         """Offer a session that waits to the next one, if it stands offered to nobody."""
-        waiting = offers.waiting(db, session_id)
-        if waiting is None:
-            return
         standing = offers.current(db, session_id)
         if standing is not None:
             if standing.until > now:
                 return
             offers.end(db, session_id, "expired", now)
-        reach: Reach = "all" if waiting.widened else "first"
-        people = self._parts.availability.candidates(db, seen, terms.agent.name, now, reach=reach)
-        asked = offers.asked(db, session_id, waiting.wait_since)
+        people = self._parts.availability.candidates(
+            db, seen, terms.agent.name, now, reach=_reach(run)
+        )
+        asked = offers.asked(db, session_id, wait.since)
         chosen = routing.next_offer(people, [one for one in asked if one], "round_robin")
         if chosen is None:
             # Everybody was asked: another round, beginning with whoever was asked longest ago.
@@ -123,3 +129,7 @@ class Deadlines:
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())
+
+
+def _reach(run: Run) -> Reach:
+    return "all" if run.widened else "first"

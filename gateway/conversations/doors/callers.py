@@ -19,7 +19,7 @@ Role = Literal["admin", "operator", "viewer"]
 FINISHED = "Session is already finished"
 HANDLED = "Session is already handled by an operator"
 NOT_PERMITTED = "You do not have permission to hand over sessions"
-MAY_ACT = ("admin", "operator")
+MAY_ACT: tuple[Role, ...] = ("admin", "operator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

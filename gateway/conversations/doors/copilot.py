@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.commands import Assign
-from gateway.conversations import drafts, record
+from gateway.conversations import drafts
 from gateway.conversations.doors.callers import (
     Caller,
     Done,
@@ -15,7 +14,7 @@ from gateway.conversations.doors.callers import (
     permitted,
     seat_of,
 )
-from gateway.conversations.doors.owing import Owing
+from gateway.conversations.doors.owing import act_and_assign
 from gateway.conversations.doors.writing import write_message
 from gateway.errors import Conflict
 from gateway.events import CopilotSet
@@ -34,11 +33,8 @@ def set_copilot(
         raise Conflict("Session is handled by the AI; there is no copilot to switch off")
     as_operator = seat_of(terms, caller) if on else caller.as_operator
     act = CopilotSet(**act_of(held, now), by=caller.actor, on=on)
-    outcome = record.apply(db, terms, held, [act], now=now, source="act")
-    owing = Owing(db, terms, held, session_id, outcome, now)
-    if as_operator is not None:
-        to = assignee_of(terms, caller)
-        owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
+    to = assignee_of(terms, caller) if as_operator is not None else None
+    outcome = act_and_assign(db, terms, held, session_id, act, to, now)
     return Done(session_id=session_id, owed=outcome.owed)
 
 

@@ -19,7 +19,7 @@ from gateway.conversations.doors.callers import (
     permitted,
 )
 from gateway.conversations.doors.ending import speak_first
-from gateway.conversations.doors.owing import Owing
+from gateway.conversations.doors.owing import Owing, act_and_assign
 from gateway.conversations.reception import Receive, always_open, queue_words
 from gateway.conversations.thread import Held, lock_session
 from gateway.errors import Conflict, Forbidden
@@ -117,9 +117,7 @@ def return_to_ai(
 ) -> Done:
     """Put the AI back in charge of a session that people hold."""
     act = HandedBack(**act_of(held, now), by=by)
-    outcome = record.apply(db, terms, held, [act], now=now, source="act")
-    owing = Owing(db, terms, held, session_id, outcome, now)
-    owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=terms.channel.ai))
+    outcome = act_and_assign(db, terms, held, session_id, act, terms.channel.ai, now)
     return Done(session_id=session_id, owed=outcome.owed)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.commands import AddNote, Command, SendMessage
+from gateway.commands import AddNote, Assign, Command, SendMessage
 from gateway.conversations import briefing, history, pushes, record
 from gateway.conversations.doors.callers import after_known
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held
 from gateway.errors import Ours
-from gateway.events import Actor, MessageReceived, NoteAdded, Position
+from gateway.events import Actor, Assignee, Fact, MessageReceived, NoteAdded, Position
 from gateway.policy import Terms
 from gateway.store import Transaction
 
@@ -93,3 +93,20 @@ class Owing:
         told = record.apply(self._db, self._terms, self._held, [fact], now=self._now, source="act")
         self._outcome.owed |= told.owed
         return message_id
+
+
+def act_and_assign(
+    db: Transaction,
+    terms: Terms,
+    held: Held,
+    session_id: str,
+    act: Fact,
+    to: Assignee | None,
+    now: int,
+) -> Outcome:
+    """Apply an act of ours, and owe the channel the assignment that it is there (None: none)."""
+    outcome = record.apply(db, terms, held, [act], now=now, source="act")
+    owing = Owing(db, terms, held, session_id, outcome, now)
+    if to is not None:
+        owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
+    return outcome

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.commands import Assign
-from gateway.conversations import offers, record
+from gateway.conversations import offers
 from gateway.conversations.doors.callers import (
     Caller,
     Done,
@@ -16,7 +15,7 @@ from gateway.conversations.doors.callers import (
     permitted,
 )
 from gateway.conversations.doors.handing import hand_over
-from gateway.conversations.doors.owing import Owing
+from gateway.conversations.doors.owing import act_and_assign
 from gateway.conversations.reception import Receive, always_open
 from gateway.conversations.thread import Held
 from gateway.errors import Conflict
@@ -33,11 +32,9 @@ def accept(db: Transaction, terms: Terms, session_id: str, caller: Caller, *, no
     if row.mode == "ai":
         raise Conflict(HELD_BY_AI)
     to = assignee_of(terms, caller)
-    if row.responsible_kind == "operator":
-        if row.responsible_id in (to.id, caller.id):
-            raise Conflict("You have accepted this session already")
-        raise _taken(db, held, row)
-    if row.responsible_kind == "bot":
+    if row.responsible_kind == "operator" and row.responsible_id in (to.id, caller.id):
+        raise Conflict("You have accepted this session already")
+    if row.responsible_kind in ("operator", "bot"):
         raise _taken(db, held, row)
     return _set(db, terms, held, session_id, "accepted", to, caller.name, caller.actor, now)
 
@@ -108,9 +105,7 @@ def _set(
     now: int,
 ) -> Done:
     act = ResponsibleSet(**act_of(held, now), how=how, to=to, name=name, by=by)
-    outcome = record.apply(db, terms, held, [act], now=now, source="act")
-    owing = Owing(db, terms, held, session_id, outcome, now)
-    owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
+    outcome = act_and_assign(db, terms, held, session_id, act, to, now)
     return Done(session_id=session_id, owed=outcome.owed)
 
 

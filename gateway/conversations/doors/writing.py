@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.commands import Assign
-from gateway.conversations import drafts, record
+from gateway.conversations import drafts
 from gateway.conversations.doors.callers import (
     MAY_ACT,
     Caller,
@@ -14,7 +13,7 @@ from gateway.conversations.doors.callers import (
     permitted,
     seat_of,
 )
-from gateway.conversations.doors.owing import Owing
+from gateway.conversations.doors.owing import Owing, act_and_assign
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import lock_session
 from gateway.errors import Forbidden
@@ -43,10 +42,7 @@ def write_message(
             **act_of(held, now), how="accepted", to=to, name=caller.name, by=caller.actor
         )
     if act is not None:
-        outcome = record.apply(db, terms, held, [act], now=now, source="act")
-        owing = Owing(db, terms, held, session_id, outcome, now)
-        owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
-        owed |= outcome.owed
+        owed |= act_and_assign(db, terms, held, session_id, act, to, now).owed
     if row.mode == "copilot":
         drafts.expire(db, session_id, now)
     owing = Owing(db, terms, held, session_id, Outcome(owed=owed), now, epoch=row.epoch)

@@ -14,8 +14,7 @@ from gateway.quota.callers import FAILURES, Callers, Standing
 from gateway.store import Database
 
 ADMINS: tuple[Role, ...] = ("admin",)
-MAY_ACT: tuple[Role, ...] = ("admin", "operator")
-"""Roles that a door may be kept for (`Room.door`)."""
+"""A door may be kept for these (`Room.door`), or for whoever may act (`doors.MAY_ACT`)."""
 
 _LONGEST_TOKEN = 200
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gateway import audit
 from gateway.api.answers import Json
-from gateway.api.callers import MAY_ACT, caller_in, operator, refusal
+from gateway.api.callers import caller_in, operator, refusal
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
@@ -27,9 +27,9 @@ from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.messages import MessageSchema
 from gateway.clock import to_micros
 from gateway.conversations import doors
-from gateway.conversations.doors import Caller, Done, Person
+from gateway.conversations.doors import MAY_ACT, Caller, Done, Person
 from gateway.conversations.thread import lock_session
-from gateway.errors import Conflict, NotFound, Ours
+from gateway.errors import Conflict, Ours
 from gateway.people.presence import Seen
 from gateway.people.routing import Candidate, may_take
 from gateway.policy import Terms
@@ -61,11 +61,12 @@ class Acts:
         now = to_micros(self._parts.clock.now())
 
         def act(db: Transaction) -> Acted:
-            terms = self._terms(db, session_id)
             # Under the lock that the act takes anyway: nothing comes between it and the act.
-            was = _state(lock_session(db, session_id)[1])
+            _, row = lock_session(db, session_id)
+            terms = self._terms(row.channel)
             done = work(db, terms, caller_in(terms.channel.name), now)
-            before, after = audit.changes(was, _state(lock_session(db, session_id)[1]))
+            now_is = db.execute(select(*_TOLD).where(ChatSession.id == session_id)).one()
+            before, after = audit.changes(_state(row), _state(now_is))
             if done.message_id is not None:
                 after["message_id"] = done.message_id
             return Acted(
@@ -78,13 +79,9 @@ class Acts:
 
         return act_once(self._parts.database, operator().id, body, now, self._parts.waker.wake, act)
 
-    def target(
-        self, db: Transaction, terms: Terms, operator_id: str | None, now: int, caller: Caller
-    ) -> Person | None:
+    def target(self, db: Transaction, terms: Terms, operator_id: str, now: int) -> Person:
         """The operator whom a session is given to. Raises NotFound, and Conflict if they may not
         take it."""
-        if operator_id is None or caller.role not in MAY_ACT:
-            return None  # who may not act learns just that
         found = self._candidate(db, operator_id, now)
         return Person(id=found.id, name=found.name, as_operator=found.links.get(terms.channel.name))
 
@@ -116,10 +113,7 @@ class Acts:
             raise Ours("words were written that left no message")
         return find_message(db, done.message_id, zone=self._parts.settings.workspace.zone)
 
-    def _terms(self, db: Transaction, session_id: str) -> Terms:
-        channel = db.scalar(select(ChatSession.channel).where(ChatSession.id == session_id))
-        if channel is None:
-            raise NotFound("there is no such session")
+    def _terms(self, channel: str) -> Terms:
         terms = self._parts.terms.get(channel)
         if terms is None:
             raise Conflict(f"the channel {channel} is not configured any more")
@@ -128,16 +122,16 @@ class Acts:
 
 def _state(row: Any) -> Json:
     """What the audit tells of a session."""
-    return {name: getattr(row, name) for name in _TOLD}
+    return {column.key: getattr(row, column.key) for column in _TOLD}
 
 
 _TOLD = (
-    "status",
-    "mode",
-    "responsible_kind",
-    "responsible_id",
-    "responsible_name",
-    "responsible_team",
+    ChatSession.status,
+    ChatSession.mode,
+    ChatSession.responsible_kind,
+    ChatSession.responsible_id,
+    ChatSession.responsible_name,
+    ChatSession.responsible_team,
 )
 
 
@@ -157,10 +151,12 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         session_id = checked_id("ses", session_id)
 
         def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
+            target = None
+            if "operator_id" in body and caller.role in MAY_ACT:  # who may not learns just that
+                target = acts.target(db, terms, body["operator_id"], now)
             return doors.hand_over(
                 db, terms, session_id, caller,
-                reason=body["reason"], link=acts.link(session_id), now=now,
-                target=acts.target(db, terms, body.get("operator_id"), now, caller),
+                reason=body["reason"], link=acts.link(session_id), now=now, target=target,
                 reception=parts.reception,
             )  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.callers import MAY_ACT
 from gateway.api.doors.acts import Acts
 from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
@@ -12,8 +11,7 @@ from gateway.api.schemas.acts import ActSchema, AssignBody, DraftBody, NothingBo
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.messages import MessageSchema
 from gateway.conversations import doors
-from gateway.conversations.doors import Caller, Done
-from gateway.errors import NotFound
+from gateway.conversations.doors import MAY_ACT, Caller, Done
 from gateway.policy import Terms
 from gateway.store import Transaction
 from gateway.wiring import Parts
@@ -59,9 +57,7 @@ def add_people_doors(room: Room, parts: Parts) -> None:
         session_id = checked_id("ses", session_id)
 
         def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
-            target = acts.target(db, terms, body["operator_id"], now, caller)
-            if target is None:
-                raise NotFound("there is no such operator")
+            target = acts.target(db, terms, body["operator_id"], now)
             return doors.assign(
                 db, terms, session_id, caller,
                 target=target, link=acts.link(session_id), now=now, reception=parts.reception,

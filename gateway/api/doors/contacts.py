@@ -9,7 +9,7 @@ from flask import Response, request
 
 from gateway import audit
 from gateway.api.answers import Json, json_answer
-from gateway.api.callers import MAY_ACT, operator, refusal
+from gateway.api.callers import operator, refusal
 from gateway.api.etags import require_match, tagged_answer, with_etag
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.parsing import Invalid, checked_id
@@ -34,6 +34,7 @@ from gateway.clock import to_micros
 from gateway.contacts import cards, editing, joins
 from gateway.contacts.details import Source, checked
 from gateway.contacts.trees import Tree, standing_of
+from gateway.conversations.doors import MAY_ACT
 from gateway.errors import NotFound, Unreadable
 from gateway.reading.cursors import from_cursor, to_cursor
 from gateway.reading.sessions import SessionFilter, find_sessions

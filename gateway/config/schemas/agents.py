@@ -1,13 +1,9 @@
-"""What each table of the file may hold. Defaults stand in `settings.py`, and only there."""
+"""`[agents.…]` of every kind, with their rules, their ladder and their scripts."""
 
 import json
-import re
-from collections.abc import Mapping
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from marshmallow import (
-    EXCLUDE,
-    Schema,
     ValidationError,
     fields,
     post_load,
@@ -21,25 +17,20 @@ from gateway.config.kinds import (
     ContactFields,
     Count,
     Flag,
-    Host,
     MailAddress,
     Number,
     OneOrMore,
-    Origin,
     Pattern,
-    Port,
     Scalar,
     Seconds,
     Secret,
     SigningSecret,
     Text,
-    TimeZone,
     WebAddress,
     Word,
-    WorkingHours,
     needed,
 )
-from gateway.config.problems import did_you_mean
+from gateway.config.schemas.table import Table
 from gateway.ladder import LadderAct, Rung, WaitStep
 from gateway.rules import HandoverRule
 
@@ -51,42 +42,6 @@ OPENAI_OWN_FIELDS = (
     "model", "messages", "tools", "tool_choice", "temperature", "stream", "stream_options", "n",
     "functions", "function_call", "response_format",
 )  # fmt: skip
-
-REGIONS = {
-    "us": "https://api.intercom.io",
-    "eu": "https://api.eu.intercom.io",
-    "au": "https://api.au.intercom.io",
-}
-
-
-class Table(Schema):
-    """A table whose keys are all known: an unknown one is a slip, and the right one is named."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    error_messages = {"type": "must be a table"}
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def check_keys(self, data: Any, original: Any, **_: Any) -> None:
-        """Refuse keys that mean nothing."""
-        if isinstance(original, Mapping):
-            unknown = [key for key in original if key not in self.fields]
-            if unknown:
-                raise ValidationError(
-                    {
-                        key: [f"is not a setting; {did_you_mean(key, self.fields)}"]
-                        for key in unknown
-                    }
-                )
-
-
-class WorkspaceTable(Table):
-    """`[workspace]`"""
-
-    name = Word()
-    time_zone = TimeZone()
-    working_hours = WorkingHours()
 
 
 class HandoverRuleTable(Table):
@@ -281,137 +236,3 @@ class OpenAIAgentTable(AgentTable):
             json.dumps(data.get("options", {}), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValidationError("must hold only what JSON can hold", "options") from error
-
-
-class ChannelTable(Table):
-    """What every `[channels.…]` holds."""
-
-    kind = Word()
-    agent = Word(**needed("the name of one of the [agents.…]"))
-
-
-class IntercomTable(ChannelTable):
-    """`kind = "intercom"`"""
-
-    access_token = Secret(**needed("the access token of your Intercom app"))
-    client_secret = OneOrMore(Secret(), **needed("the client secret of your Intercom app"))
-    bot_admin_id = Word(**needed("the id of the teammate as which the AI answers"))
-    region = Choice(*REGIONS)
-    base_url = WebAddress()
-    api_version = Word()
-    hand_over_to = Text()
-    answer_when = OneOrMore(Choice("bot", "unassigned"), only_lists=True)
-    first_mode = Choice("ai", "copilot")
-    ai_teams = OneOrMore(Word(), only_lists=True)
-    on_unassigned = Choice("keep", "ai", "human")
-    takeover_on_reply = Flag()
-    other_bot = Choice("ignore", "human")
-    email_conversations = Choice("human", "ai")
-    identity_verification = Flag()
-    drafts = Choice("note", "none")
-    app_id = Text()
-    reconcile_every_s = Seconds()
-    answer_late_s = Seconds()
-    hand_over_late_s = Seconds()
-
-    @validates_schema(skip_on_field_errors=False)
-    def check_shapes(self, data: dict[str, Any], **_: Any) -> None:
-        """Check what has a shape of its own."""
-        errors = {}
-        target = data.get("hand_over_to", "")
-        if target and not re.fullmatch(r"(team|admin):[A-Za-z0-9_-]+", target):
-            errors["hand_over_to"] = ['must be "team:ID" or "admin:ID", or be left out']
-        elif target and target == f"admin:{data.get('bot_admin_id')}":
-            errors["hand_over_to"] = ["names the bot itself; name a team or another admin"]
-        if not re.fullmatch(r"\d+\.\d+", data.get("api_version", "2.14")):
-            errors["api_version"] = ['must be a version such as "2.14"']
-        if errors:
-            raise ValidationError(cast(Any, errors))
-
-    @post_load
-    def fill_base_url(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """The address follows from the region unless it is set."""
-        return {"base_url": REGIONS[data.get("region", "us")], **data}
-
-
-class WebWidgetTable(ChannelTable):
-    """`kind = "webwidget"`"""
-
-    key = Word(**needed("a public name for this deployment"))
-    allowed_origins = OneOrMore(Origin(), **needed("the origins of your pages, in a list"))
-    identity_secret = Secret()
-
-
-class SubscriberTable(Table):
-    """One `[[subscribers]]`"""
-
-    name = Word(
-        validate=validate.Regexp(
-            r"[a-z0-9][a-z0-9._-]{0,62}\Z",
-            error="must be a word of small letters, digits, dots and hyphens",
-        )
-    )
-    url = WebAddress(**needed("the address where events are posted"))
-    secret = SigningSecret(**needed("the secret that signs events (whsec_…)"))
-    events = OneOrMore(Choice(*settings.EVENT_NAMES), only_lists=True)
-
-
-class EventsTable(Table):
-    """`[events]`"""
-
-    keep_days = fields.Float(
-        allow_nan=False,
-        error_messages={"invalid": "must be a number of days"},
-        validate=validate.Range(min=1, max=90, error="must be between 1 and 90 days"),
-    )
-
-
-class SmtpTable(Table):
-    """`[smtp]`"""
-
-    host = Host(**needed("the name of your mail server"))
-    port = Port()
-    username = Text()
-    password = Secret()
-    security = Choice("starttls", "tls", "none")
-    sender = MailAddress(named=True, **needed("the address that mails come from"))
-
-    @validates_schema
-    def check_login(self, data: dict[str, Any], **_: Any) -> None:
-        """A login needs both halves, and a connection that nobody reads along."""
-        if bool(data.get("username")) != bool(data.get("password")):
-            raise ValidationError("must be set together with username", "password")
-        if data.get("password") and data.get("security") == "none":
-            raise ValidationError('would show the password; use "starttls" or "tls"', "security")
-
-
-class ApiTable(Table):
-    """`[api]`"""
-
-    # Not below 50: that much is promised to whoever writes programs.
-    requests_per_second = Count(least=50)
-    burst = Count(least=50)
-    trusted_proxies = Count(most=10)
-
-
-class AuditTable(Table):
-    """`[audit]`"""
-
-    keep_days = Count(most=36_500)
-
-
-class AlertsTable(Table):
-    """`[alerts]`"""
-
-    email_to = OneOrMore(MailAddress(), only_lists=True)
-    webhook_url = WebAddress()
-    webhook_secret = SigningSecret()
-
-    @validates_schema
-    def check_webhook(self, data: dict[str, Any], **_: Any) -> None:
-        """What is posted is signed."""
-        if ("webhook_url" in data) != ("webhook_secret" in data):
-            missing = "webhook_secret" if "webhook_url" in data else "webhook_url"
-            raise ValidationError(
-                "is missing; webhook_url and webhook_secret belong together", missing
-            )

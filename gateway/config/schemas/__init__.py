@@ -1,0 +1,37 @@
+"""What each table of the file may hold. Defaults stand in `settings.py`, and only there."""
+
+from gateway.config.schemas.agents import (
+    AgentTable,
+    HttpAgentTable,
+    OpenAIAgentTable,
+    ScriptedAgentTable,
+)
+from gateway.config.schemas.channels import ChannelTable, IntercomTable, WebWidgetTable
+from gateway.config.schemas.others import (
+    AlertsTable,
+    ApiTable,
+    AuditTable,
+    EventsTable,
+    SmtpTable,
+    SubscriberTable,
+    WorkspaceTable,
+)
+from gateway.config.schemas.table import Table
+
+__all__ = [
+    "AgentTable",
+    "AlertsTable",
+    "ApiTable",
+    "AuditTable",
+    "ChannelTable",
+    "EventsTable",
+    "HttpAgentTable",
+    "IntercomTable",
+    "OpenAIAgentTable",
+    "ScriptedAgentTable",
+    "SmtpTable",
+    "SubscriberTable",
+    "Table",
+    "WebWidgetTable",
+    "WorkspaceTable",
+]

@@ -1,0 +1,89 @@
+"""`[channels.…]` of every kind."""
+
+import re
+from typing import Any, cast
+
+from marshmallow import (
+    ValidationError,
+    post_load,
+    validates_schema,
+)
+
+from gateway.config.kinds import (
+    Choice,
+    Flag,
+    OneOrMore,
+    Origin,
+    Seconds,
+    Secret,
+    Text,
+    WebAddress,
+    Word,
+    needed,
+)
+from gateway.config.schemas.table import Table
+
+REGIONS = {
+    "us": "https://api.intercom.io",
+    "eu": "https://api.eu.intercom.io",
+    "au": "https://api.au.intercom.io",
+}
+
+
+class ChannelTable(Table):
+    """What every `[channels.…]` holds."""
+
+    kind = Word()
+    agent = Word(**needed("the name of one of the [agents.…]"))
+
+
+class IntercomTable(ChannelTable):
+    """`kind = "intercom"`"""
+
+    access_token = Secret(**needed("the access token of your Intercom app"))
+    client_secret = OneOrMore(Secret(), **needed("the client secret of your Intercom app"))
+    bot_admin_id = Word(**needed("the id of the teammate as which the AI answers"))
+    region = Choice(*REGIONS)
+    base_url = WebAddress()
+    api_version = Word()
+    hand_over_to = Text()
+    answer_when = OneOrMore(Choice("bot", "unassigned"), only_lists=True)
+    first_mode = Choice("ai", "copilot")
+    ai_teams = OneOrMore(Word(), only_lists=True)
+    on_unassigned = Choice("keep", "ai", "human")
+    takeover_on_reply = Flag()
+    other_bot = Choice("ignore", "human")
+    email_conversations = Choice("human", "ai")
+    identity_verification = Flag()
+    drafts = Choice("note", "none")
+    app_id = Text()
+    reconcile_every_s = Seconds()
+    answer_late_s = Seconds()
+    hand_over_late_s = Seconds()
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_shapes(self, data: dict[str, Any], **_: Any) -> None:
+        """Check what has a shape of its own."""
+        errors = {}
+        target = data.get("hand_over_to", "")
+        if target and not re.fullmatch(r"(team|admin):[A-Za-z0-9_-]+", target):
+            errors["hand_over_to"] = ['must be "team:ID" or "admin:ID", or be left out']
+        elif target and target == f"admin:{data.get('bot_admin_id')}":
+            errors["hand_over_to"] = ["names the bot itself; name a team or another admin"]
+        if not re.fullmatch(r"\d+\.\d+", data.get("api_version", "2.14")):
+            errors["api_version"] = ['must be a version such as "2.14"']
+        if errors:
+            raise ValidationError(cast(Any, errors))
+
+    @post_load
+    def fill_base_url(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The address follows from the region unless it is set."""
+        return {"base_url": REGIONS[data.get("region", "us")], **data}
+
+
+class WebWidgetTable(ChannelTable):
+    """`kind = "webwidget"`"""
+
+    key = Word(**needed("a public name for this deployment"))
+    allowed_origins = OneOrMore(Origin(), **needed("the origins of your pages, in a list"))
+    identity_secret = Secret()

@@ -164,18 +164,19 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
         rounds.gateway_pid = on.up().pid
         rounds.warm_up()
         alone, beside, right = [], [], True
-        kinds = [0] * options.rounds + ([options.kill] if options.kill else [])
+        kinds = [(True, 0)] * options.rounds
+        kinds += [] if options.kill is None else [(False, options.kill)]
         learned: list[dict[str, int]] = []
-        for number, kills in enumerate(kinds):
+        for number, (paired, kills) in enumerate(kinds):
             expected = rounds.backlog.change()
-            if not kills:
+            if paired:
                 alone.append(rounds.alone())
             one = rounds.beside_a_pass(kills)
             assert one.done is not None
             learned.append(one.done["drift"])
             wrong = differences(Seen(parts=parts, world=on.standin.world))
             right &= _tell_round(number, options, one, expected, wrong)
-            if not kills:
+            if paired:
                 print("   ", _p99s(alone[-1], one))
                 beside.append(one)
         if beside:
@@ -277,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--database", choices=KINDS, default="sqlite", help="default: sqlite")
     add("--conversations", type=int, default=5000, help="that changed unheard (default 5000)")
     add("--rounds", type=int, default=3, help="without a pass and beside one (default 3)")
-    add("--kill", type=int, default=0, help="kill the reading worker so often in one more round")
+    add("--kill", type=int, help="one more round, in which the reading worker is killed so often")
     add("--seconds", type=float, default=60.0, help="of a round without a pass (default 60)")
     add("--warm-up", type=float, default=5.0, help="seconds that are not measured (default 5)")
     add("--rate", type=float, default=8.0, help="messages in a second (default 8)")

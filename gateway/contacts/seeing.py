@@ -84,10 +84,12 @@ def see(
     return [known[seen.id].id for seen in several]
 
 
-def news(db: Transaction, installation_id: str, several: Sequence[ContactSeen]) -> int:
-    """How many of these say something of a contact that is not known yet."""
+def news(
+    db: Transaction, installation_id: str, several: Sequence[ContactSeen]
+) -> list[ContactSeen]:
+    """Those that say something of a contact that is not known yet."""
     known = look_up(db, installation_id, several)()
-    return sum(seen.id not in known or _is_news(known[seen.id], seen) for seen in several)
+    return [one for one in several if one.id not in known or _is_news(known[one.id], one)]
 
 
 def _look_up(

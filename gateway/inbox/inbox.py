@@ -165,8 +165,8 @@ class Inbox:
 
     def meet_customers(
         self, db: Transaction, installation_id: str, people: Sequence[ContactSeen]
-    ) -> int:
-        """Record what a channel's own list says of customers; return how many were different."""
+    ) -> list[ContactSeen]:
+        """Record what a channel's own list says of customers; return what was different."""
         different = contacts.news(db, installation_id, people)
         if different:
             contacts.see(db, installation_id, people, to_micros(self._clock.now()))

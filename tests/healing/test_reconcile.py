@@ -17,7 +17,7 @@ from gateway.reading.passes import find_passes, find_repairs
 from gateway.reconciling import doubts, passes
 from gateway.reconciling.passes import MIN_AGE_S
 from gateway.store import new_id
-from gateway.store.models import ChatSession, Doubt, Installation
+from gateway.store.models import ChatSession, Contact, Doubt, Installation
 from gateway.store.sql import insert_into
 from gateway.sync.jobs import Bench
 from gateway.sync.upkeep import Upkeep
@@ -217,12 +217,24 @@ def test_customers_details_that_were_lost(it: Rig) -> None:
     cid = begun(it)
     contact = it.world.conversation(cid).contact
     lost(it, "update_contact", contact.id, email="cleo@customer.example")
+    it.advance(MIN_AGE_S + 1)
     done = reconcile(it)
     assert (done["people"], done["drift"]) == (1, {"contact": 1})
     token = it.token()
     session = it.api("GET", f"/sessions/{it.session(cid).id}", token).json()
     assert session["contact"]["email"] == "cleo@customer.example"
     assert reconcile(it)["people"] == 0
+
+
+def test_a_customer_whose_notification_may_be_on_its_way_is_no_drift(it: Rig) -> None:
+    begun(it)
+    it.settle()
+    it.world.customer_starts("Hello", name="Nia", email="nia@customer.example")
+    done = reconcile(it)
+    assert done["people"] == 0
+    assert "contact" not in done["drift"]
+    with it.parts.database.read() as db:
+        assert "Nia" in db.scalars(select(Contact.name)).all()
 
 
 def test_an_anonymous_customer_who_leaves_an_address(it: Rig) -> None:

@@ -11,23 +11,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
+# The web widget's scripts: made of the sources by hatch_build.py, as `pip install .` does.
+WIDGET := gateway/channels/webwidget
+BUILT := $(WIDGET)/built/sources.sha256
 # Processes that pytest uses; 0 runs everything in one process (for a debugger).
 WORKERS ?= 2
 # More arguments for pytest, for example: make test ARGS="-k takeover"
 ARGS ?=
 
-.PHONY: help setup demo test check static format bench lock clean
+.PHONY: help setup demo test check static format bench sizes lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 |/' \
 		| column -t -s '|'
 
-setup: $(READY) ## create .venv and install everything from the lock file
+setup: $(READY) $(BUILT) ## create .venv, install everything from the lock files, build the widget
 
-demo: $(READY) ## run the gateway, a worker and the Intercom stand-in, and print the addresses
+demo: $(READY) $(BUILT) ## run the gateway, a shop with the widget and the Intercom stand-in, and print the addresses
 	@exec $(BIN)/gateway demo $(ARGS)
 
-test: $(READY) chromium ## run every test
+test: $(READY) $(BUILT) chromium ## run every test
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: static test ## format, lint, types, import floors, tests
@@ -42,14 +45,17 @@ format: $(READY) ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY) ## run the measured comparisons
+bench: $(READY) $(BUILT) ## run the measured comparisons
 	@$(BIN)/python -m bench $(ARGS)
+
+sizes: $(READY) $(BUILT) ## print how large the widget's scripts are
+	@$(BIN)/python hatch_build.py
 
 lock: $(READY) ## write requirements.lock anew with current versions
 	@scripts/lock.sh
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(WIDGET)/built $(WIDGET)/client/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .PHONY: chromium
@@ -58,4 +64,9 @@ chromium:
 
 $(READY): $(LOCK) pyproject.toml scripts/setup.sh
 	@scripts/setup.sh $(VENV) $(LOCK)
+	@touch $@
+
+# Folders are named as well: they change when a file goes.
+$(BUILT): hatch_build.py $(shell find $(WIDGET)/client -name node_modules -prune -o -print) | $(READY)
+	@$(BIN)/python hatch_build.py >/dev/null
 	@touch $@

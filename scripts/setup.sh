@@ -5,6 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1 lock=$2
 
+# The widget's scripts are built with it. Debian's npm brings node.
+if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+    scripts/apt.sh npm
+fi
+
 # A name on PATH is no proof: pyenv leaves shims that fail when the version is not selected.
 find_python() {
     local name

@@ -14,6 +14,7 @@ from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.channels.webhook import receiving, webhook_routes
+from gateway.channels.webwidget.scripts import script_routes
 from gateway.config import load_settings
 from gateway.logs import set_up_logging
 from gateway.store import migrate
@@ -33,6 +34,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     add_error_answers(app)
     add_headers(app)
     app.register_blueprint(webhook_routes(parts.channels))
+    app.register_blueprint(script_routes())
     add_api(app, parts)
     add_health(app, parts)
     answers = answers or AnswerCounter(parts.database)

@@ -21,9 +21,9 @@ from gateway.api.doors.statistics import add_statistics_doors
 from gateway.api.doors.subscribers import add_subscriber_doors
 from gateway.api.doors.teams import add_team_doors
 from gateway.api.doors.turns import add_turn_doors
-from gateway.api.parsing import bound_body
 from gateway.api.rooms import House, Room
 from gateway.api.trail import Trail
+from gateway.rails.parsing import bound_body
 from gateway.wiring import Parts
 
 PREFIX = "/api/v1"

@@ -11,8 +11,8 @@ import marshmallow as ma
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from gateway.api.parsing import Moment, Words
 from gateway.api.schemas.errors import ErrorSchema
+from gateway.rails.parsing import Moment, Words
 
 Json = dict[str, Any]
 

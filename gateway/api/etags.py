@@ -13,8 +13,8 @@ import msgspec
 from flask import Response, request
 from werkzeug.http import parse_etags
 
-from gateway.api.answers import Json, json_answer
 from gateway.errors import Theirs
+from gateway.rails.answers import Json, json_answer
 
 
 class Changed(Theirs):

@@ -17,10 +17,10 @@ from flask import Response, request
 from sqlalchemy import select, update
 
 from gateway.api import trail
-from gateway.api.answers import Json, body_of, error_answer, json_answer
-from gateway.api.parsing import Invalid
 from gateway.audit import Thing
 from gateway.errors import Again, Conflict, Theirs
+from gateway.rails.answers import Json, body_of, error_answer, json_answer
+from gateway.rails.parsing import Invalid
 from gateway.store import Database, Transaction
 from gateway.store.models import IdempotentAnswer
 from gateway.store.sql import insert_into

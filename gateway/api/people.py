@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from gateway.api.answers import Json
 from gateway.clock import to_micros
 from gateway.errors import NotFound
 from gateway.people.availability import Member
 from gateway.people.presence import Seen
+from gateway.rails.answers import Json
 from gateway.reading.avatars import avatar
 from gateway.reading.cursors import from_cursor, to_cursor, to_time
 from gateway.store import Transaction

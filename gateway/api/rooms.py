@@ -12,10 +12,10 @@ from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 
 from gateway.api import described
 from gateway.api.callers import needs
-from gateway.api.parsing import Invalid, StrictParser
 from gateway.api.schemas.errors import ErrorSchema
 from gateway.api.trail import Trail
 from gateway.people.operators import Role
+from gateway.rails.parsing import Invalid, StrictParser
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 View = TypeVar("View", bound=Callable[..., Any])

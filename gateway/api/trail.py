@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from ipaddress import ip_address
 from typing import Any
 
 import structlog
 from flask import Response, g, request
 
 from gateway import audit
-from gateway.api.answers import Json
 from gateway.audit import Thing, Who
 from gateway.clock import Clock, to_micros
 from gateway.errors import Theirs, Unreadable
 from gateway.people.operators import Operator
+from gateway.rails.address import address_behind
+from gateway.rails.answers import Json
 from gateway.store import Database, Transaction, new_id
 
 log = structlog.get_logger(__name__)
@@ -111,20 +111,6 @@ def caller() -> Who:
         address=g.address,
         request_id=g.request_id,
     )
-
-
-def address_behind(peer: str | None, forwarded: list[str], proxies: int) -> str | None:
-    """The address of whoever calls; None if it cannot be known (a local socket).
-
-    Each trusted proxy adds the address of its own peer to the end of X-Forwarded-For; what stands
-    before those was said by the caller and is worth nothing.
-    """
-    hops = [hop.strip() for line in forwarded for hop in line.split(",")]
-    found = hops[-proxies] if 0 < proxies <= len(hops) else peer
-    try:
-        return str(ip_address(found or ""))
-    except ValueError:
-        return None
 
 
 def _entered() -> bool:

@@ -6,8 +6,8 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.api.answers import error_answer, error_body, json_answer
 from gateway.errors import GatewayError, Ours
+from gateway.rails.answers import error_answer, error_body, json_answer
 
 log = structlog.get_logger(__name__)
 

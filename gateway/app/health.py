@@ -16,9 +16,9 @@ from rq import Queue, Worker
 from rq.worker import BaseWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.api.answers import json_answer
 from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.rails.answers import json_answer
 from gateway.store import Database
 from gateway.store.migrate import pending
 from gateway.wake import QUEUES, impatient_redis

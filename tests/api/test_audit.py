@@ -12,12 +12,13 @@ from flask import Flask, Response, g
 from structlog.testing import capture_logs
 
 from gateway import audit
-from gateway.api.trail import Trail, address_behind
+from gateway.api.trail import Trail
 from gateway.app.errors import add_error_answers
 from gateway.audit import Thing, Who
 from gateway.conversations.doors import HANDLED, NOT_PERMITTED
 from gateway.errors import Conflict
 from gateway.people.operators import Operator, authenticate
+from gateway.rails.address import address_behind
 from tests.api.house import CHANNEL, House
 from tests.api.test_document import FLEETING, operations, resolve
 

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
-from gateway.api.answers import json_answer
 from gateway.api.etags import etag_of, require_match, tagged_answer, with_etag
 from gateway.app.errors import add_error_answers
+from gateway.rails.answers import json_answer
 
 
 class Thing:

@@ -9,10 +9,8 @@ from flask import Response
 from sqlalchemy import select
 
 from gateway import audit
-from gateway.api.answers import Json
 from gateway.api.callers import caller_in, operator, refusal
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import (
     ActSchema,
@@ -33,6 +31,8 @@ from gateway.errors import Conflict, Ours
 from gateway.people.presence import Seen
 from gateway.people.routing import Candidate, may_take
 from gateway.policy import Terms
+from gateway.rails.answers import Json
+from gateway.rails.parsing import checked_id
 from gateway.reading.messages import find_message
 from gateway.reading.sessions import find_session
 from gateway.store import Transaction

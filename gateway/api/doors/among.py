@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response
 
 from gateway.api.doors.acts import Acts
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import ActSchema, AssignBody, DraftBody, NothingBody
 from gateway.api.schemas.base import Arguments
@@ -13,6 +12,7 @@ from gateway.api.schemas.messages import MessageSchema
 from gateway.conversations import doors
 from gateway.conversations.doors import MAY_ACT, Caller, Done
 from gateway.policy import Terms
+from gateway.rails.parsing import checked_id
 from gateway.store import Transaction
 from gateway.wiring import Parts
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from gateway.api.answers import Json, json_answer
 from gateway.api.callers import ADMINS
 from gateway.api.rooms import Room
 from gateway.api.schemas.audit import AuditExportQuery, AuditPageSchema, AuditQuery
 from gateway.api.schemas.base import Arguments
+from gateway.rails.answers import Json, json_answer
 from gateway.reading.audit import AuditFilter, every_entry, find_entries
 from gateway.wiring import Parts
 

@@ -9,7 +9,6 @@ from werkzeug.http import parse_etags
 
 from gateway.api.callers import operator
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import Invalid, checked_id
 from gateway.api.people import People
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
@@ -18,6 +17,7 @@ from gateway.api.schemas.operators import OperatorSchema
 from gateway.clock import to_micros
 from gateway.errors import Forbidden, Oversized
 from gateway.people import avatars
+from gateway.rails.parsing import Invalid, checked_id
 from gateway.store import Transaction
 from gateway.wiring import Parts
 

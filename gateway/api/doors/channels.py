@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import json_answer
 from gateway.api.rooms import Room
 from gateway.api.schemas.channels import ChannelListSchema, HealthSchema
 from gateway.clock import to_micros
 from gateway.errors import NotFound
+from gateway.rails.answers import json_answer
 from gateway.watch.looking import health
 from gateway.wiring import Parts
 

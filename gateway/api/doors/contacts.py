@@ -8,11 +8,9 @@ from typing import Any
 from flask import Response, request
 
 from gateway import audit
-from gateway.api.answers import Json, json_answer
 from gateway.api.callers import operator, refusal
 from gateway.api.etags import require_match, tagged_answer, with_etag
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import Invalid, checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.contacts import (
@@ -36,6 +34,8 @@ from gateway.contacts.details import Source, checked
 from gateway.contacts.trees import Tree, standing_of
 from gateway.conversations.doors import MAY_ACT
 from gateway.errors import NotFound, Unreadable
+from gateway.rails.answers import Json, json_answer
+from gateway.rails.parsing import Invalid, checked_id
 from gateway.reading.cursors import from_cursor, to_cursor
 from gateway.reading.sessions import SessionFilter, find_sessions
 from gateway.store import Transaction

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import Json, json_answer
 from gateway.api.callers import ADMINS, operator
 from gateway.api.idempotency import act_then_keep
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.deliveries import DeliveriesQuery, DeliveryPageSchema, DeliverySchema
 from gateway.clock import to_micros
 from gateway.conversations.doors import MAY_ACT
+from gateway.rails.answers import Json, json_answer
+from gateway.rails.parsing import checked_id
 from gateway.reading.deliveries import find_deliveries, find_delivery
 from gateway.wiring import Parts
 

@@ -7,10 +7,8 @@ import hashlib
 from flask import Response
 
 from gateway import audit
-from gateway.api.answers import json_answer
 from gateway.api.callers import ADMINS, operator
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import checked_id
 from gateway.api.people import People
 from gateway.api.rooms import Room
 from gateway.api.schemas.base import Arguments
@@ -27,6 +25,8 @@ from gateway.audit import Thing
 from gateway.clock import to_micros
 from gateway.errors import NotFound
 from gateway.people import avatars, editing
+from gateway.rails.answers import json_answer
+from gateway.rails.parsing import checked_id
 from gateway.reading.cursors import to_time
 from gateway.store import Transaction
 from gateway.wiring import Parts

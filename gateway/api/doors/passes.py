@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import json_answer
 from gateway.api.callers import ADMINS, operator
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
 from gateway.api.schemas.base import Arguments
@@ -21,6 +19,8 @@ from gateway.channels.base import Channel
 from gateway.clock import to_micros
 from gateway.errors import Conflict, NotFound
 from gateway.inbox import pinned
+from gateway.rails.answers import json_answer
+from gateway.rails.parsing import checked_id
 from gateway.reading.passes import find_pass, find_passes, find_repairs
 from gateway.reconciling import passes
 from gateway.store import Transaction

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import json_answer
 from gateway.api.callers import refusal
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.explain import ExplanationPageSchema
 from gateway.api.schemas.messages import MessagePageSchema
 from gateway.api.schemas.pages import PageQuery
 from gateway.api.schemas.sessions import SessionPageSchema, SessionSchema, SessionsQuery
+from gateway.rails.answers import json_answer
+from gateway.rails.parsing import checked_id
 from gateway.reading.explaining import find_explanations
 from gateway.reading.messages import find_messages
 from gateway.reading.sessions import SessionFilter, find_session, find_sessions

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.api.answers import json_answer
 from gateway.api.rooms import Room
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.statistics import StatisticsQuery, StatisticsSchema
 from gateway.clock import to_micros
+from gateway.rails.answers import json_answer
 from gateway.reading.statistics import Period, find_statistics
 from gateway.wiring import Parts
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from flask import Response
 
 from gateway import feed
-from gateway.api.answers import Json, json_answer
 from gateway.api.callers import ADMINS, operator
 from gateway.api.idempotency import Acted, act_once, act_then_keep
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
 from gateway.api.schemas.base import Arguments
@@ -24,6 +22,8 @@ from gateway.api.schemas.subscribers import (
 )
 from gateway.clock import to_micros
 from gateway.errors import Conflict, NotFound
+from gateway.rails.answers import Json, json_answer
+from gateway.rails.parsing import checked_id
 from gateway.reading.cursors import to_time
 from gateway.reading.subscribers import find_event_deliveries, find_event_delivery, find_states
 from gateway.store import Transaction, new_id

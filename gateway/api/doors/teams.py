@@ -7,10 +7,8 @@ from collections.abc import Callable
 from flask import Response
 
 from gateway import audit
-from gateway.api.answers import Json, json_answer
 from gateway.api.callers import ADMINS, operator
 from gateway.api.idempotency import Acted, act_once
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
 from gateway.api.schemas.base import Arguments
@@ -27,6 +25,8 @@ from gateway.errors import Conflict
 from gateway.people import teams
 from gateway.people.editing import Change
 from gateway.people.teams import Team
+from gateway.rails.answers import Json, json_answer
+from gateway.rails.parsing import checked_id
 from gateway.reading.cursors import to_time
 from gateway.store import Transaction
 from gateway.wiring import Parts

@@ -6,13 +6,13 @@ from flask import Response, request
 from sqlalchemy import select
 
 from gateway.answers import record_answer
-from gateway.api.answers import json_answer
-from gateway.api.parsing import checked_id
 from gateway.api.rooms import Room
 from gateway.api.schemas.turns import VerdictSchema
 from gateway.clock import to_micros
 from gateway.conversations.asking import Recorded
 from gateway.errors import NotAuthentic, NotFound
+from gateway.rails.answers import json_answer
+from gateway.rails.parsing import checked_id
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
 from gateway.wiring import Parts

@@ -5,9 +5,9 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import MAX_TEXT, Flag, Words
 from gateway.api.schemas.base import Told, about, example
 from gateway.api.schemas.sessions import SessionSchema
+from gateway.rails.parsing import MAX_TEXT, Flag, Words
 
 MAX_REASON = 1_000
 _AN_OPERATOR = validate.Regexp(r"opr_[0-9a-hjkmnp-tv-z]{26}\Z", error="Not the id of an operator.")

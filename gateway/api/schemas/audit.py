@@ -5,9 +5,9 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Moment, Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
+from gateway.rails.parsing import Moment, Words
 
 ACTORS = ("operator", "cli", "system")
 OUTCOMES = ("begun", "done", "refused")

@@ -7,10 +7,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.contacts.editing import MOST_CUSTOM
+from gateway.rails.parsing import Words
 
 LEVELS = ("anonymous", "claimed", "verified")
 SOURCES = ("channel", "operator", "ai", "system")

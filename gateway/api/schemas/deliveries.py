@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
+from gateway.rails.parsing import Words
 
 STATES = ("applied", "failed", "foreign")
 

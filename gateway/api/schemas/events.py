@@ -7,9 +7,9 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import validate
 
-from gateway.api.parsing import Words
 from gateway.api.schemas.base import about
 from gateway.config import EVENT_NAMES
+from gateway.rails.parsing import Words
 
 _ONE = "|".join(name.replace(".", r"\.") for name in EVENT_NAMES)
 

@@ -8,7 +8,6 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Flag, Whole, Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.api.schemas.people import AvatarSchema
@@ -17,6 +16,7 @@ from gateway.people import avatars
 from gateway.people.editing import MOST_DAYS_OFF, MOST_SESSIONS
 from gateway.people.operators import ROLES
 from gateway.people.presence import STATES
+from gateway.rails.parsing import Flag, Whole, Words
 
 _OPERATOR = "opr_06f3k9w2v0a1b2c3d4e5f6g7h8"
 _TEAM = "tea_06f3k9w2v0a1b2c3d4e5f6g7h8"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Words
 from gateway.api.schemas.base import Told, about
+from gateway.rails.parsing import Words
 from gateway.reading.cursors import DEFAULT_LIMIT, MAX_LIMIT
 
 

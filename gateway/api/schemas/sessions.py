@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.api.schemas.people import ResponsibleSchema, SomebodySchema
+from gateway.rails.parsing import Words
 
 STATUSES = ("active", "finished")
 STEPS = ("accept", "first_reply", "reply")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Moment, Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
+from gateway.rails.parsing import Moment, Words
 from gateway.reading.reasons import OUTCOMES
 
 

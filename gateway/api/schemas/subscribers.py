@@ -5,10 +5,10 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from gateway.api.parsing import Words
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.config import EVENT_NAMES
+from gateway.rails.parsing import Words
 
 STATES = ("new", "active", "resting", "disabled")
 DELIVERY_STATES = ("owed", "sent", "dead", "cancelled")

@@ -12,8 +12,11 @@ from gateway.agents.base import Agent, AIAgent
 from gateway.agents.http import HttpAgent
 from gateway.agents.openai import OpenAIAgent
 from gateway.agents.scripted import ScriptedAgent
-from gateway.channels import intercom
+from gateway.channels import intercom, webwidget
 from gateway.channels.base import Channel
+from gateway.channels.webwidget.deployments import Deployment, Deployments
+from gateway.channels.webwidget.identity import Identities
+from gateway.channels.webwidget.tokens import Tokens
 from gateway.clock import Clock, SystemClock
 from gateway.config import (
     AgentSettings,
@@ -23,6 +26,7 @@ from gateway.config import (
     OpenAIAgentSettings,
     ScriptedAgentSettings,
     Settings,
+    WebWidgetSettings,
 )
 from gateway.conversations.doors import handover_refusal
 from gateway.errors import ConfigError
@@ -41,6 +45,7 @@ from gateway.sinks.waiting import WaitMailer
 from gateway.store import Database
 from gateway.streams import Hub
 from gateway.subscribers.posting import Poster
+from gateway.visitors import Visitors
 from gateway.wake import Waker, impatient_redis
 from gateway.watch.looking import Watched
 
@@ -68,6 +73,8 @@ class Parts:
     wait_mailer: WaitMailer | None
     streams: Hub
     reception: Receptions
+    visitors: Visitors
+    widgets: Deployments
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -87,7 +94,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     channels: dict[str, Channel] = {}
     connection = impatient_redis(settings.redis_url) if settings.redis_url else None
     for name, channel in settings.channels.items():
-        built = _channel(name, channel, connection)
+        built = _channel(name, channel, settings.secret_key, connection)
         if built is None:
             problems.append(
                 f"[channels.{name}] kind: {channel.kind!r} is not available in this version; "
@@ -130,6 +137,30 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         streams=Hub(database, wording, bell, settings.redis_url),
         availability=availability,
         reception=reception,
+        visitors=Visitors(database, clock),
+        widgets=Deployments(
+            [
+                _deployment(channels[name], channel, connection, clock)
+                for name, channel in settings.channels.items()
+                if isinstance(channel, WebWidgetSettings)
+            ],
+            Tokens(settings.secret_key, clock),
+        ),
+    )
+
+
+def _deployment(
+    channel: Channel, settings: WebWidgetSettings, connection: redis.Redis | None, clock: Clock
+) -> Deployment:
+    def callers(per_second: int) -> Callers:
+        return Callers(connection, per_second=per_second, burst=2 * per_second)
+
+    return Deployment(
+        channel=channel,
+        settings=settings,
+        identities=Identities(settings.identity_secret, clock),
+        visitors=callers(settings.requests_per_second),
+        addresses=callers(settings.address_requests_per_second),
     )
 
 
@@ -160,12 +191,14 @@ def _watched(settings: Settings, channel: Channel) -> Watched:
 
 
 def _channel(
-    name: str, settings: ChannelSettings, connection: redis.Redis | None
+    name: str, settings: ChannelSettings, secret_key: str, connection: redis.Redis | None
 ) -> Channel | None:
     match settings:
         case IntercomSettings():
             quota = Quota(connection, name, allowance=intercom.ALLOWANCE)
             return intercom.open_channel(name, settings, quota)
+        case WebWidgetSettings():
+            return webwidget.open_channel(name, settings, secret_key)
         case _:
             return None
 

@@ -14,6 +14,7 @@ from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.channels.webhook import receiving, webhook_routes
+from gateway.channels.webwidget.routes import widget_routes
 from gateway.channels.webwidget.scripts import script_routes
 from gateway.config import load_settings
 from gateway.logs import set_up_logging
@@ -37,8 +38,10 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     app.register_blueprint(script_routes())
     add_api(app, parts)
     add_health(app, parts)
-    answers = answers or AnswerCounter(parts.database)
     receive = metrics.counting(parts.inbox.receive)
+    proxies = parts.settings.api.trusted_proxies
+    app.register_blueprint(widget_routes(parts.widgets, parts.visitors, receive, proxies))
+    answers = answers or AnswerCounter(parts.database)
     wsgi: Any = app
     wsgi.wsgi_app = receiving(
         Gate(app.wsgi_app, EVENTS), parts.channels, receive, HEADERS, answers.note, answers.timer

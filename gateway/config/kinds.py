@@ -224,6 +224,36 @@ class Origin(WebAddress):
         return text.lower()
 
 
+class PageOrigin(Origin):
+    """The origin of a web page, or "null": a page without one, such as a file."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        return "null" if value == "null" else super()._deserialize(value, attr, data, **kwargs)
+
+
+class IdentitySecret(Secret):
+    """A secret for HS256, which needs as many bytes as its hash has (RFC 7518, 3.2)."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if len(text.encode()) < 32:
+            raise ValidationError(
+                "must have 32 characters or more; make one: "
+                "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            )
+        return text
+
+
+class Color(Word):
+    """A colour as the web writes it: `#` and six digits."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+            raise ValidationError('must be a colour such as "#1f5eff"')
+        return text.lower()
+
+
 class Pattern(Word):
     """A regular expression."""
 

@@ -267,8 +267,27 @@ class WebWidgetSettings(ChannelSettings):
     key: str
     # Origins whose pages may embed the widget.
     allowed_origins: tuple[str, ...]
-    # Signs known visitors (JWT, HS256); empty: every visitor is anonymous.
-    identity_secret: str = field(default="", repr=False)
+    # Signs known visitors (JWT, HS256); a list while a secret is being replaced; empty: every
+    # visitor is anonymous.
+    identity_secret: tuple[str, ...] = field(default=(), repr=False)
+    # What stands above the talk.
+    title: str = ""
+    # The first words that a visitor sees, in Markdown; empty: none.
+    welcome_message: str = ""
+    # Texts that a visitor may send with one click.
+    quick_replies: tuple[str, ...] = ()
+    # The colour of the launcher and of the visitor's own words.
+    color: str = "#1f5eff"
+    # Is the visitor asked how it was when a session is finished?
+    rating: bool = True
+    # Is there a page to try it, `/widget/demo/NAME`?
+    demo_page: bool = False
+    # How many days a visitor who does not come back is known.
+    token_days: float = 30.0
+    # How many calls a second a visitor may make in the long run.
+    requests_per_second: int = 10
+    # ... and everybody together behind one address.
+    address_requests_per_second: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ Prefix = Literal[
     "tea",
     "tok",
     "trn",
+    "vis",
     "wml",
 ]
 

@@ -71,7 +71,7 @@ ENVIRON = {
     "AGENT_SECRET": SECRET,
     "INTERCOM_ACCESS_TOKEN": "dG9rOtoken",
     "INTERCOM_CLIENT_SECRET": "c1ient-secret\n",
-    "WIDGET_IDENTITY_SECRET": "w1dget-secret",
+    "WIDGET_IDENTITY_SECRET": "w1dget-secret of 32 characters or more",
     "GATEWAY_SECRET_KEY": "k3y-of-the-gateway",
 }
 

@@ -6,14 +6,19 @@ from typing import Any, cast
 from marshmallow import (
     ValidationError,
     post_load,
+    validate,
     validates_schema,
 )
 
 from gateway.config.kinds import (
     Choice,
+    Color,
+    Count,
     Flag,
+    IdentitySecret,
+    Number,
     OneOrMore,
-    Origin,
+    PageOrigin,
     Seconds,
     Secret,
     Text,
@@ -85,5 +90,18 @@ class WebWidgetTable(ChannelTable):
     """`kind = "webwidget"`"""
 
     key = Word(**needed("a public name for this deployment"))
-    allowed_origins = OneOrMore(Origin(), **needed("the origins of your pages, in a list"))
-    identity_secret = Secret()
+    allowed_origins = OneOrMore(PageOrigin(), **needed("the origins of your pages, in a list"))
+    identity_secret = OneOrMore(IdentitySecret())
+    title = Text(validate=validate.Length(max=80, error="must have at most 80 characters"))
+    welcome_message = Text(
+        validate=validate.Length(max=4_000, error="must have at most 4000 characters")
+    )
+    quick_replies = OneOrMore(Word(), only_lists=True)
+    color = Color()
+    rating = Flag()
+    demo_page = Flag()
+    token_days = Number(
+        validate=validate.Range(min=1, max=365, error="must be a number of days from 1 to 365")
+    )
+    requests_per_second = Count(least=1, most=10_000)
+    address_requests_per_second = Count(least=1, most=100_000)

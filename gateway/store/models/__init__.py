@@ -29,6 +29,7 @@ from gateway.store.models.record import (
     Message,
     Staff,
 )
+from gateway.store.models.visitors import Visitor
 from gateway.store.models.watch import (
     Alert,
     AlertNotice,
@@ -89,5 +90,6 @@ __all__ = [
     "TeamMember",
     "Token",
     "TurnRow",
+    "Visitor",
     "WaitMail",
 ]

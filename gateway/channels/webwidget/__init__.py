@@ -1,0 +1,66 @@
+"""The web widget: a channel of our own, on any page, with nobody's helpdesk behind it.
+
+Its doors (`routes/`) take what visitors say and deliver it as any channel does; what it needs of
+the record it is handed (`backend.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from gateway.channels.base import Channel, Envelope
+from gateway.channels.webwidget import deliveries, signature
+from gateway.channels.webwidget.markup import render
+from gateway.channels.webwidget.sender import WidgetSender
+from gateway.channels.webwidget.translate import delivery_to_events
+from gateway.config import WebWidgetSettings
+from gateway.events import NOBODY, Assignee, Delivery
+from gateway.policy import Policy
+
+__all__ = ["WidgetReceiver", "open_channel"]
+
+
+class WidgetReceiver:
+    """The reading side: pure, used in the request path."""
+
+    def __init__(self, *, key: bytes) -> None:
+        """`key` signs deliveries that come from outside this process."""
+        self._key = key
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check a delivery's signature; raise NotAuthentic."""
+        signature.verify(headers, body, self._key)
+
+    def read_envelope(self, body: bytes) -> Envelope:
+        """Read who said what; raise Unreadable."""
+        return deliveries.envelope_of(deliveries.parse(body))
+
+    def translate(self, envelope: Envelope) -> Delivery:
+        """Turn the content into events; raise Unreadable."""
+        return delivery_to_events(envelope)
+
+
+def open_channel(name: str, settings: WebWidgetSettings, secret_key: str) -> Channel:
+    """Return the channel that `[channels.<name>]` describes. Opens nothing.
+
+    `secret_key` is the gateway's own, of which the channel's is derived.
+    """
+    return Channel(
+        name=name,
+        kind="webwidget",
+        agent=settings.agent,
+        receiver=WidgetReceiver(key=signature.derived_key(secret_key, name)),
+        policy=Policy(native_assignment=False),
+        # What the gateway says is said by its own commit.
+        pushes=frozenset(),
+        open_sender=partial(WidgetSender, name),
+        judge=lambda _: (),
+        signed_in=signature.HEADER,
+        ai=Assignee(kind="ai"),
+        hand_over_to=NOBODY,
+        private=True,
+        remote=False,
+        installation=name,
+        render=render,
+    )

@@ -1,0 +1,24 @@
+"""The doors that the widget's browser side calls; `docs/widget-protocol.md` is their contract."""
+
+from __future__ import annotations
+
+from gateway.channels.webwidget.backend import Backend
+from gateway.channels.webwidget.deployments import Deployments
+from gateway.channels.webwidget.routes.doors import Doors, Receive
+from gateway.channels.webwidget.routes.messages import add_message_doors
+from gateway.channels.webwidget.routes.sessions import add_session_doors
+
+__all__ = ["widget_routes"]
+
+
+def widget_routes(
+    deployments: Deployments, backend: Backend, receive: Receive, proxies: int
+) -> Doors:
+    """Every door under /widget/v1. `receive` keeps what visitors say, as it does for any channel.
+
+    `proxies`: so many of ours stand in front, each adding to X-Forwarded-For.
+    """
+    doors = Doors(deployments, backend, proxies)
+    add_session_doors(doors, receive)
+    add_message_doors(doors, receive)
+    return doors

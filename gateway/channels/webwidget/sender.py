@@ -1,0 +1,53 @@
+"""The acting side of a channel that is our own: there is nobody else to act with.
+
+What the gateway says is said by its own commit, so nothing is pushed; the record is the only one,
+so there is nothing to read back, to compare with, or to look up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.channels.base import Changes, Snapshot
+from gateway.commands import Command, Done
+from gateway.errors import Never
+from gateway.events import NOBODY, Event
+from gateway.signs import Finding
+
+
+class WidgetSender:
+    """Everything that it is asked for is known already."""
+
+    def __init__(self, installation: str) -> None:
+        """`installation`: the deployment's name."""
+        self._installation = installation
+
+    def push(self, command: Command, *, deadline: float) -> Done:
+        """Nothing is owed to this channel; raise Never."""
+        raise Never("the widget shows what is in the record; nothing is pushed to it")
+
+    def read(self, conversation: str, *, deadline: float, background: bool = False) -> Snapshot:
+        """Nothing is known elsewhere: a hold ends, and nothing else changes."""
+        return Snapshot(
+            conversation=conversation, events=(), assignee=NOBODY, closed=False, updated_at=0
+        )
+
+    def changes(self, since: int, until: int, cursor: str | None) -> Changes:
+        """Nothing changes elsewhere."""
+        return Changes()
+
+    def skew_s(self) -> float | None:
+        """There is no other clock."""
+        return None
+
+    def check(self) -> Sequence[Finding]:
+        """What can be wrong is wrong in the settings, which were read at start."""
+        return ()
+
+    def installation(self) -> str:
+        """The deployment's name."""
+        return self._installation
+
+    def directory(self) -> Sequence[Event]:
+        """Who works here is in the record."""
+        return ()

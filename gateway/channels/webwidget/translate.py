@@ -1,0 +1,70 @@
+"""From a delivery of the widget's doors to events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.channels.base import Envelope
+from gateway.channels.webwidget.deliveries import IDENTIFIED, MESSAGE, Identified, Said, read
+from gateway.channels.webwidget.words import fit
+from gateway.events import (
+    STEP_SAID,
+    Actor,
+    ContactSeen,
+    Delivery,
+    Event,
+    MessageReceived,
+    Position,
+    Unrecognised,
+)
+
+PREFIX = "web-"
+"""Before a client's own name of a message: nothing that we name begins so."""
+
+
+def delivery_to_events(envelope: Envelope) -> Delivery:
+    """Translate by topic; raise Unreadable, naming the field."""
+    translate = _TOPICS.get(envelope.topic)
+    events = (
+        [Unrecognised(topic=envelope.topic)] if translate is None else translate(envelope.content)
+    )
+    return Delivery(
+        installation=envelope.installation, id=envelope.id, topic=envelope.topic, events=events
+    )
+
+
+def _said(content: Mapping[str, object]) -> Sequence[Event]:
+    said = read(content, Said)
+    # Whose conversation it is, before anything is known of them.
+    seen = ContactSeen(id=said.visitor, level="anonymous", as_of=said.at)
+    message = MessageReceived(
+        conversation=said.visitor,
+        id=PREFIX + said.message.client_id,
+        at=Position(said.at, 0, STEP_SAID),
+        author=Actor(kind="customer", id=said.visitor, name=_fit(said.name)),
+        text=fit(said.message.text),
+        attachments=tuple(said.message.attachments),
+        contact=said.visitor,
+    )
+    return [seen, message]
+
+
+def _identified(content: Mapping[str, object]) -> Sequence[Event]:
+    one = read(content, Identified)
+    return [
+        ContactSeen(
+            id=one.visitor, name=_fit(one.name), email=_fit(one.email), phone=_fit(one.phone),
+            external_id=one.user, level=one.level, as_of=one.at,
+        )
+    ]  # fmt: skip
+
+
+def _fit(text: str | None) -> str | None:
+    return None if text is None else fit(text)
+
+
+_TOPICS: Mapping[str, Callable[[Mapping[str, object]], Sequence[Event]]] = {
+    MESSAGE: _said,
+    IDENTIFIED: _identified,
+}
+TOPICS = tuple(_TOPICS)

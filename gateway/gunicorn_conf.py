@@ -46,15 +46,25 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Accept some connections at a time, so that a crowd that comes at once does not stop others.
+    """Let nothing stop the event loop for long.
 
-    gevent accepts a hundred before it looks at what else is ready, and each of them costs half a
-    millisecond before it has said what it wants. Fewer at a time would let a new connection wait
-    behind the whole crowd.
+    gevent accepts a hundred connections before it looks at what else is ready, and each of them
+    costs half a millisecond before it has said what it wants. Fewer at a time would let a new
+    connection wait behind the whole crowd.
+
+    Looking for cycles among everything that lives took 150 to 270 ms with 2,000 open streams, and
+    found next to none: streams live long, requests leave nothing behind. What was imported lives
+    for ever and is looked at no more; the rest in small steps, and as a whole after millions of
+    objects have come to stay.
     """
+    import gc
+
     from gevent.baseserver import BaseServer
 
     BaseServer.max_accept = 32
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 5, 100)
 
 
 def child_exit(server: Any, worker: Any) -> None:

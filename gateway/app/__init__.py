@@ -9,6 +9,7 @@ from flask import Flask
 
 from gateway import wiring
 from gateway.api import EVENTS, add_api
+from gateway.api.opening import opening
 from gateway.app.errors import add_error_answers
 from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
@@ -43,8 +44,9 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     app.register_blueprint(widget_routes(parts.widgets, parts.visitors, receive, proxies))
     answers = answers or AnswerCounter(parts.database)
     wsgi: Any = app
+    followed = opening(app.wsgi_app, EVENTS, parts.database, parts.streams, HEADERS)
     wsgi.wsgi_app = receiving(
-        Gate(app.wsgi_app, EVENTS), parts.channels, receive, HEADERS, answers.note, answers.timer
+        Gate(followed, EVENTS), parts.channels, receive, HEADERS, answers.note, answers.timer
     )
     add_metrics(app, metrics)
     return app

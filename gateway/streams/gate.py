@@ -1,8 +1,8 @@
 """The gate before the stream: when a thousand readers come back at once, others are served, too.
 
 After a restart every browser comes back within a second or two. Letting one in costs about as much
-as a webhook, so they are let in one after the other, and for half as long as that took the gate
-rests: what else the process has to do gets its turn. The first ones come in at once.
+as a webhook, so they are let in at a steady pace, a few at a time: what else the process has to do
+gets its turn in between. The first ones come in at once.
 """
 
 from __future__ import annotations
@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+PACE_S = 0.004
+"""One in so many seconds: half of it is what letting one in costs (2 ms of a core)."""
+
 SLACK_S = 0.25
-REST = 0.5
+"""What was not used of the pace for so long may be used at once."""
+
+MOST_INSIDE = 4
+"""So many are let in at the same time: each waits for the database and Redis in between. Where the
+machine is slower than the pace, this is what bounds it."""
+
 PATIENCE_S = 60.0
 """Whoever has waited for so long goes in: something else is wrong, and will be said there."""
 
@@ -25,13 +33,18 @@ class Gate:
     """A turnstile in front of one path of an application. What was let in is nobody's business."""
 
     def __init__(
-        self, application: WSGIApplication, path: str, *, slack_s: float = SLACK_S
+        self,
+        application: WSGIApplication,
+        path: str,
+        *,
+        pace_s: float = PACE_S,
+        slack_s: float = SLACK_S,
     ) -> None:
-        """`slack_s`: so much may be spent on letting in before the gate rests."""
         self._application = application
         self._path = path
+        self._pace_s = pace_s
         self._slack_s = slack_s
-        self._inside = threading.Semaphore(1)
+        self._inside = threading.Semaphore(MOST_INSIDE)
         self._lock = threading.Lock()
         self._next_at = 0.0
         # Nobody sets it: waiting for it is waiting, in a way that lets others go on.
@@ -41,20 +54,19 @@ class Gate:
         if environ.get("PATH_INFO") != self._path:
             return self._application(environ, start_response)
         mine = self._inside.acquire(timeout=PATIENCE_S)
-        began = time.monotonic()
         try:
-            wait_s = self._next_at - began
+            wait_s = self._take_turn()
             if mine and wait_s > 0:
-                self._turn.wait(min(wait_s, PATIENCE_S))
-            began = time.monotonic()
+                self._turn.wait(wait_s)
             return self._application(environ, start_response)
         finally:
-            self._rest(time.monotonic() - began)
             if mine:
                 self._inside.release()
 
-    def _rest(self, took_s: float) -> None:
+    def _take_turn(self) -> float:
+        """Take the next turn; seconds until it comes."""
         with self._lock:
             now = time.monotonic()
-            owed_s = took_s * (1 + REST)
-            self._next_at = max(self._next_at, now - took_s - self._slack_s) + owed_s
+            mine = max(self._next_at, now - self._slack_s)
+            self._next_at = mine + self._pace_s
+        return mine - now

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from urllib.parse import urlsplit
 
 import redis
 
@@ -140,7 +141,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         visitors=Visitors(database, clock),
         widgets=Deployments(
             [
-                _deployment(channels[name], channel, connection, clock)
+                _deployment(channels[name], channel, settings.public_url, connection, clock)
                 for name, channel in settings.channels.items()
                 if isinstance(channel, WebWidgetSettings)
             ],
@@ -150,8 +151,16 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
 
 
 def _deployment(
-    channel: Channel, settings: WebWidgetSettings, connection: redis.Redis | None, clock: Clock
+    channel: Channel,
+    settings: WebWidgetSettings,
+    public_url: str,
+    connection: redis.Redis | None,
+    clock: Clock,
 ) -> Deployment:
+    if settings.demo_page:  # a page of our own
+        ours = "{0.scheme}://{0.netloc}".format(urlsplit(public_url))
+        settings = replace(settings, allowed_origins=(*settings.allowed_origins, ours))
+
     def callers(per_second: int) -> Callers:
         return Callers(connection, per_second=per_second, burst=2 * per_second)
 

@@ -47,6 +47,7 @@ def test_a_release_becomes_a_wheel_without_npm(archive: Path, tmp_path: Path) ->
     names = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(WIDGET)]
     assert f"{WIDGET}/built/widget.js" in names
     assert any(name.startswith(f"{WIDGET}/built/app-") for name in names)
+    assert f"{WIDGET}/routes/templates/widget_shop.html" in names
     assert [name for name in names if "/client/" in name] == []
     built = {path.name: path.read_bytes() for path in (ROOT / WIDGET / "built").glob("*.js")}
     for name, content in built.items():

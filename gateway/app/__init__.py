@@ -16,7 +16,8 @@ from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.channels.webhook import receiving, webhook_routes
 from gateway.channels.webwidget.routes import widget_routes
-from gateway.channels.webwidget.scripts import script_routes
+from gateway.channels.webwidget.routes.scripts import script_routes
+from gateway.channels.webwidget.routes.shop import shop_routes
 from gateway.config import load_settings
 from gateway.logs import set_up_logging
 from gateway.store import migrate
@@ -37,6 +38,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     add_headers(app)
     app.register_blueprint(webhook_routes(parts.channels))
     app.register_blueprint(script_routes())
+    app.register_blueprint(shop_routes(parts.widgets.with_demo_page()))
     add_api(app, parts)
     add_health(app, parts)
     receive = metrics.counting(parts.inbox.receive)

@@ -7,8 +7,10 @@ so there is nothing to read back, to compare with, or to look up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gateway.channels.base import Changes, Snapshot
+from gateway.channels.webwidget.scripts import BUILT, HOW_TO_BUILD, NOT_BUILT, is_built
 from gateway.commands import Command, Done
 from gateway.errors import Never
 from gateway.events import NOBODY, Event
@@ -18,9 +20,10 @@ from gateway.signs import Finding
 class WidgetSender:
     """Everything that it is asked for is known already."""
 
-    def __init__(self, installation: str) -> None:
-        """`installation`: the deployment's name."""
+    def __init__(self, installation: str, scripts: Path = BUILT) -> None:
+        """`installation`: the deployment's name; `scripts`: where they are built."""
         self._installation = installation
+        self._scripts = scripts
 
     def push(self, command: Command, *, deadline: float) -> Done:
         """Nothing is owed to this channel; raise Never."""
@@ -41,8 +44,10 @@ class WidgetSender:
         return None
 
     def check(self) -> Sequence[Finding]:
-        """What can be wrong is wrong in the settings, which were read at start."""
-        return ()
+        """Look whether there is something to put into a page."""
+        if is_built(self._scripts):
+            return [Finding(ok=True, what="its scripts are built")]
+        return [Finding(ok=False, what=NOT_BUILT, do=HOW_TO_BUILD)]
 
     def installation(self) -> str:
         """The deployment's name."""

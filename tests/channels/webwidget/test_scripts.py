@@ -1,8 +1,9 @@
-"""The doors of the scripts."""
+"""The doors of the scripts and of the shop page."""
 
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from flask import Flask
 
 from gateway.app.errors import add_error_answers
 from gateway.app.headers import add_headers
-from gateway.channels.webwidget.scripts import script_routes
+from gateway.channels.webwidget.routes.scripts import script_routes
+from gateway.channels.webwidget.routes.shop import shop_routes
+from gateway.channels.webwidget.sender import WidgetSender
+from tests.channels.webwidget.site import ACME, Site
 
 LOADER, APP = b"console.log('loader')" * 9, b"console.log('app')" * 9
 
@@ -21,6 +25,7 @@ def client_of(folder: Path) -> Any:
     add_error_answers(app)
     add_headers(app)
     app.register_blueprint(script_routes(folder))
+    app.register_blueprint(shop_routes({"acme-web": 'a"key'}))
     return app.test_client()
 
 
@@ -69,3 +74,43 @@ def test_what_is_not_built_is_said_with_the_command(tmp_path: Path, path: str) -
     answer = client_of(tmp_path).get(path)
     assert answer.status_code == 404
     assert "make setup" in answer.json["error"]["message"]
+
+
+def test_the_shop_is_there_only_where_it_was_asked_for(client: Any) -> None:
+    assert client.get("/widget/demo/other").status_code == 404
+    page = client.get("/widget/demo/acme-web")
+    assert page.status_code == 200
+    assert '<script async src="/widget.js" data-key="a&#34;key"></script>' in page.text
+
+
+def test_the_shop_is_strict(client: Any) -> None:
+    one, two = client.get("/widget/demo/acme-web"), client.get("/widget/demo/acme-web")
+    policy = one.headers["Content-Security-Policy"]
+    (nonce,) = re.findall(r"'nonce-([\w-]+)'", policy)
+    assert f'<style nonce="{nonce}">' in one.text
+    assert nonce not in two.text
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    # Nothing that the policy would refuse, and nothing from elsewhere.
+    assert not re.search(r"\sstyle=|\son\w+=|https?://", one.text)
+
+
+def test_the_shop_may_use_its_widget_as_it_stands_on_the_gateways_own_pages(
+    migrated_sqlite_url: str,
+) -> None:
+    for demo_page, status in ((True, 200), (False, 403)):
+        site = Site(migrated_sqlite_url, demo_page=demo_page)
+        browser = site.browser()
+        browser.origin = site.settings.public_url
+        browser.open(status=status)
+        assert browser.client.get(f"/widget/demo/{ACME}").status_code == (200 if demo_page else 404)
+        site.parts.database.dispose()
+
+
+def test_doctor_says_what_is_not_built(tmp_path: Path) -> None:
+    (built,) = WidgetSender("acme-web").check()
+    assert built.ok
+    (missing,) = WidgetSender("acme-web", tmp_path).check()
+    assert not missing.ok
+    assert "make setup" in missing.do

@@ -101,9 +101,7 @@ def read(database: Database, after: int, limit: int) -> list[Told]:
         rows = found()[0]
         if len(rows) == limit or not without()[0]:
             return [Told(*row) for row in rows]
-    _give_all_places(database)
-    with database.read() as db:
-        return [Told(*row) for row in _AFTER.run(db, {"after": after, "most": limit})]
+    return database.write(lambda db: _give_places_and_read(db, after, limit))
 
 
 def read_before(
@@ -180,6 +178,13 @@ def _put_in_order(database: Database) -> None:
 def _give_all_places(database: Database) -> None:
     while database.write(_give_places) == _AT_ONCE:
         pass
+
+
+def _give_places_and_read(db: Transaction, after: int, limit: int) -> list[Told]:
+    """Rows after a place, those that get theirs here among them. They count once it commits."""
+    while _give_places(db) == _AT_ONCE:
+        pass
+    return [Told(*row) for row in _AFTER.run(db, {"after": after, "most": limit})]
 
 
 def _give_places(db: Transaction) -> int:

@@ -67,12 +67,19 @@ NOBODY = Assignee(kind="nobody")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that came with a message; `url` may expire, `size` is in bytes where it is known."""
+    """A file that came with a message; `url` may expire, `size` is in bytes where it is known.
+
+    `file` is the id of one that we keep: its address then is whatever door its reader comes by.
+    The sides of a picture are in pixels.
+    """
 
     url: str
     name: str = ""
     content_type: str = ""
     size: int | None = None
+    file: str | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class ChannelTerms:
     `hand_over_to` whom a gateway-side handover assigns. `drafts` tells whether copilot drafts are
     pushed as notes. A customer's word that is found by reading is answered when younger than
     `answer_late_s`, handed to people when younger than `hand_over_late_s`, history when older.
+    `carries_files`: what people inside upload can be sent to its customers.
     `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text the way the
     channel tells it back, by which an echo is recognised.
     """
@@ -49,6 +50,7 @@ class ChannelTerms:
     ai: Assignee
     hand_over_to: Assignee
     drafts: Literal["note", "none"] = "none"
+    carries_files: bool = False
     answer_late_s: float = 900.0
     hand_over_late_s: float = 86_400.0
     plain: Callable[[str], str] = str

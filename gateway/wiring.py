@@ -32,6 +32,7 @@ from gateway.config import (
 from gateway.conversations.doors import handover_refusal
 from gateway.errors import ConfigError
 from gateway.feed import Bell
+from gateway.files import Files, Links, Vault
 from gateway.inbox import Inbox
 from gateway.people.availability import Availability
 from gateway.people.presence import Presences
@@ -76,6 +77,7 @@ class Parts:
     reception: Receptions
     visitors: Visitors
     widgets: Deployments
+    files: Files
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -147,6 +149,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
             ],
             Tokens(settings.secret_key, clock),
         ),
+        files=_files(settings, database, clock),
     )
 
 
@@ -170,6 +173,20 @@ def _deployment(
         identities=Identities(settings.identity_secret, clock),
         visitors=callers(settings.requests_per_second),
         addresses=callers(settings.address_requests_per_second),
+    )
+
+
+def _files(settings: Settings, database: Database, clock: Clock) -> Files:
+    place = settings.files.url or "files"
+    if "://" not in place:
+        place = str(settings.data_dir / place)
+    return Files(
+        database,
+        Vault(place, settings.files.options),
+        settings.files,
+        links=Links(settings.secret_key),
+        public_url=settings.public_url,
+        clock=clock,
     )
 
 

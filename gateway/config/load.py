@@ -28,6 +28,7 @@ TOP_LEVEL = (
     "alerts",
     "api",
     "audit",
+    "files",
 )
 AGENT_KINDS: Mapping[str, tuple[type[schemas.AgentTable], type[settings.AgentSettings]]] = {
     "http": (schemas.HttpAgentTable, settings.HttpAgentSettings),
@@ -66,6 +67,7 @@ def load_settings(
     alerts = _checked(schemas.AlertsTable, table.get("alerts", {}), problems, "alerts")
     api = _checked(schemas.ApiTable, table.get("api", {}), problems, "api")
     audit = _checked(schemas.AuditTable, table.get("audit", {}), problems, "audit")
+    files = _checked(schemas.FilesTable, table.get("files", {}), problems, "files")
     if alerts.get("email_to") and "smtp" not in table:
         problems.add(("alerts", "email_to"), "needs a mail server; add a table [smtp]")
     if problems or environment is None:
@@ -80,6 +82,7 @@ def load_settings(
         alerts=settings.AlertSettings(**alerts),
         api=settings.ApiSettings(**api),
         audit=settings.AuditSettings(**audit),
+        files=settings.FileSettings(**files),
         database_url=environment.database_url,
         redis_url=environment.redis_url,
         secret_key=environment.secret_key,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from gateway import hours
+from gateway.config.filetypes import USUAL
 from gateway.ladder import AWAY, Rung
 from gateway.rules import HandoverRule
 
@@ -362,6 +363,27 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """`[files]`: what visitors and operators may send besides words, and where it lies."""
+
+    # Where the bytes lie: a folder, or any address that fsspec knows; empty: `files` in the data
+    # folder.
+    url: str = ""
+    # What fsspec is told besides: keys, an endpoint.
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    # How large one file may be.
+    max_bytes: int = 10 * 1024 * 1024
+    # What is taken, by content, each type by its usual ending; empty: no files at all.
+    types: tuple[str, ...] = USUAL
+    # How many files one visitor may upload within 24 hours ...
+    visitor_files_per_day: int = 50
+    # ... and how many bytes.
+    visitor_bytes_per_day: int = 100 * 1024 * 1024
+    # For how many days a file that was uploaded and never sent is kept.
+    keep_days: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set, read once at start."""
 
@@ -383,6 +405,8 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     # `[audit]`
     audit: AuditSettings = field(default_factory=AuditSettings)
+    # `[files]`
+    files: FileSettings = field(default_factory=FileSettings)
     # GATEWAY_DATABASE_URL, in SQLAlchemy's spelling (may hold a password).
     database_url: str = field(repr=False)
     # GATEWAY_REDIS_URL; None: `gateway up` runs its own Valkey.

@@ -20,12 +20,12 @@ from sqlalchemy import (
     update,
 )
 
-from gateway import feed
+from gateway import feed, files
 from gateway.conversations.thread import Held
-from gateway.events import Actor, MessageReceived, NoteAdded, Position
+from gateway.events import Actor, Attachment, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
 from gateway.store import Transaction, new_id
-from gateway.store.models import UNPLACED, ChatSession, Message
+from gateway.store.models import UNPLACED, ChatSession, FileRow, Message
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals, table_of
 
@@ -83,7 +83,7 @@ def write_words(
 ) -> list[dict[str, Any]]:
     """Write messages and notes, each with the session it belongs to (None: before the first).
 
-    Returns their rows, for `tell_words`.
+    Files that we keep are in their message from here on. Returns their rows, for `tell_words`.
     """
     rows = [
         {
@@ -96,16 +96,26 @@ def write_words(
             "state": "received" if fact.author.kind == "customer" else "sent",
             "text": fact.text,
             "html": fact.html,
-            "attachments": [asdict(attachment) for attachment in fact.attachments],
+            "attachments": [],
             "redacted": False,
             **_at(fact.at),
             "created_at": now,
         }
         for fact, session_id in facts
     ]
-    for row in rows:
-        _WRITE.later(db, row)
+    for row, (fact, _) in zip(rows, facts, strict=True):
+        _write(db, row, fact.attachments, now)
     return rows
+
+
+def _write(
+    db: Transaction, row: dict[str, Any], attachments: Sequence[Attachment], now: int
+) -> None:
+    """Write a line with what is attached to it."""
+    attached = files.claim(db, row["author_id"], attachments)
+    row["attachments"] = [asdict(one) for one in attached]
+    _WRITE.later(db, row)
+    files.bind(db, attached, conversation_id=row["conversation_id"], message_id=row["id"], now=now)
 
 
 def tell_words(
@@ -158,6 +168,7 @@ def write_own(
     index: int = 0,
     why: str | None = None,
     at: Position | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> str:
     """Write words of ours that the channel has not told us back yet; return the message's id.
 
@@ -182,7 +193,7 @@ def write_own(
         **place,
         "created_at": now,
     }
-    _WRITE.later(db, row)
+    _write(db, row, attachments, now)
     if state != "discarded":  # it was never meant for anybody
         _tell_created(db, row)
     return message_id
@@ -230,9 +241,10 @@ def discarding(message_ids: Select[tuple[str | None]]) -> Update:
 
 
 def redact(db: Transaction, held: Held, external_id: str, now: int) -> None:
-    """Forget a message's words; that there was one stays."""
+    """Forget a message's words and files; that there was one stays."""
     which = (Message.conversation_id == held.id) & (Message.external_id == external_id)
     feed.tell_updated(db, which, now)
+    files.take_away(db, FileRow.message_id.in_(select(Message.id).where(which)), now)
     db.execute(update(Message).where(which).values(text="", html="", attachments=[], redacted=True))
 
 

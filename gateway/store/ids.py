@@ -16,6 +16,7 @@ Prefix = Literal[
     "dlv",
     "evd",
     "evt",
+    "fil",
     "ins",
     "jon",
     "msg",

@@ -82,7 +82,8 @@ class Upkeep:
 
     def forget(self) -> None:
         """Drop what is kept for a while: answers to repeated calls for a day, mails to operators
-        for 30 days, passes for 90, audit and events for as long as the settings say."""
+        for 30 days, passes for 90, audit, events and unsent files for as long as the settings
+        say."""
         now = self._now()
         days = self._parts.settings.audit.keep_days
 
@@ -96,6 +97,7 @@ class Upkeep:
 
         self._database.write(drop)
         self._forget_events(now)
+        self._parts.files.sweep()
 
     def _forget_events(self, now: int) -> None:
         """Forget events that are old and that no subscriber still needs, some at a time."""

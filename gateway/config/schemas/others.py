@@ -10,6 +10,7 @@ from marshmallow import (
 )
 
 from gateway.config import settings
+from gateway.config.filetypes import KNOWN
 from gateway.config.kinds import (
     Choice,
     Count,
@@ -110,3 +111,21 @@ class AlertsTable(Table):
             raise ValidationError(
                 "is missing; webhook_url and webhook_secret belong together", missing
             )
+
+
+class FilesTable(Table):
+    """`[files]`"""
+
+    url = Word()
+    options = fields.Dict(
+        keys=fields.String(), error_messages={"invalid": "must be a table of fsspec's options"}
+    )
+    max_bytes = Count(least=1024, most=1024**3)
+    types = OneOrMore(Choice(*KNOWN), only_lists=True)
+    visitor_files_per_day = Count(least=1)
+    visitor_bytes_per_day = Count(least=1024, most=1024**4)
+    keep_days = fields.Float(
+        allow_nan=False,
+        error_messages={"invalid": "must be a number of days"},
+        validate=validate.Range(min=1, max=365, error="must be between 1 and 365 days"),
+    )

@@ -15,6 +15,7 @@ from gateway.store.models.contacts import (
     ContactParting,
 )
 from gateway.store.models.feed import EventDelivery, JournalHead, JournalRow, Subscriber
+from gateway.store.models.files import FileRow
 from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
@@ -63,6 +64,7 @@ __all__ = [
     "Draft",
     "EventDelivery",
     "FactRow",
+    "FileRow",
     "FindingRow",
     "HeardHour",
     "HeardTopic",

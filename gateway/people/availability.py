@@ -6,20 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from gateway.clock import from_micros
 from gateway.errors import NotFound
 from gateway.hours import Hours, read_hours
 from gateway.people.operators import read_role
 from gateway.people.presence import Seen
-from gateway.people.routing import Candidate, Circle, may_take
+from gateway.people.routing import Candidate, Circle, Shift, may_take
 from gateway.policy import AgentTerms
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, DayOff, Operator, OperatorLink, Team, TeamMember
+from gateway.store.prepared import Prepared
 from gateway.store.sql import literals
 
 __all__ = ["Availability", "Reach", "may_take"]
@@ -100,6 +101,33 @@ class Availability:
             members.append(_member(row, known, presence, agent, worked_out[week]))
         return members
 
+    def shifts(self, db: Transaction, agent_name: str, now: int) -> list[Shift]:
+        """When those work whom an agent's sessions are for: of `candidates` what needs neither
+        presence nor load, in one trip, since each handover asks for it."""
+        agent = self._agents.get(agent_name) or AgentTerms(name=agent_name)
+        at = from_micros(now)
+        with db.in_one_trip():
+            asked = _WORKERS.ask(db, [{}])
+            asked_off = _OFF.ask(db, [{"since": _since(at)}])
+            asked_team = _IN_TEAM.ask(db, [{"team": agent.team}] if agent.team else [])
+        days_off: defaultdict[str, list[date]] = defaultdict(list)
+        for off in asked_off()[0]:
+            days_off[off.operator_id].append(date.fromisoformat(off.day))
+        team = {row.operator_id for rows in asked_team() for row in rows}
+        named = {address.lower() for address in agent.operators}
+        worked_out: dict[tuple[str | None, tuple[date, ...]], _AtWork] = {}
+        found = []
+        for row in asked()[0]:
+            week = (row.working_hours, tuple(days_off.get(row.id, ())))
+            if week not in worked_out:
+                worked_out[week] = self._at_work(*week, at)
+            circle: Circle = (
+                "named" if row.email in named else "team" if row.id in team else "others"
+            )
+            one = worked_out[week]
+            found.append(Shift(circle=circle, in_hours=one.in_hours, opens_at=one.opens_at))
+        return within(found, "first")
+
     def candidate(self, db: Transaction, presence: Seen, operator_id: str, now: int) -> Candidate:
         """One operator as a candidate, whoever they are; raise NotFound."""
         for member in self.roster(db, presence, now):
@@ -153,7 +181,10 @@ def _circle(email: str, teams: Sequence[str], agent: AgentTerms | None) -> Circl
     return "team" if agent.team in teams else "others"
 
 
-def within(candidates: Iterable[Candidate], reach: Reach) -> list[Candidate]:
+Near = TypeVar("Near", Candidate, Shift)
+
+
+def within(candidates: Iterable[Near], reach: Reach) -> list[Near]:
     """Those of the nearest circle that holds anybody, or those that `reach` takes in."""
     found = list(candidates)
     if reach == "all":
@@ -197,11 +228,11 @@ def load(db: Transaction, now: int) -> Everybody:
     ):
         names[member.id] = member.name
         teams[member.operator_id].append(member.id)
-    # A day earlier than today's anywhere: shifts that began yesterday may still last.
-    since = (from_micros(now) - timedelta(days=2)).date().isoformat()
     days: defaultdict[str, list[date]] = defaultdict(list)
     for off in db.execute(
-        select(DayOff.operator_id, DayOff.day).where(DayOff.day >= since).order_by(DayOff.day)
+        select(DayOff.operator_id, DayOff.day)
+        .where(DayOff.day >= _since(from_micros(now)))
+        .order_by(DayOff.day)
     ):
         days[off.operator_id].append(date.fromisoformat(off.day))
     counts: defaultdict[str, int] = defaultdict(int)
@@ -213,6 +244,30 @@ def load(db: Transaction, now: int) -> Everybody:
     )
 
 
+def _since(at: datetime) -> str:
+    """The first day off that may matter: shifts that began yesterday, anywhere, may still last."""
+    return (at - timedelta(days=2)).date().isoformat()
+
+
+_WORKERS = Prepared(
+    lambda _: select(Operator.id, Operator.email, Operator.working_hours).where(
+        Operator.deactivated_at.is_(None), Operator.role != "viewer"
+    )
+)
+_OFF = Prepared(
+    lambda _: (
+        select(DayOff.operator_id, DayOff.day)
+        .where(DayOff.day >= bindparam("since"))
+        .order_by(DayOff.day)
+    )
+)
+_IN_TEAM = Prepared(
+    lambda _: (
+        select(TeamMember.operator_id)
+        .join(Team, Team.id == TeamMember.team_id)
+        .where(Team.name == bindparam("team"))
+    )
+)
 _HELD = (
     select(ChatSession.channel, ChatSession.responsible_id, func.count().label("many"))
     .where(

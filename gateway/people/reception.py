@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from gateway.clock import from_micros
 from gateway.hours import Hours
 from gateway.people.availability import Availability
-from gateway.people.presence import Seen
 from gateway.people.routing import anybody_works, opens_at
 from gateway.policy import Reception
 from gateway.store import Transaction
@@ -31,9 +30,9 @@ class Receptions:
     def __call__(self, db: Transaction, agent_name: str, now: int) -> Reception:
         """The reception as it stands at `now` (µs)."""
         at = from_micros(now)
-        people = self._availability.candidates(db, Seen(known=False), agent_name, now)
-        if people:
-            works, opens = anybody_works(people), opens_at(people)
+        shifts = self._availability.shifts(db, agent_name, now)
+        if shifts:
+            works, opens = anybody_works(shifts), opens_at(shifts)
         else:
             works, opens = (
                 self._hours.is_open(at, self._zone, ()),

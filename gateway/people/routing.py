@@ -16,6 +16,18 @@ Circle = Literal["named", "team", "others"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """As much of one who may take sessions as tells whether somebody works, as of one moment.
+
+    `opens_at` is as a Candidate's.
+    """
+
+    circle: Circle
+    in_hours: bool
+    opens_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An operator as one whom a session may be offered to, as of one moment.
 
@@ -93,15 +105,14 @@ def anybody(candidates: Iterable[Candidate]) -> bool:
     return any(one.available for one in candidates)
 
 
-def anybody_works(candidates: Iterable[Candidate]) -> bool:
+def anybody_works(shifts: Iterable[Shift]) -> bool:
     """True if somebody is within working hours now, there or not."""
-    return any(one.active and one.role != "viewer" and one.in_hours for one in candidates)
+    return any(one.in_hours for one in shifts)
 
 
-def opens_at(candidates: Iterable[Candidate]) -> datetime | None:
+def opens_at(shifts: Collection[Shift]) -> datetime | None:
     """When the next working time of any of them begins; None while somebody works, and if none is
     known to begin."""
-    workers = [one for one in candidates if one.active and one.role != "viewer"]
-    if anybody_works(workers):
+    if anybody_works(shifts):
         return None
-    return min((one.opens_at for one in workers if one.opens_at is not None), default=None)
+    return min((one.opens_at for one in shifts if one.opens_at is not None), default=None)

@@ -157,6 +157,24 @@ def test_hours_are_ones_own_or_the_workspaces(office: Office) -> None:
     assert office.one("bob", now=evening).opens_at == datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
+def test_shifts_tell_the_same_of_when_people_work(office: Office) -> None:
+    office.set("bob", working_hours="Tue 10:00-11:00")
+    office.add(DayOff, operator_id=office.id["ann"], day="2026-11-23")
+    office.add(DayOff, operator_id=office.id["cat"], day="2026-11-20")  # it is over
+    for agent in (*AGENTS, "unheard of"):
+        for hours in (0, 2, 24, 100):
+            now = NOW + hours * 3_600_000_000
+            with office.database.read() as db:
+                there = Availability(ZoneInfo("Europe/Dublin"), HOURS, AGENTS)
+                shifts = there.shifts(db, agent, now)
+            assert sorted(
+                (one.circle, one.in_hours, str(one.opens_at)) for one in shifts
+            ) == sorted(
+                (one.circle, one.in_hours, str(one.opens_at))
+                for one in office.candidates(agent, now=now)
+            ), (agent, hours)
+
+
 def test_open_sessions_are_counted_under_both_of_ones_names(office: Office) -> None:
     ann, bob = office.id["ann"], office.id["bob"]
     office.database.write(lambda db: operators.link(db, ann, "intercom", "900"))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.people.availability import within
 from gateway.people.routing import (
     Candidate,
+    Shift,
     anybody,
     anybody_works,
     may_take,
@@ -103,20 +104,19 @@ def test_whoever_accepts_is_there() -> None:
     assert may_take(full) == "A has 3 open sessions and may have 3 at most"
 
 
+def shift(in_hours: bool = False, opens: datetime | None = None) -> Shift:
+    return Shift(circle="others", in_hours=in_hours, opens_at=opens)
+
+
 def test_when_the_next_working_time_begins() -> None:
-    out, later = (one(in_hours=False, opens_at=opens) for opens in (NINE, TEN))
+    out, later = shift(opens=NINE), shift(opens=TEN)
     assert opens_at([later, out]) == NINE
-    assert opens_at([later, one(in_hours=False)]) == TEN
-    assert opens_at([one(in_hours=False)]) is None
+    assert opens_at([later, shift()]) == TEN
+    assert opens_at([shift()]) is None
     assert opens_at([]) is None
-    # Somebody works now, if not at their page.
-    assert opens_at([out, one(presence="offline")]) is None
-    assert anybody_works([out, one(presence="offline")])
-    # Nobody waits for those who cannot come.
-    for lack in ({"active": False}, {"role": "viewer"}):
-        gone: dict[str, Any] = lack
-        assert not anybody_works([out, one(**gone)])
-        assert opens_at([later, one(in_hours=False, opens_at=NINE, **gone)]) == TEN
+    assert opens_at([out, shift(in_hours=True)]) is None
+    assert anybody_works([out, shift(in_hours=True)])
+    assert not anybody_works([out])
 
 
 def test_the_circles_around_an_agent() -> None:

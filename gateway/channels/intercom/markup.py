@@ -6,31 +6,28 @@ import re
 from typing import NamedTuple
 
 import nh3
-from markdown_it import MarkdownIt
 
-from gateway.channels.intercom.names import storable
-
-TEXT_MAX = 100_000
-CUT = " […]"
-
-# An HTML parser takes quadratic time for thousands of unclosed elements (measured: 17 s for 80,000
-# `<div>`, 80 ms for 5,000), and this runs in the request. What is longer is cut, never refused.
-HTML_MAX = 4 * TEXT_MAX
-TAGS_MAX = 5_000
+from gateway.channels.markup import (
+    CUT,
+    DROPPED_WITH_CONTENT,
+    SCHEMES,
+    TEXT_MAX,
+    bounded,
+    markdown_reader,
+    storable,
+)
 
 _INLINE = {"a", "b", "code", "em", "i", "s", "strong", "td", "th", "u"}
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _BLOCKS = _HEADINGS | {"blockquote", "br", "div", "hr", "li", "ol", "p", "pre", "ul"}
 _BLOCKS |= {"table", "tbody", "thead", "tr"}
-_SCHEMES = {"http", "https", "mailto", "tel"}
-_DROPPED_WITH_CONTENT = {"script", "style", "title", "template", "noscript", "iframe", "object"}
 
 # Pictures stay until they have been read as attachments; no page of ours loads them unasked.
 _reader = nh3.Cleaner(
     tags=_INLINE | _BLOCKS | {"img"},
-    clean_content_tags=_DROPPED_WITH_CONTENT,
+    clean_content_tags=DROPPED_WITH_CONTENT,
     attributes={"*": set(), "a": {"href"}, "img": {"src", "alt"}},
-    url_schemes=_SCHEMES,
+    url_schemes=SCHEMES,
     url_relative="deny",  # a relative link would point into our own console
     link_rel="noopener noreferrer nofollow",
 )
@@ -55,12 +52,11 @@ _writer = nh3.Cleaner(
     },
     clean_content_tags={"script", "style"},
     attributes={"*": set(), "a": {"href"}, "img": {"src", "alt"}},
-    url_schemes=_SCHEMES,
+    url_schemes=SCHEMES,
     url_relative="deny",
     link_rel=None,
 )
-# `breaks`: an AI's single line breaks are meant. Raw HTML in Markdown is shown, not obeyed.
-_markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
+_markdown = markdown_reader()
 
 # nh3 writes well-formed HTML with attributes in double quotes, so this never guesses.
 _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [^\s"=<>]+="[^"]*")*>')
@@ -103,7 +99,7 @@ def is_html(body: str) -> bool:
 
 def read_html(html: str) -> Words:
     """Read an HTML body as text, as safe HTML, and as the pictures in it."""
-    clean = _reader.clean(_bounded(html))
+    clean = _reader.clean(bounded(html))
     images: tuple[Image, ...] = ()
     if "<img" in clean:
         images = tuple(_image(tag) for tag in _IMAGE.findall(clean) if " src=" in tag)
@@ -129,7 +125,7 @@ def plain(html: str) -> str:
 
 def sanitise(html: str) -> str:
     """Return `html` safe for a browser: few tags, no style, no script, no picture."""
-    return _IMAGE.sub("", _reader.clean(_bounded(html)))
+    return _IMAGE.sub("", _reader.clean(bounded(html)))
 
 
 def render(markdown: str) -> str:
@@ -144,16 +140,6 @@ def render(markdown: str) -> str:
 def plain_of_markdown(markdown: str) -> str:
     """Return a Markdown text of ours as Intercom tells it back in plain words."""
     return plain(render(markdown))
-
-
-def _bounded(html: str) -> str:
-    html = storable(html[:HTML_MAX])
-    if html.count("<") > TAGS_MAX:
-        end = -1
-        for _ in range(TAGS_MAX):
-            end = html.find("<", end + 1)
-        html = html[:end] + CUT
-    return html
 
 
 def _text(clean: str) -> str:

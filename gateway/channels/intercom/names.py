@@ -5,9 +5,9 @@ Ids come as integers and as strings for the same thing (`admin.id` 1234567, `aut
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
+from gateway.channels.markup import storable
 from gateway.errors import Unreadable
 
 NAME_MAX = 128
@@ -19,7 +19,6 @@ LAST_SECOND = 253_402_300_799
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def name_of(value: object, where: str) -> str:
@@ -86,15 +85,6 @@ def micros_of(when: int | str, where: str) -> int:
     if micros < 0:
         raise Unreadable(f"{where} is before 1970")
     return micros
-
-
-def storable(text: str) -> str:
-    """Return `text` without what no database keeps: NULs are dropped, half characters marked."""
-    if "\x00" in text:
-        text = text.replace("\x00", "")
-    if not text.isascii():
-        text = _SURROGATE.sub("\ufffd", text)
-    return text
 
 
 def words_or_none(text: str | None) -> str | None:

@@ -18,8 +18,9 @@ from gateway.channels.intercom.markup import (
     read_text,
     without_placeholders,
 )
-from gateway.channels.intercom.names import micros_of, storable, words_or_none
+from gateway.channels.intercom.names import micros_of, words_or_none
 from gateway.channels.intercom.people import Seats, actor_of
+from gateway.channels.markup import storable
 from gateway.errors import Unreadable
 from gateway.events import (
     STEP_ASSIGNED,

@@ -19,8 +19,9 @@ from gateway.rules import HandoverRule
 
 EventName = Literal[
     "session.started", "session.handed_over", "session.assigned", "session.returned",
-    "session.finished", "session.updated", "session.overdue", "message.created", "message.updated",
-    "note.created", "note.updated", "draft.created", "draft.updated", "contact.updated",
+    "session.finished", "session.updated", "session.overdue", "session.read", "session.rated",
+    "message.created", "message.updated", "note.created", "note.updated", "draft.created",
+    "draft.updated", "contact.updated",
 ]  # fmt: skip
 # What the gateway tells of, and subscribers may ask for.
 EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)

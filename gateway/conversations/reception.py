@@ -30,12 +30,12 @@ def queue_words(
                 continue
             line = line.replace("{opens_at}", reception.opens_at)
         if "{position}" in line:
-            line = line.replace("{position}", str(_position(db, terms, session_id)))
+            line = line.replace("{position}", str(queue_position(db, terms.agent.name, session_id)))
         lines.append(line)
     return "\n".join(lines).strip()
 
 
-def _position(db: Transaction, terms: Terms, session_id: str) -> int:
+def queue_position(db: Transaction, agent_name: str, session_id: str) -> int:
     """How many of the agent's sessions wait for a person no shorter than this one, itself too."""
     mine = select(ChatSession.wait_since, ChatSession.id).where(ChatSession.id == session_id)
     row = db.execute(mine).one()
@@ -44,7 +44,7 @@ def _position(db: Transaction, terms: Terms, session_id: str) -> int:
     earlier = db.scalar(
         select(func.count()).where(
             ChatSession.wait_step == "accept",
-            ChatSession.agent == terms.agent.name,
+            ChatSession.agent == agent_name,
             tuple_(ChatSession.wait_since, ChatSession.id) <= tuple_(row.wait_since, row.id),
         )
     )

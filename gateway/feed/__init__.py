@@ -8,7 +8,7 @@ record as it is then, so nothing outlives its redaction here.
 """
 
 from gateway.feed.bell import CHANNEL, Bell
-from gateway.feed.order import Head, Told, forget, head, read, read_before
+from gateway.feed.order import Head, Told, forget, head, read, read_before, read_of_conversation
 from gateway.feed.telling import UPDATED, Kind, tell, tell_updated, telling
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "head",
     "read",
     "read_before",
+    "read_of_conversation",
     "tell",
     "tell_updated",
     "telling",

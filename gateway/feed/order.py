@@ -13,14 +13,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Integer, bindparam, delete, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from gateway.store import Database, Transaction
 from gateway.store.models import JournalHead, JournalRow
 from gateway.store.prepared import Prepared
 from gateway.store.sql import table_of
 
-_JOURNAL = table_of(JournalRow)
+_JOURNAL, _HEAD = table_of(JournalRow), table_of(JournalHead)
 
 _AT_ONCE = 1_000
 _NOBODY = 2**62
@@ -43,6 +55,30 @@ _WITHOUT = Prepared(
         .limit(bindparam("most", type_=Integer))
     )
 )
+# With the head, which is there even if nothing happened since. A place that is not given yet is
+# after every other one.
+_OF_CONVERSATION = Prepared(
+    lambda sql: (
+        select(
+            _HEAD.c.last, _HEAD.c.forgotten,
+            select(func.max(_JOURNAL.c.id)).scalar_subquery().label("newest"),
+            _place(sql.name).label("place"), *(_JOURNAL.c[name] for name in _COLUMNS),
+        )
+        .select_from(_HEAD)
+        .outerjoin(
+            _JOURNAL,
+            and_(
+                _JOURNAL.c.conversation_id == bindparam("conversation"),
+                # On SQLite said for the index, which goes on with the id then.
+                and_(_JOURNAL.c.place.is_(None), _JOURNAL.c.id > bindparam("after"))
+                if sql.name == "sqlite"
+                else or_(_JOURNAL.c.place.is_(None), _JOURNAL.c.place > bindparam("after")),
+            ),
+        )
+        .order_by(_JOURNAL.c.place, _JOURNAL.c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
+)  # fmt: skip
 _LOCK = text("SELECT last FROM journal_head FOR UPDATE")
 _PLACE = text(
     """
@@ -102,6 +138,31 @@ def read(database: Database, after: int, limit: int) -> list[Told]:
         if len(rows) == limit or not without()[0]:
             return [Told(*row) for row in rows]
     return database.write(lambda db: _give_places_and_read(db, after, limit))
+
+
+def read_of_conversation(
+    database: Database, conversation_id: str, after: int, limit: int
+) -> tuple[Head, list[Told]]:
+    """How far the journal goes, and what it tells of a conversation after a place, in order.
+
+    One statement, where nothing happened. Raises Unavailable.
+    """
+    asked = {"conversation": conversation_id, "after": after, "most": limit}
+    with database.read() as db:
+        rows = _OF_CONVERSATION.run(db, asked)
+    if not database.is_sqlite and rows[-1].id is not None and rows[-1].place is None:
+        _give_all_places(database)
+        with database.read() as db:
+            rows = _OF_CONVERSATION.run(db, asked)
+    first = rows[0]
+    last = max(first.newest or 0, first.forgotten) if database.is_sqlite else first.last
+    # What came between both statements has no place yet; it is told again when it has one.
+    told = [
+        Told(last if row.place is None else row.place, *row[4:])
+        for row in rows
+        if row.id is not None
+    ]
+    return Head(last, first.forgotten), told
 
 
 def read_before(

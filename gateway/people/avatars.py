@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from gateway.errors import NotFound, Oversized, Unreadable
 from gateway.store import Transaction
@@ -50,6 +51,7 @@ def put(db: Transaction, operator_id: str, content: bytes, now: int) -> None:
         raise NotFound("there is no such operator")
     values = {
         "digest": hashlib.sha256(content).hexdigest(),
+        "shown_as": secrets.token_urlsafe(16),
         "content_type": content_type,
         "content": content,
         "set_at": now,
@@ -73,11 +75,26 @@ def digest_of(db: Transaction, operator_id: str) -> str | None:
 
 def find(db: Transaction, operator_id: str) -> Picture:
     """An operator's picture; raise NotFound."""
+    picture = _picture(db, OperatorAvatar.operator_id == operator_id)
+    if picture is None:
+        raise NotFound("there is no picture of this operator")
+    return picture
+
+
+def find_shown(db: Transaction, shown_as: str) -> Picture:
+    """The picture that customers see under this name; raise NotFound."""
+    picture = _picture(db, OperatorAvatar.shown_as == shown_as)
+    if picture is None:
+        raise NotFound("there is no such picture")
+    return picture
+
+
+def _picture(db: Transaction, which: ColumnElement[bool]) -> Picture | None:
     row = db.execute(
         select(OperatorAvatar.content, OperatorAvatar.content_type, OperatorAvatar.digest).where(
-            OperatorAvatar.operator_id == operator_id
+            which
         )
     ).one_or_none()
     if row is None:
-        raise NotFound("there is no picture of this operator")
+        return None
     return Picture(content=row.content, content_type=row.content_type, digest=row.digest)

@@ -21,6 +21,8 @@ from gateway.store.models import (
     Offer,
     Operator,
     OperatorLink,
+    Rating,
+    ReadMark,
     Staff,
 )
 from gateway.store.prepared import Prepared
@@ -116,10 +118,16 @@ def _query() -> Select[*tuple[Any, ...]]:
             Conversation.installation_id.label("installation"),
             Contact.standing_id().label("contact_id"), Contact.name.label("contact_name"),
             Contact.email.label("contact_email"), Contact.verified.label("contact_verified"),
+            ReadMark.message_id.label("read_message"), ReadMark.read_at,
+            Rating.score, Rating.comment, Rating.rated_at,
         )
         .join(Conversation, Conversation.id == ChatSession.conversation_id)
         .outerjoin(Contact, and_(Contact.id == Conversation.contact_id, Contact.is_known()))
         .outerjoin(Offer, and_(Offer.session_id == ChatSession.id, Offer.state == "open"))
+        .outerjoin(
+            ReadMark, and_(ReadMark.session_id == ChatSession.id, ReadMark.side == "customer")
+        )
+        .outerjoin(Rating, Rating.session_id == ChatSession.id)
     )  # fmt: skip
 
 
@@ -242,8 +250,26 @@ def _session(row: Row[*tuple[Any, ...]], names: Names, avatars: Avatars, refusal
         "finished_at": to_time(row.finished_at),
         "last_message_at": to_time(row.last_message_at),
         "message_count": row.message_count,
+        "customer_read": _read(row),
+        "rating": _rating(row),
         "last_handover": _handover(row, names),
         "handover": {"allowed": reason is None, "reason": reason},
+    }
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> Json | None:
+    if row.read_message is None:
+        return None
+    return {"message_id": row.read_message, "at": to_time(row.read_at)}
+
+
+def _rating(row: Row[*tuple[Any, ...]]) -> Json | None:
+    if row.score is None:
+        return None
+    return {
+        "score": row.score,
+        "comment": row.comment or None,
+        "rated_at": to_time(row.rated_at),
     }
 
 

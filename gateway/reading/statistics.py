@@ -17,9 +17,10 @@ from gateway.reading.cursors import to_time
 from gateway.reading.reasons import Asked, reason_of
 from gateway.reading.sessions import Json
 from gateway.store import Transaction
-from gateway.store.models import ChatSession, Draft, StretchRow, TurnRow
+from gateway.store.models import ChatSession, Draft, Rating, StretchRow, TurnRow
 
 MOST_REASONS = 20
+SCORES = range(1, 6)
 _MOST_WHYS = 1_000
 _DRAFT_STATES = ("sent", "edited", "discarded", "expired", "open")
 
@@ -59,6 +60,7 @@ def find_statistics(db: Transaction, period: Period) -> Json:
         "times": _times(db, period),
         "answers": _answers(db, period),
         "drafts": _drafts(db, period),
+        "ratings": _ratings(db, period),
     }
 
 
@@ -191,6 +193,27 @@ def _drafts(db: Transaction, period: Period) -> Json:
     )
     made = sum(states.values())
     return {"made": made, **{state: _part(states[state], made) for state in _DRAFT_STATES}}
+
+
+def _ratings(db: Transaction, period: Period) -> Json:
+    """What customers thought, of the sessions opened in the period that are finished by now."""
+    finished = (
+        select(ChatSession.id)
+        .where(period.holds(ChatSession.opened_at), *period.place())
+        .where(ChatSession.status == "finished")
+    )
+    of = db.scalar(select(func.count()).select_from(finished.subquery())) or 0
+    scores = _counted(
+        db,
+        select(Rating.score, _COUNT).where(Rating.session_id.in_(finished)).group_by(Rating.score),
+    )
+    rated = sum(scores.values())
+    total = sum(score * count for score, count in scores.items())
+    return {
+        "rated": _part(rated, of),
+        "average": round(total / rated, 2) if rated else None,
+        "by_score": [{"score": score, **_part(scores[score], rated)} for score in SCORES],
+    }
 
 
 _COUNT = func.count().label("n")

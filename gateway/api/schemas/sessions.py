@@ -83,6 +83,23 @@ class OfferSchema(Told):
     until = fields.DateTime(metadata=example("2026-11-22T16:09:00Z"))
 
 
+class ReadSchema(Told):
+    """Up to where the customer has read; where a channel tells."""
+
+    message_id = fields.String(metadata=example("msg_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    at = fields.DateTime(metadata=about("when they did", MOMENT))
+
+
+class RatingSchema(Told):
+    """What the customer thought of the session once it was finished."""
+
+    score = fields.Integer(
+        validate=validate.Range(min=1, max=5), metadata=about("5 is the best", 4)
+    )
+    comment = fields.String(allow_none=True, metadata=example("Quick and friendly."))
+    rated_at = fields.DateTime(metadata=example(MOMENT))
+
+
 class SessionSchema(Told):
     """A session; times are ISO 8601 in UTC."""
 
@@ -108,6 +125,8 @@ class SessionSchema(Told):
     finished_at = fields.DateTime(allow_none=True, metadata=example(None))
     last_message_at = fields.DateTime(allow_none=True, metadata=example(MOMENT))
     message_count = fields.Integer(metadata=about("public messages", 3))
+    customer_read = fields.Nested(ReadSchema, allow_none=True)
+    rating = fields.Nested(RatingSchema, allow_none=True)
     last_handover = fields.Nested(LastHandoverSchema, allow_none=True)
     handover = fields.Nested(PermissionSchema)
 

@@ -106,6 +106,20 @@ class DraftCountsSchema(Told):
     open = fields.Nested(PartSchema, metadata=about("not decided yet"))
 
 
+class ScoreCountSchema(PartSchema):
+    """Ratings with one score."""
+
+    score = fields.Integer(validate=validate.Range(min=1, max=5), metadata=example(5))
+
+
+class RatingCountsSchema(Told):
+    """What customers thought, of the finished ones among the sessions opened in the period."""
+
+    rated = fields.Nested(PartSchema, metadata=about("of those finished"))
+    average = fields.Float(allow_none=True, metadata=about("from 1 to 5", 4.25))
+    by_score = fields.List(fields.Nested(ScoreCountSchema))
+
+
 class StatisticsSchema(Told):
     """Everything that is counted."""
 
@@ -118,3 +132,4 @@ class StatisticsSchema(Told):
     times = fields.Nested(TimesSchema)
     answers = fields.Nested(AnswerCountsSchema)
     drafts = fields.Nested(DraftCountsSchema)
+    ratings = fields.Nested(RatingCountsSchema)

@@ -30,6 +30,7 @@ from gateway.store.models.record import (
     Message,
     Staff,
 )
+from gateway.store.models.seen import Rating, ReadMark
 from gateway.store.models.visitors import Visitor
 from gateway.store.models.watch import (
     Alert,
@@ -82,6 +83,8 @@ __all__ = [
     "OperatorAvatar",
     "OperatorLink",
     "Push",
+    "Rating",
+    "ReadMark",
     "Reconciliation",
     "Repair",
     "Sighting",

@@ -42,6 +42,7 @@ class JournalRow(Base):
     data: Mapped[Json | None]
     __table_args__ = (
         UniqueConstraint("place"),
+        Index("ix_journal_conversation", "conversation_id", "place"),
         # An id must never come again, or a reader's cursor would be ahead of what is new.
         {"sqlite_autoincrement": True},
     )

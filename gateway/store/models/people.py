@@ -50,12 +50,14 @@ class DayOff(Base):
 class OperatorAvatar(Base):
     """An operator's picture. `digest` is its SHA-256, by which it is served and known to browsers.
 
-    The type is the one that its bytes show, whatever the upload said.
+    The type is the one that its bytes show, whatever the upload said. Customers see it under a name
+    that tells nothing and that nobody can guess, another one for each picture: `shown_as`.
     """
 
     __tablename__ = "operator_avatars"
     operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"), primary_key=True)
     digest: Mapped[str]
+    shown_as: Mapped[str | None] = mapped_column(index=True, unique=True)
     content_type: Mapped[str]
     content: Mapped[bytes] = mapped_column(LargeBinary)
     set_at: Mapped[Micros]

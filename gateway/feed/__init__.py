@@ -8,14 +8,18 @@ record as it is then, so nothing outlives its redaction here.
 """
 
 from gateway.feed.bell import CHANNEL, Bell
+from gateway.feed.hints import HINTS, Hint, Hints
 from gateway.feed.order import Head, Told, forget, head, read, read_before, read_of_conversation
 from gateway.feed.telling import UPDATED, Kind, tell, tell_updated, telling
 
 __all__ = [
     "CHANNEL",
+    "HINTS",
     "UPDATED",
     "Bell",
     "Head",
+    "Hint",
+    "Hints",
     "Kind",
     "Told",
     "forget",

@@ -16,6 +16,15 @@ from gateway.reading.sessions import Json, Refusal, sessions_by_id
 from gateway.store import Transaction
 from gateway.store.models import Contact
 
+SEEN_BY_CUSTOMERS = frozenset(
+    (
+        "session.started", "session.handed_over", "session.assigned", "session.returned",
+        "session.finished", "session.updated", "session.read", "session.rated",
+        "message.created", "message.updated",
+    )
+)  # fmt: skip
+"""What may change what a customer sees."""
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _WORDS = ("message", "note", "draft")
 

@@ -2,6 +2,6 @@
 
 from gateway.streams.gate import Gate
 from gateway.streams.hub import Hub
-from gateway.streams.stream import Stream, Wanted
+from gateway.streams.stream import Guest, Stream, Wanted
 
-__all__ = ["Gate", "Hub", "Stream", "Wanted"]
+__all__ = ["Gate", "Guest", "Hub", "Stream", "Wanted"]

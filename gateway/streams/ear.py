@@ -1,4 +1,4 @@
-"""The ear: one subscription to Redis for a whole process, which hears that there is news."""
+"""The ear: one subscription to Redis for a whole process, which hears of news and hints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import redis
 import structlog
 
-from gateway.feed import CHANNEL
+from gateway.feed import CHANNEL, HINTS, Hints
 from gateway.wake import patient_redis
 
 log = structlog.get_logger(__name__)
@@ -19,10 +19,14 @@ _AGAIN_S = 1.0
 
 
 class Ear:
-    """Sets an event when other processes ring. `hears` is False while Redis is away."""
+    """Sets an event when other processes ring, and passes their hints on.
 
-    def __init__(self, redis_url: str, news: threading.Event) -> None:
+    `hears` is False while Redis is away.
+    """
+
+    def __init__(self, redis_url: str, news: threading.Event, hints: Hints) -> None:
         self._url = redis_url
+        self._hints = hints
         self._news = news
         self._runs: threading.Event | None = None
         self.hears = False
@@ -54,9 +58,11 @@ class Ear:
         # redis-py ships no annotations for this.
         connection: Any = patient_redis(self._url)
         with connection, connection.pubsub(ignore_subscribe_messages=True) as channel:
-            channel.subscribe(CHANNEL)
+            channel.subscribe(CHANNEL, HINTS)
             while not ended.is_set():
                 message = channel.get_message(timeout=_LISTEN_S)
-                if message is not None or not self.hears:
+                if message is not None and message["channel"] == HINTS.encode():
+                    self._hints.hear(message["data"])
+                elif message is not None or not self.hears:
                     self.hears = True
                     self._news.set()

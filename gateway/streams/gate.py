@@ -30,18 +30,17 @@ PATIENCE_S = 60.0
 
 
 class Gate:
-    """A turnstile in front of one path of an application. What was let in is nobody's business."""
+    """A turnstile before some paths of an application. What was let in is nobody's business."""
 
     def __init__(
         self,
         application: WSGIApplication,
-        path: str,
-        *,
+        *paths: str,
         pace_s: float = PACE_S,
         slack_s: float = SLACK_S,
     ) -> None:
         self._application = application
-        self._path = path
+        self._paths = frozenset(paths)
         self._pace_s = pace_s
         self._slack_s = slack_s
         self._inside = threading.Semaphore(MOST_INSIDE)
@@ -51,7 +50,7 @@ class Gate:
         self._turn = threading.Event()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != self._path:
+        if environ.get("PATH_INFO") not in self._paths:
             return self._application(environ, start_response)
         mine = self._inside.acquire(timeout=PATIENCE_S)
         try:

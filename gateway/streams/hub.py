@@ -17,24 +17,26 @@ import structlog
 
 from gateway import feed
 from gateway.errors import GatewayError
-from gateway.feed import Bell, Head, Told
+from gateway.feed import Bell, Head, Hint, Hints, Told
 from gateway.people import operators
 from gateway.reading.events import Wording, event_id, put_into_words
 from gateway.store import Database, Transaction
 from gateway.streams.ear import Ear
-from gateway.streams.frames import event_frame, reset_frame
+from gateway.streams.frames import event_frame, reset_frame, session_typing_frame
+from gateway.streams.guests import Guests, StillIn
 from gateway.streams.stream import Stream
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 1.0
 POLL_WITH_REDIS_S = 5.0
-CHECK_TOKENS_S = 30.0
+CHECK_TOKENS_S = 20.0
 _AT_ONCE = 200
 _REMEMBERED = 1_000
 _TOKENS_AT_ONCE = 500
 _BREATHER = 100
 _AFTER_TROUBLE_S = 1.0
+_MOST_HINTS = 1_000
 
 
 class _Shown(NamedTuple):
@@ -54,6 +56,8 @@ class Hub:
         bell: Bell,
         redis_url: str | None = None,
         *,
+        hints: Hints | None = None,
+        still_in: StillIn | None = None,
         check_tokens_s: float = CHECK_TOKENS_S,
     ) -> None:
         self._database = database
@@ -62,8 +66,11 @@ class Hub:
         self._lock = threading.Lock()
         # By the session that they want, None for all sessions.
         self._streams: dict[str | None, set[Stream]] = {}
+        self._guests = Guests(database, still_in)
         self._news = threading.Event()
-        self._ear = Ear(redis_url, self._news) if redis_url else None
+        hints = hints or Hints()
+        self._hints: deque[Hint] = deque(maxlen=_MOST_HINTS)
+        self._ear = Ear(redis_url, self._news, hints) if redis_url else None
         self._running = False
         # The place up to which new streams are not shown anything by the reader, and the one up to
         # which everything has reached the queues.
@@ -73,16 +80,19 @@ class Hub:
         # Everything after this place is among the recent ones.
         self._recent_from = 0
         bell.listen(self._news.set)
+        hints.listen(self._hear)
 
     def __len__(self) -> int:
         with self._lock:
-            return sum(map(len, self._streams.values()))
+            return sum(map(len, self._streams.values())) + len(self._guests)
 
     def open(self, stream: Stream, after: int | None = None) -> None:
         """Show a stream what happens from now on; with `after`, also what happened since then.
 
-        Raises Unavailable. Whoever opens it closes it.
+        Raises Unavailable, and TooMany for a guest who has enough. Whoever opens it closes it.
         """
+        if stream.guest is not None:
+            self._guests.add(stream.guest, stream)
         head: Head | None = None
         while True:
             if not self._running:
@@ -91,6 +101,8 @@ class Hub:
                 if self._running or head is not None:
                     if not self._running and head is not None:
                         self._start(head)
+                    if stream.guest is not None:
+                        return
                     self._streams.setdefault(stream.wanted.session_id, set()).add(stream)
                     joined, recent_from = self._cursor, self._recent_from
                     recent = [] if after is None else list(self._recent)
@@ -112,6 +124,8 @@ class Hub:
 
     def close(self, stream: Stream) -> None:
         """The reader has gone."""
+        if stream.guest is not None:
+            self._guests.remove(stream.guest, stream)
         with self._lock:
             mine = self._streams.get(stream.wanted.session_id, set())
             mine.discard(stream)
@@ -167,9 +181,9 @@ class Hub:
                 left, self._streams = self._streams, {}
                 self._running = False
                 self._rest()
-            for streams in left.values():
+            for streams in (*left.values(), self._guests.everybody()):
                 for stream in streams:
-                    stream.end()
+                    self.close(stream)
 
     def _follow(self) -> None:
         check_at = time.monotonic() + self._check_tokens_s
@@ -180,16 +194,18 @@ class Hub:
             try:
                 while self._read():
                     pass
+                self._pass_hints_on()
                 if time.monotonic() >= check_at:
                     check_at = time.monotonic() + self._check_tokens_s
                     self._check_tokens()
+                    self._guests.check()
             except GatewayError as trouble:
                 log.warning("streams_wait", error=trouble.message)
                 time.sleep(_AFTER_TROUBLE_S)
 
     def _goes_on(self) -> bool:
         with self._lock:
-            if not self._streams:
+            if not self._streams and not len(self._guests):
                 self._running = False
                 self._rest()
             return self._running
@@ -203,6 +219,7 @@ class Hub:
         rows = feed.read(self._database, self._cursor, _AT_ONCE)
         if not rows:
             return False
+        self._guests.tell(rows)
         with self._lock:
             sessions = {row.session_id for row in rows}
             if None not in self._streams and sessions.isdisjoint(self._streams):
@@ -236,6 +253,37 @@ class Hub:
             if number % _BREATHER == 0:
                 time.sleep(0)  # let others have their turn: webhooks are served beside this
         self._settled = row.place
+
+    # -- hints ---------------------------------------------------------------------------------
+
+    def _hear(self, hint: Hint) -> None:
+        if self._running:
+            self._hints.append(hint)
+            self._news.set()
+
+    def _pass_hints_on(self) -> None:
+        hints: list[Hint] = []
+        while self._hints:
+            hints.append(self._hints.popleft())
+        self._guests.tell((), hints)
+        for hint in hints:
+            if hint.kind == "typing" and hint.by != "ai":
+                self._show_typing(hint)
+
+    def _show_typing(self, hint: Hint) -> None:
+        with self._lock:
+            readers = [
+                stream
+                for session_id in (None, hint.session)
+                for stream in self._streams.get(session_id, ())
+                if stream.wanted.holds_kind("session.typing")
+            ]
+        frame = session_typing_frame(hint)
+        for stream in readers:
+            if not stream.put(frame):
+                self.close(stream)
+
+    # -- who may stay --------------------------------------------------------------------------
 
     def _check_tokens(self) -> None:
         """End the streams of those whom their token lets in no more."""

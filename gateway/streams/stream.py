@@ -40,14 +40,32 @@ class Wanted:
     def holds(self, row: Row) -> bool:
         """True if such an event is wanted."""
         return (self.session_id is None or row.session_id == self.session_id) and (
-            not self.kinds or row.kind in self.kinds
+            self.holds_kind(row.kind)
         )
+
+    def holds_kind(self, kind: str) -> bool:
+        """True if events of this kind are wanted."""
+        return not self.kinds or kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A visitor of a channel who looks on, let in by a token of a `generation` up to `until` (µs).
+
+    Their conversation bears their name.
+    """
+
+    channel: str
+    visitor: str
+    generation: int
+    until: int
 
 
 class Stream:
     """What one reader is shown; iterating over it gives bytes, and waits in between.
 
-    `token_id` is what lets the reader in; `hang_up` ends a connection that takes nothing more.
+    `token_id` is what lets the reader in, unless it is a `guest`, who is told no places of the
+    journal; `hang_up` ends a connection that takes nothing more.
     """
 
     def __init__(
@@ -55,11 +73,13 @@ class Stream:
         wanted: Wanted,
         *,
         token_id: str | None = None,
+        guest: Guest | None = None,
         hang_up: Callable[[], object] | None = None,
         beat_s: float = BEAT_S,
     ) -> None:
         self.wanted = wanted
         self.token_id = token_id
+        self.guest = guest
         self.dropped = False
         # What comes before the queue: set by whoever opens it.
         self.begins_at = 0
@@ -71,8 +91,13 @@ class Stream:
         self._ready = threading.Event()
         self._closed = False
 
-    def put(self, frame: bytes) -> bool:
-        """Let a frame be written; False if too many wait already: then the stream ends."""
+    def put(self, frame: bytes, *, once: bool = False) -> bool:
+        """Let a frame be written; False if too many wait already: then the stream ends.
+
+        `once`: if it waits already, that is enough.
+        """
+        if once and frame in tuple(self._queue):
+            return True
         if len(self._queue) >= MOST_WAITING:
             self.dropped = True
             self.end()
@@ -92,7 +117,7 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """Everything to be written, until it ends."""
         retry_ms = random.randint(*RETRY_MS)
-        yield opening_frame(self.begins_at, retry_ms)
+        yield opening_frame(None if self.guest else self.begins_at, retry_ms)
         if self.missed is not None:
             yield from self.missed()
         while True:
@@ -105,7 +130,7 @@ class Stream:
             elif self._closed:
                 return
             elif not self._ready.wait(self._beat_s):
-                yield beat_frame(place)
+                yield beat_frame(None if self.guest else place)
 
     def _take(self) -> list[bytes]:
         taken = []

@@ -10,17 +10,10 @@ from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 
 from gateway import feed
 from gateway.channels.webwidget.talk import MOST_LINES, Line, MarkerKind
+from gateway.reading.events import SEEN_BY_CUSTOMERS
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, Message, Operator, OperatorAvatar
 
-SEEN_EVENTS = frozenset(
-    (
-        "session.started", "session.handed_over", "session.assigned", "session.returned",
-        "session.finished", "session.updated", "session.read", "session.rated",
-        "message.created", "message.updated",
-    )
-)  # fmt: skip
-"""What may change what a customer sees."""
 PLACE = (Message.at, Message.number, Message.step, Message.id)
 """Where a line stands in the history."""
 
@@ -60,9 +53,9 @@ def newest(
 
 def changed(db: Transaction, session_id: str, rows: Sequence[feed.Told]) -> Sequence[Line]:
     """The lines that the journal tells of, and markers if the session changed, in order."""
-    ids = {row.message_id for row in rows if row.message_id and row.kind in SEEN_EVENTS}
+    ids = {row.message_id for row in rows if row.message_id and row.kind in SEEN_BY_CUSTOMERS}
     which: list[ColumnElement[bool]] = [Message.id.in_(sorted(ids))] if ids else []
-    if any(row.kind.startswith("session.") and row.kind in SEEN_EVENTS for row in rows):
+    if any(row.kind.startswith("session.") and row.kind in SEEN_BY_CUSTOMERS for row in rows):
         which.append(Message.kind == "marker")  # nothing tells of them by themselves
     if not which:
         return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -15,8 +15,11 @@ from gateway.agents.openai import OpenAIAgent
 from gateway.agents.scripted import ScriptedAgent
 from gateway.channels import intercom, webwidget
 from gateway.channels.base import Channel
+from gateway.channels.webwidget.backend import Visitor
 from gateway.channels.webwidget.deployments import Deployment, Deployments
 from gateway.channels.webwidget.identity import Identities
+from gateway.channels.webwidget.talk import Teller
+from gateway.channels.webwidget.tickets import Tickets
 from gateway.channels.webwidget.tokens import Tokens
 from gateway.clock import Clock, SystemClock
 from gateway.config import (
@@ -31,7 +34,7 @@ from gateway.config import (
 )
 from gateway.conversations.doors import handover_refusal
 from gateway.errors import ConfigError
-from gateway.feed import Bell
+from gateway.feed import Bell, Hints
 from gateway.files import Files, Links, Vault
 from gateway.inbox import Inbox
 from gateway.people.availability import Availability
@@ -45,9 +48,10 @@ from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
 from gateway.sinks.waiting import WaitMailer
 from gateway.store import Database
-from gateway.streams import Hub
+from gateway.streams import Guest, Hub
+from gateway.streams.stream import Followed
 from gateway.subscribers.posting import Poster
-from gateway.visitors import Visitors
+from gateway.visitors import Visitors, still_in
 from gateway.wake import Waker, impatient_redis
 from gateway.watch.looking import Watched
 
@@ -75,9 +79,11 @@ class Parts:
     wait_mailer: WaitMailer | None
     streams: Hub
     reception: Receptions
+    hints: Hints
     visitors: Visitors
     widgets: Deployments
     files: Files
+    tickets: Tickets
 
     def link(self, session_id: str) -> str:
         """Where a person reads a session in the browser."""
@@ -118,6 +124,10 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     bell = Bell(connection, partial(waker.wake, "events") if settings.subscribers else None)
     database.ring = bell.ring
     wording = Wording(refusal=_refusal, zone=settings.workspace.zone)
+    hints = Hints(connection)
+    streams = Hub(
+        database, wording, bell, settings.redis_url, hints=hints, still_in=still_in, clock=clock
+    )
     return Parts(
         settings=settings,
         clock=clock,
@@ -137,10 +147,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         wording=wording,
         bell=bell,
         wait_mailer=_wait_mailer(settings, clock),
-        streams=Hub(database, wording, bell, settings.redis_url),
+        streams=streams,
+        hints=hints,
         availability=availability,
         reception=reception,
-        visitors=Visitors(database, clock),
+        visitors=Visitors(database, clock, reception, hints, partial(_follow, streams)),
         widgets=Deployments(
             [
                 _deployment(channels[name], channel, settings.public_url, connection, clock)
@@ -150,7 +161,17 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
             Tokens(settings.secret_key, clock),
         ),
         files=_files(settings, database, clock),
+        tickets=Tickets(settings.secret_key, clock),
     )
+
+
+def _follow(
+    streams: Hub, visitor: Visitor, until: int, hang_up: Callable[[], object] | None
+) -> Followed:
+    guest = Guest(
+        channel=visitor.channel, visitor=visitor.id, generation=visitor.generation, until=until
+    )
+    return streams.follow(guest, hang_up)
 
 
 def _deployment(
@@ -171,6 +192,7 @@ def _deployment(
         channel=channel,
         settings=settings,
         identities=Identities(settings.identity_secret, clock),
+        teller=Teller(ai_name=settings.ai_name, avatars=f"{public_url}/widget/v1/avatars"),
         visitors=callers(settings.requests_per_second),
         addresses=callers(settings.address_requests_per_second),
     )

@@ -15,6 +15,7 @@ from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.channels.webhook import receiving, webhook_routes
+from gateway.channels.webwidget.routes import EVENTS as WIDGET_EVENTS
 from gateway.channels.webwidget.routes import widget_routes
 from gateway.channels.webwidget.routes.scripts import script_routes
 from gateway.channels.webwidget.routes.shop import shop_routes
@@ -43,12 +44,19 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     add_health(app, parts)
     receive = metrics.counting(parts.inbox.receive)
     proxies = parts.settings.api.trusted_proxies
-    app.register_blueprint(widget_routes(parts.widgets, parts.visitors, receive, proxies))
+    app.register_blueprint(
+        widget_routes(parts.widgets, parts.tickets, parts.visitors, receive, proxies)
+    )
     answers = answers or AnswerCounter(parts.database)
     wsgi: Any = app
     followed = opening(app.wsgi_app, EVENTS, parts.database, parts.streams, HEADERS)
     wsgi.wsgi_app = receiving(
-        Gate(followed, EVENTS), parts.channels, receive, HEADERS, answers.note, answers.timer
+        Gate(followed, EVENTS, WIDGET_EVENTS),
+        parts.channels,
+        receive,
+        HEADERS,
+        answers.note,
+        answers.timer,
     )
     add_metrics(app, metrics)
     return app

@@ -276,6 +276,8 @@ class WebWidgetSettings(ChannelSettings):
     title: str = ""
     # The first words that a visitor sees, in Markdown; empty: none.
     welcome_message: str = ""
+    # What visitors know the AI by; empty: no name.
+    ai_name: str = ""
     # Texts that a visitor may send with one click.
     quick_replies: tuple[str, ...] = ()
     # The colour of the launcher and of the visitor's own words.

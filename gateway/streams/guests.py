@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import select
 
+from gateway.clock import Clock, to_micros
 from gateway.errors import TooMany
 from gateway.feed import Hint, Told
 from gateway.reading.events import SEEN_BY_CUSTOMERS
@@ -46,8 +47,9 @@ class Word:
 class Guests:
     """The streams of one process by whose they are. Safe to share."""
 
-    def __init__(self, database: Database, still_in: StillIn | None = None) -> None:
+    def __init__(self, database: Database, clock: Clock, still_in: StillIn | None = None) -> None:
         self._database = database
+        self._clock = clock
         self._still_in = still_in or (lambda db, guests: set(guests))
         self._lock = threading.Lock()
         self._streams: dict[Whose, set[Stream]] = {}
@@ -106,7 +108,9 @@ class Guests:
     def check(self) -> None:
         """End the streams of those whom their token lets in no more. Raises Unavailable."""
         everybody = self.everybody()
-        asked = list({stream.guest for stream in everybody if stream.guest is not None})
+        now = to_micros(self._clock.now())
+        guests = {stream.guest for stream in everybody if stream.guest is not None}
+        asked = [guest for guest in guests if guest.until > now]
         good: set[Guest] = set()
         for place in range(0, len(asked), _AT_ONCE):
             with self._database.read() as db:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import structlog
 
 from gateway import feed
+from gateway.clock import Clock, SystemClock
 from gateway.errors import GatewayError
 from gateway.feed import Bell, Head, Hint, Hints, Told
 from gateway.people import operators
@@ -24,7 +25,7 @@ from gateway.store import Database, Transaction
 from gateway.streams.ear import Ear
 from gateway.streams.frames import event_frame, reset_frame, session_typing_frame
 from gateway.streams.guests import Guests, StillIn
-from gateway.streams.stream import Stream
+from gateway.streams.stream import Followed, Guest, Stream, Wanted
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Hub:
         *,
         hints: Hints | None = None,
         still_in: StillIn | None = None,
+        clock: Clock | None = None,
         check_tokens_s: float = CHECK_TOKENS_S,
     ) -> None:
         self._database = database
@@ -66,7 +68,7 @@ class Hub:
         self._lock = threading.Lock()
         # By the session that they want, None for all sessions.
         self._streams: dict[str | None, set[Stream]] = {}
-        self._guests = Guests(database, still_in)
+        self._guests = Guests(database, clock or SystemClock(), still_in)
         self._news = threading.Event()
         hints = hints or Hints()
         self._hints: deque[Hint] = deque(maxlen=_MOST_HINTS)
@@ -121,6 +123,12 @@ class Hub:
         else:
             known = head or feed.head(self._database)
             stream.missed = lambda: self._replay(stream, after, joined, known)
+
+    def follow(self, guest: Guest, hang_up: Callable[[], object] | None = None) -> Followed:
+        """Open a stream for a visitor. Raises Unavailable and TooMany; whoever has it closes it."""
+        stream = Stream(Wanted(), guest=guest, hang_up=hang_up)
+        self.open(stream)
+        return Followed(stream, self.close)
 
     def close(self, stream: Stream) -> None:
         """The reader has gone."""

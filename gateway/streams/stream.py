@@ -140,6 +140,22 @@ class Stream:
         return taken
 
 
+class Followed:
+    """A visitor's stream, with its end."""
+
+    def __init__(self, stream: Stream, close: Callable[[Stream], object]) -> None:
+        self._stream = stream
+        self._close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        """What is written to the reader."""
+        return iter(self._stream)
+
+    def close(self) -> None:
+        """The reader has gone."""
+        self._close(self._stream)
+
+
 def hanging_up(sock: socket.socket | None) -> Callable[[], None] | None:
     """What ends a connection at once, whoever is writing to it."""
     if sock is None:

@@ -3,6 +3,6 @@
 Implements what the widget's doors ask for (`channels/webwidget/backend.py`).
 """
 
-from gateway.visitors.visitors import Visitors
+from gateway.visitors.visitors import Visitors, still_in
 
-__all__ = ["Visitors"]
+__all__ = ["Visitors", "still_in"]

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import select, tuple_
 
 from gateway import feed
-from gateway.errors import Conflict, NotFound
+from gateway.channels.webwidget.refusals import NotFinished
+from gateway.errors import NotFound
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Message, Rating, ReadMark
 from gateway.store.sql import insert_into, locked
@@ -16,12 +17,6 @@ from gateway.store.sql import insert_into, locked
 Side = Literal["customer", "operator"]
 
 _PLACE = (Message.at, Message.number, Message.step)
-
-
-class NotFinished(Conflict):
-    """The session goes on: there is nothing to rate yet."""
-
-    code = "not_finished"
 
 
 def read_up_to(

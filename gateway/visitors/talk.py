@@ -138,6 +138,14 @@ class Talks:
         return Waiting(since=state.waiting_since, position=position)
 
 
+def nothing_yet(after: str | None) -> Talk:
+    """The talk of somebody who has not spoken."""
+    cursor = to_cursor((0, ""))
+    return Talk(
+        cursor=cursor, reset=after != cursor, session=None, lines=(), typing=(), earlier=False
+    )
+
+
 def _ai_is_typing(state: Any) -> bool:
     return state is not None and state.status == "active" and state.mode == "ai" and state.thinks
 

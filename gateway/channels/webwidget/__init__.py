@@ -11,7 +11,7 @@ from functools import partial
 
 from gateway.channels.base import Channel, Envelope
 from gateway.channels.webwidget import deliveries, signature
-from gateway.channels.webwidget.markup import render
+from gateway.channels.webwidget.content import render
 from gateway.channels.webwidget.sender import WidgetSender
 from gateway.channels.webwidget.translate import delivery_to_events
 from gateway.config import WebWidgetSettings

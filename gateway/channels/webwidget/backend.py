@@ -6,13 +6,13 @@ one channel, and answers nothing about anybody else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from gateway.channels.webwidget.talk import Line, Past, Shown, Talk
 from gateway.events import Attachment
 
-Json = dict[str, Any]
 Level = Literal["anonymous", "claimed", "verified"]
 
 
@@ -52,6 +52,24 @@ class Recognised:
     theirs: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture as it is served."""
+
+    content: bytes
+    content_type: str
+
+
+class Follow(Protocol):
+    """A stream: what is written to it, in pieces that are waited for. Whoever has it closes it."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None:
+        """The reader has gone."""
+        ...
+
+
 class Backend(Protocol):
     """The record, as far as a visitor may know of it. Every method may raise Unavailable."""
 
@@ -87,10 +105,57 @@ class Backend(Protocol):
         """Return files that this visitor has put here; raise Unreadable for any other."""
         ...
 
-    def session(self, visitor: Visitor) -> Json | None:
-        """Return the session that the visitor sees, as the protocol has it."""
+    def session(self, visitor: Visitor) -> Shown | None:
+        """Return the session that the visitor sees, finished or not; None if they never spoke."""
         ...
 
-    def message(self, visitor: Visitor, external_id: str) -> Json | None:
-        """Return a message of the visitor's, as the protocol has it; None if there is none."""
+    def message(self, visitor: Visitor, external_id: str) -> Line | None:
+        """Return a message of the visitor's, by the channel's name of it; None if there is none."""
+        ...
+
+    def news(self, visitor: Visitor, *, after: str | None, session_id: str | None) -> Talk:
+        """Return what is new since a cursor; all of it where that leads nowhere any more.
+
+        In the session that the visitor sees, or in the one that is named. Raises NotFound for one
+        that is not theirs to read.
+        """
+        ...
+
+    def earlier(self, visitor: Visitor, *, before: str) -> Talk:
+        """Return what stands before a line, in its session; raise NotFound if it is not theirs."""
+        ...
+
+    def sessions(
+        self, visitor: Visitor, *, cursor: str | None
+    ) -> tuple[Sequence[Past], str | None]:
+        """Return the sessions of a verified visitor, newest first, and where the next ones begin.
+
+        Raises Unreadable for a cursor that is none.
+        """
+        ...
+
+    def read(self, visitor: Visitor, message_id: str) -> None:
+        """Keep that the visitor has read up to a line; raise NotFound if it is not theirs."""
+        ...
+
+    def rate(self, visitor: Visitor, session_id: str, score: int, comment: str) -> None:
+        """Keep what the visitor thought of a session.
+
+        Raises NotFound if it is not theirs, NotFinished while it goes on.
+        """
+        ...
+
+    def types(self, visitor: Visitor, on: bool) -> None:
+        """Show those inside that the visitor is writing, or no longer."""
+        ...
+
+    def picture(self, name: str) -> Picture:
+        """Return the picture that visitors see under a name; raise NotFound."""
+        ...
+
+    def stream(self, visitor: Visitor, until: int, hang_up: Callable[[], object] | None) -> Follow:
+        """Open a stream of the visitor's; it ends when their tokens are void, or at `until` (µs).
+
+        Raises TooMany if they have enough of them.
+        """
         ...

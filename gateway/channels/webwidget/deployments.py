@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.channels.base import Channel
 from gateway.channels.webwidget.identity import Identities
 from gateway.channels.webwidget.refusals import NoSuchWidget, OriginNotAllowed, TokenInvalid
+from gateway.channels.webwidget.talk import Teller
 from gateway.channels.webwidget.tokens import Token, Tokens
 from gateway.config import WebWidgetSettings
 from gateway.errors import TooMany
@@ -22,6 +23,7 @@ class Deployment:
     channel: Channel
     settings: WebWidgetSettings
     identities: Identities
+    teller: Teller
     visitors: Callers
     addresses: Callers
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.errors import Forbidden, NotAuthentic, NotFound
+from gateway.errors import Conflict, Forbidden, NotAuthentic, NotFound
 
 
 class TokenInvalid(NotAuthentic):
@@ -39,3 +39,9 @@ class NoSuchWidget(NotFound):
     """There is no deployment of that key."""
 
     code = "no_such_widget"
+
+
+class NotFinished(Conflict):
+    """The session goes on: there is nothing to rate yet."""
+
+    code = "not_finished"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.channels.webwidget.content import Content, content_of_html, content_of_text
+from gateway.channels.webwidget.translate import PREFIX
 from gateway.clock import to_time
 
 Json = dict[str, Any]
@@ -107,14 +108,11 @@ class Teller:
         *,
         ai_name: str | None,
         avatars: str,
-        client_id: Callable[[str], str | None],
         attachment: Callable[[Mapping[str, Any]], Json] = dict,
     ) -> None:
-        """`avatars` is the address under which pictures lie; `client_id` reads a visitor's name of
-        their words from the channel's, `attachment` puts one into JSON."""
+        """`avatars` is the address under which pictures lie; `attachment` puts one into JSON."""
         self._ai_name = ai_name or None
         self._avatars = avatars.rstrip("/")
-        self._client_id = client_id
         self._attachment = attachment
 
     def talk(self, talk: Talk) -> Json:
@@ -154,9 +152,8 @@ class Teller:
     def line(self, line: Line) -> Json:
         """A message or marker."""
         named = line.marker == "joined"
-        client_id = None
-        if line.author == "customer" and line.external_id is not None:
-            client_id = self._client_id(line.external_id)
+        by_visitor = line.author == "customer" and line.external_id is not None
+        client_id = (line.external_id or "").removeprefix(PREFIX) if by_visitor else None
         return {
             "id": line.id,
             "client_id": client_id,

@@ -96,6 +96,7 @@ class WebWidgetTable(ChannelTable):
     welcome_message = Text(
         validate=validate.Length(max=4_000, error="must have at most 4000 characters")
     )
+    ai_name = Text(validate=validate.Length(max=80, error="must have at most 80 characters"))
     quick_replies = OneOrMore(Word(), only_lists=True)
     color = Color()
     rating = Flag()

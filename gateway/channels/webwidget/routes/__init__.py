@@ -7,12 +7,15 @@ from gateway.channels.webwidget.deployments import Deployments
 from gateway.channels.webwidget.routes.doors import Doors, Receive
 from gateway.channels.webwidget.routes.messages import add_message_doors
 from gateway.channels.webwidget.routes.sessions import add_session_doors
+from gateway.channels.webwidget.routes.streams import EVENTS, add_stream_doors
+from gateway.channels.webwidget.routes.talk import add_talk_doors
+from gateway.channels.webwidget.tickets import Tickets
 
-__all__ = ["widget_routes"]
+__all__ = ["EVENTS", "widget_routes"]
 
 
 def widget_routes(
-    deployments: Deployments, backend: Backend, receive: Receive, proxies: int
+    deployments: Deployments, tickets: Tickets, backend: Backend, receive: Receive, proxies: int
 ) -> Doors:
     """Every door under /widget/v1. `receive` keeps what visitors say, as it does for any channel.
 
@@ -21,4 +24,6 @@ def widget_routes(
     doors = Doors(deployments, backend, proxies)
     add_session_doors(doors, receive)
     add_message_doors(doors, receive)
+    add_talk_doors(doors)
+    add_stream_doors(doors, tickets)
     return doors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.channels.webwidget.content import content_of_markdown
 from gateway.channels.webwidget.deployments import Deployment
 from gateway.channels.webwidget.routes.schemas import MAX_TEXT
 
@@ -13,7 +14,7 @@ def looks(deployment: Deployment) -> dict[str, Any]:
     settings = deployment.settings
     return {
         "title": settings.title,
-        "welcome_message": None,
+        "welcome_message": content_of_markdown(settings.welcome_message) or None,
         "quick_replies": list(settings.quick_replies),
         "color": settings.color,
         "files": None,

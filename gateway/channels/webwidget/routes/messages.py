@@ -22,9 +22,10 @@ def add_message_doors(doors: Doors, receive: Receive) -> None:
     def say(caller: Caller, body: dict[str, Any]) -> Response:
         """Say something"""
         visitor, client_id = caller.visitor, body["client_id"]
+        teller = caller.deployment.teller
         known = backend.message(visitor, PREFIX + client_id)
         if known is not None:
-            return json_answer({"message": known, "again": True})
+            return json_answer({"message": teller.line(known), "again": True})
         content = deliveries.said(
             visitor.channel, visitor.id,
             at=backend.moment(visitor.channel, visitor.id),
@@ -40,4 +41,4 @@ def add_message_doors(doors: Doors, receive: Receive) -> None:
         if said is None:
             # It is kept, and failed to be applied: the client goes on asking until it is.
             raise Unavailable("this message is not in the record yet; send it again")
-        return json_answer({"message": said, "again": kept.again})
+        return json_answer({"message": teller.line(said), "again": kept.again})

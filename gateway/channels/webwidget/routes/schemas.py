@@ -8,9 +8,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import validate
 
-from gateway.rails.parsing import Words
+from gateway.rails.parsing import Flag, Words
 
 MAX_TEXT = 8_000
+MAX_COMMENT = 2_000
 MOST_FILES = 5
 MOST_PARAMETERS = 50
 MOST_PARAMETER_BYTES = 4_096
@@ -76,3 +77,43 @@ class MessageBody(ma.Schema):
         """Neither words nor files are no message."""
         if not data["text"].strip() and not data["files"]:
             raise ma.ValidationError("Empty: a message has words or files.", "text")
+
+
+class NewsQuery(ma.Schema):
+    """Since when, or before which message; in which session."""
+
+    after = Words(load_default=None, validate=validate.Length(max=200))
+    before = Words(load_default=None, validate=validate.Length(max=100))
+    session = Words(load_default=None, validate=validate.Length(max=100))
+
+
+class PastQuery(ma.Schema):
+    """Where the next sessions begin."""
+
+    cursor = Words(load_default=None, validate=validate.Length(max=200))
+
+
+class ReadBody(ma.Schema):
+    """Up to which message the visitor has read."""
+
+    message = Words(required=True, validate=validate.Length(max=100))
+
+
+class RatingBody(ma.Schema):
+    """What the visitor thought of a session."""
+
+    session = Words(required=True, validate=validate.Length(max=100))
+    score = ma.fields.Integer(required=True, strict=True, validate=validate.Range(min=1, max=5))
+    comment = Words(load_default="", allow_none=True, validate=validate.Length(max=MAX_COMMENT))
+
+
+class TypingBody(ma.Schema):
+    """Whether the visitor is writing."""
+
+    on = Flag(required=True)
+
+
+class TicketQuery(ma.Schema):
+    """What lets a stream in."""
+
+    ticket = Words(required=True, validate=validate.Length(max=1_000))

@@ -39,6 +39,7 @@ def add_session_doors(doors: Doors, receive: Receive) -> None:
         if body["parameters"]:
             backend.keep_parameters(visitor.channel, visitor.id, body["parameters"])
         visitor = backend.visitor(visitor.channel, visitor.id)
+        session = backend.session(visitor)
         if (
             token is None
             or not tokens.is_fresh(token)
@@ -56,7 +57,7 @@ def add_session_doors(doors: Doors, receive: Receive) -> None:
                     "id": visitor.id, "level": visitor.level,
                     "name": visitor.name, "email": visitor.email,
                 },
-                "session": backend.session(visitor),
+                "session": session and deployment.teller.session(session),
                 "config": looks(deployment),
             }
         )  # fmt: skip

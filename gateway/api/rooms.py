@@ -58,7 +58,8 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         door; `refuses` are statuses beyond that. `tagged`: the answer has an ETag; `guarded`: the
         call must name the one it has seen as If-Match (`etags.py`). `gives_files`: the answer is a
         file of one of these types; `takes_files`: the body is one, which the view reads itself.
-        `fleeting`: what it changes runs out by itself, so no key is taken and no entry left.
+        `fleeting`: what it changes runs out by itself, or is only what its caller has seen, so no
+        key is taken and no entry left.
         """
         door = described.Door(
             changes=method != "GET",

@@ -3,6 +3,7 @@
 from gateway.config.load import load_settings
 from gateway.config.settings import (
     EVENT_NAMES,
+    FLEETING_EVENT_NAMES,
     USUAL_EVENTS,
     AgentSettings,
     AlertSettings,
@@ -25,6 +26,7 @@ from gateway.config.settings import (
 
 __all__ = [
     "EVENT_NAMES",
+    "FLEETING_EVENT_NAMES",
     "USUAL_EVENTS",
     "AgentSettings",
     "AlertSettings",

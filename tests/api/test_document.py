@@ -13,7 +13,11 @@ from tests.api.house import House
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 # What they change runs out by itself.
-FLEETING = ("/api/v1/me/presence",)
+FLEETING = (
+    "/api/v1/me/presence",
+    "/api/v1/sessions/{session_id}/read",
+    "/api/v1/sessions/{session_id}/typing",
+)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

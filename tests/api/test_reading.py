@@ -70,6 +70,8 @@ def test_a_session_as_it_is_told(house: House) -> None:
         "finished_at": None,
         "last_message_at": "2026-11-22T16:00:02Z",
         "message_count": 1,
+        "customer_read": None,
+        "rating": None,
         "last_handover": None,
         "handover": {"allowed": True, "reason": None},
     }  # fmt: skip

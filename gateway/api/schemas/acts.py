@@ -60,6 +60,37 @@ class NothingBody(ma.Schema):
     """Nothing needs saying."""
 
 
+class ReadBody(ma.Schema):
+    """Up to where."""
+
+    message_id = Words(
+        validate=validate.Regexp(r"msg_[0-9a-hjkmnp-tv-z]{26}\Z", error="Not the id of a message."),
+        metadata=about("up to this one; else all of it", "msg_06f3k9w2v0a1b2c3d4e5f6g7h8"),
+    )
+
+
+class ReadUpToSchema(Told):
+    """What came of it."""
+
+    moved = fields.Boolean(
+        metadata=about("false: as much had been read before; a mark never goes back", True)
+    )
+
+
+class TypingBody(ma.Schema):
+    """Is one writing?"""
+
+    on = Flag(required=True, metadata=example(True))
+
+
+class TypingSchema(Told):
+    """What came of it."""
+
+    shown = fields.Boolean(
+        metadata=about("false: the same was said just now, or the session is finished", True)
+    )
+
+
 class CopilotBody(ma.Schema):
     """Should the AI draft for the caller?"""
 

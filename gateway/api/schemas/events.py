@@ -8,10 +8,11 @@ import marshmallow as ma
 from marshmallow import validate
 
 from gateway.api.schemas.base import about
-from gateway.config import EVENT_NAMES
+from gateway.config import EVENT_NAMES, FLEETING_EVENT_NAMES
 from gateway.rails.parsing import Words
 
-_ONE = "|".join(name.replace(".", r"\.") for name in EVENT_NAMES)
+_NAMES = (*EVENT_NAMES, *FLEETING_EVENT_NAMES)
+_ONE = "|".join(name.replace(".", r"\.") for name in _NAMES)
 
 
 class Types(Words):
@@ -19,9 +20,9 @@ class Types(Words):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         names = [name.strip() for name in super()._deserialize(value, attr, data).split(",")]
-        unknown = [name for name in names if name not in EVENT_NAMES]
+        unknown = [name for name in names if name not in _NAMES]
         if unknown:
-            raise ma.ValidationError(f"Must be some of {', '.join(EVENT_NAMES)}.")
+            raise ma.ValidationError(f"Must be some of {', '.join(_NAMES)}.")
         return frozenset(names)
 
 

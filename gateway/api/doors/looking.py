@@ -1,0 +1,63 @@
+"""What an operator's page says while its reader looks at a session: read, and typing."""
+
+from __future__ import annotations
+
+from flask import Response
+from sqlalchemy import select
+
+from gateway.api.callers import operator
+from gateway.api.rooms import Room
+from gateway.api.schemas.acts import ReadBody, ReadUpToSchema, TypingBody, TypingSchema
+from gateway.api.schemas.base import Arguments
+from gateway.clock import to_micros
+from gateway.conversations.doors import MAY_ACT
+from gateway.errors import NotFound
+from gateway.feed import Hint
+from gateway.rails.answers import json_answer
+from gateway.rails.parsing import checked_id
+from gateway.store.models import ChatSession
+from gateway.visitors import marks
+from gateway.wiring import Parts
+
+
+def add_looking_doors(room: Room, parts: Parts) -> None:
+    """Add the doors; the customer is shown what they say, where the channel can show it."""
+    database = parts.database
+
+    @room.door(
+        "POST", "/sessions/<session_id>/read",
+        takes=ReadBody, required=False, gives=ReadUpToSchema, roles=MAY_ACT, fleeting=True,
+    )  # fmt: skip
+    def mark_read(body: Arguments, session_id: str) -> Response:
+        """Say that one has read a session, up to a message or all of it"""
+        session_id = checked_id("ses", session_id)
+        one, now = operator(), to_micros(parts.clock.now())
+        by = {"kind": "operator", "id": one.id, "name": one.name}
+        moved = database.write(
+            lambda db: marks.read_up_to(db, "operator", session_id, body.get("message_id"), by, now)
+        )
+        return json_answer({"moved": moved})
+
+    @room.door(
+        "POST", "/sessions/<session_id>/typing",
+        takes=TypingBody, gives=TypingSchema, roles=MAY_ACT, fleeting=True,
+    )  # fmt: skip
+    def say_typing(body: Arguments, session_id: str) -> Response:
+        """Say that one is writing in a session, or no longer; it is shown for a few seconds"""
+        session_id = checked_id("ses", session_id)
+        with database.read() as db:
+            row = db.execute(
+                select(ChatSession.conversation_id, ChatSession.status).where(
+                    ChatSession.id == session_id
+                )
+            ).one_or_none()
+        if row is None:
+            raise NotFound("there is no such session")
+        one = operator()
+        given = row.status == "active" and parts.hints.give(
+            Hint(
+                kind="typing", conversation=row.conversation_id, session=session_id, by="operator",
+                id=one.id, name=one.name, on=body["on"], at=to_micros(parts.clock.now()),
+            )
+        )  # fmt: skip
+        return json_answer({"shown": given})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -51,6 +52,14 @@ class Doors:
     def _get(self, path: str, **parameters: str) -> Json:
         answer = self._http.get(f"{self.url}{path}", params=parameters, timeout=_PATIENCE_S)
         answer.raise_for_status()
+        told: Json = answer.json()
+        return told
+
+    def _post(self, path: str, what: Json) -> Json:
+        """Raises NotHappened if it is refused."""
+        answer = self._http.post(f"{self.url}{path}", json=what, timeout=_PATIENCE_S)
+        if not answer.ok:
+            raise NotHappened(f"{path} was refused: {answer.text.strip()}")
         told: Json = answer.json()
         return told
 
@@ -119,15 +128,11 @@ class HelpDesk(Doors):
         raise NotHappened(f"the helpdesk has no conversation {conversation}")
 
     def _act(self, door: str, **what: str) -> Json:
-        answer = self._http.post(f"{self.url}/_standin/{door}", json=what, timeout=_PATIENCE_S)
-        if not answer.ok:
-            raise NotHappened(f"the helpdesk refused {door}: {answer.text.strip()}")
-        told: Json = answer.json()
-        return told
+        return self._post(f"/_standin/{door}", what)
 
 
 class Observer(Doors):
-    """The gateway's REST API, read as its operator."""
+    """The gateway's REST API, as its operator uses it."""
 
     def __init__(self, url: str, token: str) -> None:
         super().__init__(url)
@@ -149,6 +154,44 @@ class Observer(Doors):
             "items"
         ]
         return items
+
+    def sessions(self, **wanted: str) -> Sequence[Json]:
+        """Return sessions, the newest first."""
+        items: list[Json] = self._get("/api/v1/sessions", **wanted)["items"]
+        return items
+
+    def act(self, session_id: str, door: str, **what: str) -> None:
+        """Act on a session: `accept`, `messages`, `hand_back`, …"""
+        self._post(f"/api/v1/sessions/{session_id}/{door}", what)
+
+
+class Shopper(Doors):
+    """A visitor on the shop's page: the widget's own doors, without a browser."""
+
+    def __init__(self, url: str, key: str) -> None:
+        super().__init__(url)
+        self._key = key
+
+    def begin(self) -> None:
+        """Be somebody new."""
+        opened = self._post("/widget/v1/sessions", {"key": self._key})
+        self._http.headers["Authorization"] = f"Bearer {opened['visitor_token']}"
+
+    def write(self, text: str) -> str:
+        """Say something; return the id of the session in which it is."""
+        said = {"client_id": secrets.token_hex(8), "text": text}
+        self._post("/widget/v1/messages", said)
+        return str(self.talk()["session"]["id"])
+
+    def talk(self) -> Json:
+        """Return what the widget would show."""
+        return self._get("/widget/v1/messages")
+
+    def hears(self, words: str) -> Json | None:
+        """Return what somebody else said with these words in it."""
+        said: list[Json] = self.talk()["messages"]
+        others = (one for one in said if one["author"]["kind"] != "customer")
+        return next((one for one in others if words in one["text"]), None)
 
 
 class Patience:
@@ -174,3 +217,7 @@ class Patience:
                 raise NotHappened(f"waited {limit:g} s in vain for {what}{trouble}")
             if self._over.wait(_LOOK_EVERY_S):
                 raise NotHappened(f"stopped while waiting for {what}")
+
+    def rest(self, seconds: float) -> bool:
+        """Do nothing for a while; tell whether all is over."""
+        return self._over.wait(seconds)

@@ -17,6 +17,11 @@ _GUIDE = """
   4. Assign it back to Sage: the AI resumes, and knows what Aoife said.
   5. As the customer: “I want a refund of 640 EUR.” The AI hands over by itself.
 
+{shop}  {shop_url}
+  A page with the web widget, bottom right, answered by the same AI.
+  1. Ask for an order (FL-1042), shipping, anything. Reload, open a second tab: the talk is there.
+  2. “Can I talk to a person?” The AI hands over, and how to answer is printed here.
+
 {api}  {gateway_url}/api/v1   (its description: /api/v1/openapi.json)
   login   {operator} ({name}, admin)
   token   {token}
@@ -37,13 +42,37 @@ def guide(stage: Stage, session: str) -> str:
     return _GUIDE.format(
         title=click.style("The channel gateway is running.", bold=True),
         inbox=click.style("The support team's inbox", bold=True),
+        shop=click.style("A shop", bold=True),
         api=click.style("The gateway's API", bold=True),
         files=click.style("Files", bold=True),
         inbox_url=stage.inbox_url,
+        shop_url=stage.shop_url,
         gateway_url=stage.gateway_url,
         operator=OPERATOR,
         name=OPERATOR_NAME,
         token=stage.token,
         session=session,
         folder=stage.folder,
+    )
+
+
+_CALL = """
+{title}
+  Answer as {name}:
+    curl -H 'Authorization: Bearer {token}' \\
+      -H 'Content-Type: application/json' -d '{{"text": "Aoife here, how can I help?"}}' \\
+      {session}/messages
+  Put the AI back in charge, or finish:
+    curl -X POST -H 'Authorization: Bearer {token}' {session}/hand_back
+    curl -X POST -H 'Authorization: Bearer {token}' {session}/finish
+"""
+
+
+def call_for(stage: Stage, session: str) -> str:
+    """Return what is printed when a visitor of the shop waits for a person."""
+    return _CALL.format(
+        title=click.style("A visitor of the shop waits for a person.", bold=True),
+        name=OPERATOR_NAME,
+        token=stage.token,
+        session=f"{stage.gateway_url}/api/v1/sessions/{session}",
     )

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import requests
 
-from gateway.demo.doors import HelpDesk, NotHappened, Observer, Patience
-from gateway.demo.guide import guide
-from gateway.demo.stage import TIME_ZONE, Stage, stage
+from gateway.demo.doors import HelpDesk, NotHappened, Observer, Patience, Shopper
+from gateway.demo.guide import call_for, guide
+from gateway.demo.shop_story import ShopStory
+from gateway.demo.stage import SHOP, SHOP_KEY, TIME_ZONE, Stage, stage
+from gateway.demo.steps import play
 from gateway.demo.story import Story
 from gateway.demo.transcript import Transcript
 from gateway.supervisor import Supervisor
@@ -24,6 +27,7 @@ _START_WITHIN_S = 40.0
 # The gateway, a tree of its own, takes 8 s to stop at most, and a little to say so.
 _GRACE_S = 9.0
 _LOG_LINES = 20
+_LOOK_FOR_VISITORS_S = 1.0
 
 # What happens in the demo; returns whether it went well.
 Happening = Callable[[Stage, HelpDesk, Observer, Patience], bool]
@@ -87,10 +91,15 @@ def _happen(where: Stage, happening: Happening, over: threading.Event) -> bool:
 
 
 def _story(where: Stage, desk: HelpDesk, gateway: Observer, patience: Patience) -> bool:
-    click.echo("The story of one conversation, told by the gateway's API.")
+    click.echo("The story of two conversations, told by the gateway's API.")
     click.echo(f"Helpdesk (a stand-in for Intercom): {desk.url}   gateway: {gateway.url}")
     began = time.monotonic()
-    well = Story(desk, gateway, patience, Transcript(TIME_ZONE)).play()
+    with Shopper(where.gateway_url, SHOP_KEY) as shopper:
+        steps = [
+            *Story(desk, gateway, patience).steps(),
+            *ShopStory(shopper, gateway, patience).steps(),
+        ]
+        well = play(steps, Transcript(TIME_ZONE))
     click.echo()
     took = time.monotonic() - began
     click.echo(f"{'every step happened' if well else 'the story broke off'} ({took:.0f} s)")
@@ -105,7 +114,22 @@ def _opening(where: Stage, desk: HelpDesk, gateway: Observer, patience: Patience
     patience.wait("the AI's first answer", lambda: desk.bot_words(conversation))
     session = patience.wait("its session", lambda: gateway.session_of(conversation))
     click.echo(guide(where, str(session["id"])))
+    _call_for_visitors(where, gateway, patience)
     return True
+
+
+def _call_for_visitors(where: Stage, gateway: Observer, patience: Patience) -> None:
+    """Until all is over: when a visitor of the shop waits for a person, say how to answer."""
+    called: set[str] = set()
+    while not patience.rest(_LOOK_FOR_VISITORS_S):
+        try:
+            sessions = gateway.sessions(channel=SHOP, mode="human", status="active")
+        except requests.RequestException:
+            continue  # it starts anew, or stops
+        for session in sessions:
+            if session["waiting_since"] and session["id"] not in called:
+                called.add(session["id"])
+                click.echo(call_for(where, session["id"]))
 
 
 def _tail(log: Path) -> str:

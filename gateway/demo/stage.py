@@ -19,6 +19,9 @@ from gateway.store import Database, migrate
 from gateway.supervisor import Child
 
 CHANNEL = "acme-intercom"
+# The shop's page, with the web widget.
+SHOP = "fenlight-shop"
+SHOP_KEY = "fenlight-shop-key"
 TIME_ZONE = "Europe/Dublin"
 # The default workspace of the stand-in (`python -m intercom_standin --help`).
 BOT_ADMIN = "814860"
@@ -57,6 +60,17 @@ bot_admin_id = "{bot_admin}"
 base_url = "{inbox_url}"
 app_id = "{app_id}"
 hand_over_to = "team:{team}"
+
+[channels.{shop}]
+kind = "webwidget"
+agent = "shop"
+key = "{shop_key}"
+allowed_origins = ["{gateway_url}"]
+title = "Fenlight"
+welcome_message = "Hello! Ask me about an **order**, **shipping** or our **opening hours**."
+quick_replies = ["Where is my order FL-1077?", "What does shipping cost?", "Talk to a person"]
+color = "#0b6273"
+demo_page = true
 """
 
 # In a folder that we may empty, and in no other.
@@ -76,6 +90,11 @@ class Stage:
     token: str = field(repr=False)
     # What the processes run in.
     environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def shop_url(self) -> str:
+        """The page with the widget."""
+        return f"{self.gateway_url}/widget/demo/{SHOP}"
 
     @property
     def log(self) -> Path:
@@ -123,6 +142,9 @@ def stage(environ: Mapping[str, str], port: int | None, inbox_port: int | None) 
                 inbox_url=inbox_url,
                 app_id=APP_ID,
                 team=TEAM,
+                shop=SHOP,
+                shop_key=SHOP_KEY,
+                gateway_url=gateway_url,
             ),
             encoding="utf-8",
         )

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-import requests
 
 from gateway.demo.doors import HelpDesk, NotHappened, Observer, Part, Patience
 from gateway.demo.stage import TEAM, TEAMMATE_ADMIN
-from gateway.demo.transcript import Transcript
+from gateway.demo.steps import Step
 
 Json = dict[str, Any]
 
@@ -30,54 +28,31 @@ AFTERWARDS = "Lovely, thank you Aoife. What does shipping to Spain cost?"
 REFUND = "I see that I was charged twice. I want a refund of 640 EUR."
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the story: its heading, and what plays it and says what it showed."""
-
-    title: str
-    play: Callable[[], str]
-
-
 class Story:
     """A customer, an AI and a teammate in one conversation, and a bystander in another."""
 
-    def __init__(
-        self, desk: HelpDesk, gateway: Observer, patience: Patience, transcript: Transcript
-    ) -> None:
-        self._desk, self._gateway = desk, gateway
-        self._patience, self._transcript = patience, transcript
+    def __init__(self, desk: HelpDesk, gateway: Observer, patience: Patience) -> None:
+        self._desk, self._gateway, self._patience = desk, gateway, patience
         self._conversation = ""
         # How many words of the bot's seat had been there before the step began.
         self._heard = 0
         self._answer_took_s = 0.0
 
-    def play(self) -> bool:
-        """Play the steps until one fails; tell whether all happened."""
-        steps = self._steps()
-        for number, step in enumerate(steps, start=1):
-            self._transcript.heading(number, step.title)
-            try:
-                self._heard = len(self._heard_from_bot()) if self._conversation else 0
-                proved = step.play()
-                self._tell()
-            except (NotHappened, requests.RequestException) as error:
-                self._tell_if_possible()
-                self._transcript.failed(str(error))
-                for late in steps[number:]:
-                    self._transcript.failed(f"not reached: {late.title}")
-                return False
-            self._transcript.proved(proved)
-        return True
-
-    def _steps(self) -> Sequence[Step]:
-        return (
-            Step("A customer writes, and the AI answers", self._the_ai_answers),
-            Step("Aoife assigns the conversation to herself", self._a_teammate_takes_over),
-            Step("The customer writes again, and the AI keeps silent", self._the_ai_is_silent),
-            Step("Aoife answers", self._the_teammate_answers),
-            Step("Aoife assigns the conversation back to the AI", self._the_ai_resumes),
-            Step("The customer wants more than the AI may give", self._the_ai_hands_over),
+    def steps(self) -> Sequence[Step]:
+        """What happens, in order."""
+        steps = (
+            ("A customer writes, and the AI answers", self._the_ai_answers),
+            ("Aoife assigns the conversation to herself", self._a_teammate_takes_over),
+            ("The customer writes again, and the AI keeps silent", self._the_ai_is_silent),
+            ("Aoife answers", self._the_teammate_answers),
+            ("Aoife assigns the conversation back to the AI", self._the_ai_resumes),
+            ("The customer wants more than the AI may give", self._the_ai_hands_over),
         )
+        return [Step(title, partial(self._begin, play), self._messages) for title, play in steps]
+
+    def _begin(self, play: Callable[[], str]) -> str:
+        self._heard = len(self._heard_from_bot()) if self._conversation else 0
+        return play()
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -243,15 +218,6 @@ class Story:
     def _expect(self, true: bool, otherwise: str) -> None:
         if not true:
             raise NotHappened(otherwise)
-
-    def _tell(self) -> None:
-        self._transcript.tell(self._messages())
-
-    def _tell_if_possible(self) -> None:
-        try:
-            self._tell()
-        except (NotHappened, requests.RequestException):
-            pass
 
 
 def _shown(part: Part) -> str:

@@ -1,5 +1,6 @@
 """`gateway demo` as a person starts it: a conversation runs, the token works, Ctrl-C ends all."""
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,8 @@ import psutil
 import pytest
 import requests
 
+from gateway.demo.doors import Shopper
+from gateway.demo.stage import SHOP_KEY
 from tests.services.processes import is_alive, wait_until
 
 
@@ -36,9 +39,10 @@ def test_it_opens_with_a_running_conversation_and_stops_without_a_trace(tmp_path
         said = out.read_text()
         assert process.poll() is None, said
 
-        inbox, api = re.findall(r"http://127\.0\.0\.1:\d+(?:/api/v1)?", said)[:2]
-        page = requests.get(inbox, timeout=10)
-        assert page.headers["Content-Type"].startswith("text/html")
+        inbox, shop, api = re.findall(r"http://127\.0\.0\.1:\d+[\w/-]*", said)[:3]
+        for address in (inbox, shop):
+            page = requests.get(address, timeout=10)
+            assert page.headers["Content-Type"].startswith("text/html")
 
         match = re.search(r"token +(\S+)", said)
         assert match is not None
@@ -55,6 +59,18 @@ def test_it_opens_with_a_running_conversation_and_stops_without_a_trace(tmp_path
             f"{api}/sessions/{session['id']}/handover", headers=headers, json={}, timeout=10
         )
         assert answer.json()["message"] == "Session set to operator"
+
+        # A visitor of the shop wants a person: how to answer is printed as it happens.
+        with Shopper(api.removesuffix("/api/v1"), SHOP_KEY) as shopper:
+            shopper.begin()
+            visited = shopper.write("Can I talk to a person?")
+            wait_until(lambda: f"{visited}/hand_back" in out.read_text(), "the call for a person")
+            printed = out.read_text().rpartition("A visitor of the shop")[2]
+            answer_it = re.search(r"-d '(.*?)' .*?(http\S+/messages)", printed, re.DOTALL)
+            assert answer_it is not None
+            body, address = json.loads(answer_it[1]), answer_it[2]
+            assert requests.post(address, headers=headers, json=body, timeout=10).ok
+            wait_until(lambda: shopper.hears("Aoife here"), "Aoife's words in the widget")
 
         family = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
         process.send_signal(signal.SIGINT)

@@ -14,6 +14,9 @@ STEPS = (
     "Aoife answers",
     "Aoife assigns the conversation back to the AI",
     "The customer wants more than the AI may give",
+    "A visitor of the shop's page asks the AI",
+    "The visitor wants a person, and Aoife comes",
+    "Aoife puts the AI back in charge",
 )
 
 

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from gateway.demo import steps
 from gateway.demo.doors import NotHappened, Patience
 from gateway.demo.story import Story
 from gateway.demo.transcript import Transcript
@@ -13,7 +14,7 @@ from tests.demo.actors import DeskDouble, ObserverDouble, Town
 def play(town: Town, *, within_s: float) -> bool:
     patience = Patience(within_s, threading.Event())
     with DeskDouble(town) as desk, ObserverDouble(town) as gateway:
-        return Story(desk, gateway, patience, Transcript("Europe/Dublin")).play()
+        return steps.play(Story(desk, gateway, patience).steps(), Transcript("Europe/Dublin"))
 
 
 def test_the_doubles_can_play_it_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,8 @@ class ChannelTerms:
     `hand_over_to` whom a gateway-side handover assigns. `drafts` tells whether copilot drafts are
     pushed as notes. A customer's word that is found by reading is answered when younger than
     `answer_late_s`, handed to people when younger than `hand_over_late_s`, history when older.
-    `carries_files`: what people inside upload can be sent to its customers.
+    `carries_files`: what people inside upload can be sent to its customers, with the words, by our
+    own commit.
     `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text the way the
     channel tells it back, by which an echo is recognised.
     """

@@ -14,6 +14,7 @@ from gateway.api.doors.channels import add_channel_doors
 from gateway.api.doors.contacts import add_contact_doors
 from gateway.api.doors.deliveries import add_delivery_doors
 from gateway.api.doors.events import add_event_doors
+from gateway.api.doors.files import add_file_doors
 from gateway.api.doors.looking import add_looking_doors
 from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
@@ -50,6 +51,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     people.after_request(tell_standing)
     add_session_doors(people, parts)
     add_act_doors(people, parts)
+    add_file_doors(people, parts)
     add_contact_doors(people, parts)
     add_people_doors(people, parts)
     add_looking_doors(people, parts)

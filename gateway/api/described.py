@@ -29,6 +29,8 @@ _ERRORS: Mapping[int, tuple[str, str, str, str]] = {
     412: ("Changed", "Somebody changed it since it was read", "changed",
           "this was changed since you read it; read it again and send its new ETag as If-Match"),
     413: ("TooLarge", "The body is larger than 1 MiB", "too_large", "a body has at most 1 MiB"),
+    415: ("TypeNotAllowed", "A file of a type that is not taken", "type_not_allowed",
+          "files of this type are not taken here; what a file is, its content decides"),
     422: ("Invalid", "A field cannot be used; `details.fields` names each", "invalid",
           "limit: Must be greater than or equal to 1 and less than or equal to 500."),
     428: ("Unguarded", "If-Match is missing", "unguarded",
@@ -119,6 +121,7 @@ _PREFIXES: Mapping[str, str] = {
     "contact_id": "con",
     "delivery_id": "dlv",
     "event_delivery_id": "evd",
+    "file_id": "fil",
     "operator_id": "opr",
     "pass_id": "rec",
     "team_id": "tea",
@@ -202,6 +205,13 @@ def file_body(content_types: Collection[str]) -> Json:
     """A body that is a file of one of these types."""
     content = {"schema": {"type": "string", "format": "binary"}}
     return {"required": True, "content": {kind: dict(content) for kind in content_types}}
+
+
+def upload_body() -> Json:
+    """A body that is a form with a file in it."""
+    file = {"type": "string", "format": "binary"}
+    schema: Json = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 def refusals(door: Door) -> list[int]:

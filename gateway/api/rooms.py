@@ -49,6 +49,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         guarded: bool = False,
         gives_files: Collection[str] = (),
         takes_files: Collection[str] = (),
+        takes_upload: bool = False,
         fleeting: bool = False,
     ) -> Callable[[View], View]:
         """Open a door; what it takes is the query of a GET and the JSON body of anything else.
@@ -57,9 +58,9 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         said here is for the OpenAPI document, which knows by itself what can go wrong at such a
         door; `refuses` are statuses beyond that. `tagged`: the answer has an ETag; `guarded`: the
         call must name the one it has seen as If-Match (`etags.py`). `gives_files`: the answer is a
-        file of one of these types; `takes_files`: the body is one, which the view reads itself.
-        `fleeting`: what it changes runs out by itself, or is only what its caller has seen, so no
-        key is taken and no entry left.
+        file of one of these types; `takes_files`: the body is one, which the view reads itself;
+        `takes_upload`: it is a form with one in the field `file`. `fleeting`: what it changes runs
+        out by itself, or is only what its caller has seen, so no key is taken and no entry left.
         """
         door = described.Door(
             changes=method != "GET",
@@ -94,6 +95,8 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
                 opened = _only(tuple(roles), opened)
             if takes_files:
                 opened = self.doc(requestBody=described.file_body(takes_files))(opened)
+            if takes_upload:
+                opened = self.doc(requestBody=described.upload_body())(opened)
             if door.changes and by_token and not fleeting:
                 opened = self._trail.followed(opened)
             parameters = described.path_parameters(rule)

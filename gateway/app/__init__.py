@@ -11,6 +11,7 @@ from gateway import wiring
 from gateway.api import EVENTS, add_api
 from gateway.api.opening import opening
 from gateway.app.errors import add_error_answers
+from gateway.app.files import add_file_links
 from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
@@ -42,6 +43,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     app.register_blueprint(shop_routes(parts.widgets.with_demo_page()))
     add_api(app, parts)
     add_health(app, parts)
+    add_file_links(app, parts.files)
     receive = metrics.counting(parts.inbox.receive)
     proxies = parts.settings.api.trusted_proxies
     app.register_blueprint(

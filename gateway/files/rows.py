@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from gateway.errors import Conflict, NotFound, TooMany, Unreadable
+from gateway.errors import Conflict, NotFound, TooMany
 from gateway.events import Attachment
 from gateway.files.sniffing import Recognised
+from gateway.rails.parsing import Invalid
 from gateway.store import Transaction
 from gateway.store.models import FileRow
 from gateway.store.sql import dialect_of, insert_into, locked
@@ -133,6 +134,12 @@ def keep(db: Transaction, file_id: str, *, size: int, sha256: str) -> File:
     return _file(row)
 
 
+def is_coming(db: Transaction, file_id: str) -> bool:
+    """Whether an upload has come to nothing yet."""
+    coming = select(FileRow.id).where(FileRow.id == file_id, FileRow.state == "coming")
+    return db.scalar(coming) is not None
+
+
 def forget_coming(db: Transaction, file_id: str) -> None:
     """An upload came to nothing, and its bytes are removed."""
     db.execute(delete(FileRow).where(FileRow.id == file_id, FileRow.state == "coming"))
@@ -149,24 +156,33 @@ def find(db: Transaction, file_id: str) -> File:
 
 
 def to_send(
-    db: Transaction, owner: Owner, ids: Sequence[str], *, sent_in: str | None = None
+    db: Transaction,
+    owner: Owner,
+    ids: Sequence[str],
+    *,
+    sent_in: str | None = None,
+    locking: bool = False,
 ) -> list[File]:
     """Files of this owner that can go into a message, in the order of `ids`.
 
-    Those that went into the message `sent_in` before count, too: it is said again. Raises
-    Unreadable, which names none of others' files.
+    Those that went into the message `sent_in` before count, too: it is said again. `locking`: no
+    other message gets them before this transaction ends. Raises Invalid, which tells nothing of
+    others' files.
     """
     if len(ids) > MOST_IN_A_MESSAGE or len(set(ids)) != len(ids):
-        raise Unreadable(f"a message has at most {MOST_IN_A_MESSAGE} files, each of them once")
-    found = _by_id(db, ids, FileRow.owner_id == owner.id, FileRow.owner_kind == owner.kind)
+        raise _invalid(f"at most {MOST_IN_A_MESSAGE} files, each of them once")
+    mine = (FileRow.owner_id == owner.id, FileRow.owner_kind == owner.kind)
+    found = _by_id(db, ids, *mine, locking=locking)
     usable = {
         file.id: file for file in found if file.message_id is None or file.message_id == sent_in
     }
-    if missing := [id for id in ids if id not in usable]:
-        raise Unreadable(
-            "there is no such file of yours, or it was sent already", details={"files": missing}
-        )
+    if any(id not in usable for id in ids):
+        raise _invalid("there is no such file of yours, or it was sent already")
     return [usable[id] for id in ids]
+
+
+def _invalid(problem: str) -> Invalid:
+    return Invalid(f"files: {problem}", details={"fields": {"files": [problem]}})
 
 
 def claim(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
@@ -15,6 +15,7 @@ from gateway.clock import Clock, from_micros, to_micros
 from gateway.config import FileSettings
 from gateway.config.filetypes import KNOWN
 from gateway.errors import GatewayError, NotFound, Oversized, Unavailable, Unreadable
+from gateway.events import Attachment, Turn
 from gateway.files import rows
 from gateway.files.links import Links
 from gateway.files.names import safe_name
@@ -22,6 +23,7 @@ from gateway.files.rows import Allowance, File, Owner
 from gateway.files.sniffing import HEAD, recognise
 from gateway.files.uploads import Upload
 from gateway.files.vault import Vault
+from gateway.rails.downloads import Download
 from gateway.store import Database, Transaction, new_id
 from gateway.store.models import FileRow
 
@@ -37,6 +39,7 @@ class Received:
     """An upload whose bytes are kept. It is a file once `Files.keep` has committed."""
 
     id: str
+    name: str
     size: int
     sha256: str
     key: str = field(repr=False)
@@ -101,7 +104,9 @@ class Files:
         except GatewayError:
             self._database.write(lambda db: rows.forget_coming(db, file_id))
             raise
-        return Received(id=file_id, size=measured.size, sha256=measured.sha256, key=key)
+        return Received(
+            id=file_id, name=what.name, size=measured.size, sha256=measured.sha256, key=key
+        )
 
     def keep(self, db: Transaction, received: Received) -> File:
         """What was received is a file from now on. Raises Conflict."""
@@ -110,6 +115,9 @@ class Files:
     def discard(self, received: Received) -> None:
         """Forget what was received and not kept."""
         try:
+            with self._database.read() as db:
+                if not rows.is_coming(db, received.id):
+                    return
             self._vault.remove(received.key)
             self._database.write(lambda db: rows.forget_coming(db, received.id))
         except Unavailable as trouble:  # upkeep finds it
@@ -117,17 +125,31 @@ class Files:
 
     # -- giving out --------------------------------------------------------------------------------
 
-    def open(self, file: File) -> Iterator[bytes]:
-        """Its bytes, piece by piece. Raises NotFound at once if the place has lost them."""
+    def download(self, file: File) -> Download:
+        """A file with its bytes. Raises NotFound at once if the place has lost them."""
         try:
-            return self._vault.read(file.key)
+            chunks = self._vault.read(file.key)
         except NotFound:
             log.error("file_missing", file=file.id)
             raise
+        return Download(
+            name=file.name, content_type=file.content_type, size=file.size, chunks=chunks
+        )
 
     def link(self, file_id: str) -> str:
         """An address that opens the file for a day, for programs of ours without a token."""
         return f"{self._public_url}/files/{self._links.token(file_id, self._seconds())}"
+
+    def with_links(self, turn: Turn) -> Turn:
+        """A question to the AI agent, with a link to each file of ours in it."""
+        messages = [
+            replace(one, attachments=[self._linked(each) for each in one.attachments])
+            for one in turn.messages
+        ]
+        return replace(turn, messages=messages)
+
+    def _linked(self, one: Attachment) -> Attachment:
+        return one if one.file is None else replace(one, url=self.link(one.file))
 
     def opened_by(self, token: str) -> File:
         """The file that a link's token opens; raises NotFound."""

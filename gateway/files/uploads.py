@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
 from gateway.errors import Oversized, Unreadable
@@ -97,8 +97,10 @@ def _events(body: Body, boundary: str, most: int) -> Iterator[MultipartSegment |
                 raise Unreadable("the upload took too long")
             yield from parser.parse(chunk)
             time.sleep(0)  # a fast sender must not keep every other greenlet waiting
-    except ParserLimitReached as error:
-        raise Oversized("the body has too many parts, or too long a header") from error
+    except (ParserLimitReached, RequestEntityTooLarge) as error:
+        raise Oversized(
+            "the body is too large, or has too many parts or too long a header"
+        ) from error
     except (MultipartError, HTTPException, OSError) as error:
         # The sender went away, said a wrong length, or sends no multipart.
         raise Unreadable("the body ended early, or is not multipart/form-data") from error

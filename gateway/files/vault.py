@@ -83,7 +83,7 @@ class Vault:
                 file = system.open(f"{root}/{key}", "rb")
             except FileNotFoundError as error:
                 raise NotFound("the file is not there any more") from error
-        return _pieces(file)
+        return _Pieces(file)
 
     def remove(self, key: str) -> None:
         """Take it away; nothing happens if it is gone."""
@@ -93,11 +93,25 @@ class Vault:
                 system.rm_file(f"{root}/{key}")
 
 
-def _pieces(file: Any) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
-            time.sleep(0)  # a fast reader must not keep every other greenlet waiting
+class _Pieces:
+    """A file's bytes, piece by piece; closed by whoever has it, even if nothing was read."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk: bytes = self._file.read(_CHUNK)
+        if not chunk:
+            self.close()
+            raise StopIteration
+        time.sleep(0)  # a fast reader must not keep every other greenlet waiting
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _onto_the_disk(file: Any, folders: tuple[str, ...]) -> None:

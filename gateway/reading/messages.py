@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, select, tuple_
 
 from gateway.errors import NotFound
+from gateway.reading.attachments import attachment_to_json
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.markers import marker_text
 from gateway.reading.names import Names, Person, find_names
@@ -143,7 +144,7 @@ def _message(row: Row[*tuple[Any, ...]], installation: str, names: Names, zone: 
         },
         "text": text,
         "html": row.html,
-        "attachments": row.attachments,
+        "attachments": [attachment_to_json(one) for one in row.attachments],
         "state": row.state,
         "why": row.why,
         "occurred_at": to_time(happened_at),

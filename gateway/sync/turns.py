@@ -64,7 +64,9 @@ class Turns:
             return
         terms = terms_of[turn.channel]
         try:
-            answer = self._parts.agents[terms.agent.name].asks.ask(turn)
+            answer = self._parts.agents[terms.agent.name].asks.ask(
+                self._parts.files.with_links(turn)
+            )
         except (Again, Never) as trouble:
             self._failed(terms, turn, number, trouble)
             return

@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gateway import contacts, wiring
 from gateway.app import create_app
 from gateway.clock import MovableClock, to_micros
 from gateway.config import (
+    FileSettings,
     HttpAgentSettings,
     IntercomSettings,
     ScriptedAgentSettings,
@@ -81,6 +83,7 @@ def settings(
         secret_key="a secret key",
         public_url="https://gateway.acme.test",
         data_dir=Path("/nonexistent"),
+        files=FileSettings(url=f"memory://house-{uuid.uuid4().hex}"),
     )
 
 

@@ -21,6 +21,8 @@ from gateway.people.operators import Operator, authenticate
 from gateway.rails.address import address_behind
 from tests.api.house import CHANNEL, House
 from tests.api.test_document import FLEETING, operations, resolve
+from tests.files.samples import CONTENT_TYPE, png
+from tests.files.samples import body as upload_body
 
 
 def entries(house: House, query: str = "") -> Any:
@@ -123,6 +125,8 @@ def test_every_door_that_changes_something_leaves_an_entry(sqlite_house: House) 
         body = example_of(document, operation.get("requestBody"))
         data = body if isinstance(body, bytes) else None
         headers = {"If-Match": "*"}
+        if data is not None and "multipart/form-data" in operation["requestBody"]["content"]:
+            headers["Content-Type"] = CONTENT_TYPE
         address = re.sub(
             r"{(\w+)}",
             lambda found, shown=operation: known.get(found[1]) or shown_id(shown, found[1]),
@@ -150,6 +154,8 @@ def example_of(document: Any, body: Any) -> Any:
     """What the document shows a caller to send."""
     if body is None:
         return None
+    if "multipart/form-data" in body["content"]:
+        return upload_body(png())
     if "image/png" in body["content"]:
         return b"\x89PNG\r\n\x1a\n"
     schema = resolve(document, body["content"]["application/json"]["schema"])

@@ -53,7 +53,7 @@ def test_what_is_taken_in_is_given_out(files: Files, database: Database, place: 
     assert (file.name, file.content_type, file.size) == ("my photo.PNG", "image/png", len(content))
     assert (file.width, file.height) == (30, 20)
     assert find(database, file.id) == file
-    assert b"".join(files.open(file)) == content
+    assert b"".join(files.download(file).chunks) == content
     assert lying_in(place) == {file.id: len(content)}
 
 
@@ -186,7 +186,7 @@ def test_bytes_that_are_lost_are_not_found(files: Files, place: str) -> None:
     file = files.accept(VERA, upload())
     Vault(place).remove(file.key)
     with pytest.raises(NotFound):
-        files.open(file)
+        files.download(file)
 
 
 def test_a_visitor_may_upload_so_much_a_day(

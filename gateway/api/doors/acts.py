@@ -17,6 +17,7 @@ from gateway.api.schemas.acts import (
     CopilotBody,
     HandoverBody,
     HandoverSchema,
+    MessageBody,
     NothingBody,
     ReasonBody,
     TextBody,
@@ -208,14 +209,20 @@ def add_act_doors(room: Room, parts: Parts) -> None:
         return acts.run(session_id, body, work, acts.with_session(sentence))
 
     @room.door(
-        "POST", "/sessions/<session_id>/messages", takes=TextBody, gives=MessageSchema, status=201
+        "POST",
+        "/sessions/<session_id>/messages",
+        takes=MessageBody,
+        gives=MessageSchema,
+        status=201,
     )
     def write_message(body: Arguments, session_id: str) -> Response:
         """Say something to the customer; this takes the session over from the AI"""
         session_id = checked_id("ses", session_id)
 
         def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
-            return doors.write_message(db, terms, session_id, caller, text=body["text"], now=now)
+            return doors.write_message(
+                db, terms, session_id, caller, text=body["text"], files=body["files"], now=now
+            )
 
         return acts.run(session_id, body, work, acts.with_message, 201)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import marshmallow as ma
 from marshmallow import fields, validate
 
 from gateway.api.schemas.base import Told, about, example
 from gateway.api.schemas.sessions import SessionSchema
+from gateway.files import MOST_IN_A_MESSAGE
 from gateway.rails.parsing import MAX_TEXT, Flag, Words
 
 MAX_REASON = 1_000
@@ -108,6 +111,35 @@ class TextBody(ma.Schema):
         ],
         metadata=about("Markdown", "Your parcel leaves **today**."),
     )
+
+
+class MessageBody(ma.Schema):
+    """Words in Markdown, files, or both."""
+
+    text = Words(
+        required=True,
+        validate=validate.Length(max=MAX_TEXT),
+        metadata={
+            **about("Markdown; may be blank if there are files", "It leaves **today**."),
+            "format": "message",
+        },
+    )
+    files = fields.List(
+        Words(
+            validate=validate.Regexp(
+                r"fil_[0-9a-hjkmnp-tv-z]{26}\Z", error="Not the id of a file."
+            ),
+        ),
+        load_default=list,
+        validate=validate.Length(max=MOST_IN_A_MESSAGE),
+        metadata=about("ids of files that you uploaded", ["fil_06f3k9w2v0a1b2c3d4e5f6g7h8"], []),
+    )
+
+    @ma.validates_schema
+    def says_something(self, data: dict[str, Any], **_: Any) -> None:
+        """Neither words nor files are no message."""
+        if not data["text"].strip() and not data["files"]:
+            raise ma.ValidationError("Must not be blank.", "text")
 
 
 class ActSchema(Told):

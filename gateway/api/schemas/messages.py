@@ -5,17 +5,9 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from gateway.api.schemas.base import MOMENT, Told, about, example
+from gateway.api.schemas.files import AttachmentSchema
 from gateway.api.schemas.pages import PageSchema
 from gateway.api.schemas.people import SomebodySchema
-
-
-class AttachmentSchema(Told):
-    """A file that came with a message."""
-
-    url = fields.String(metadata=example("https://downloads.example/parcel.jpg"))
-    name = fields.String(metadata=example("parcel.jpg"))
-    content_type = fields.String(metadata=example("image/jpeg"))
-    size = fields.Integer(allow_none=True, metadata=about("bytes", 48_213))
 
 
 class PushSchema(Told):

@@ -54,6 +54,7 @@ def open_channel(name: str, settings: WebWidgetSettings, secret_key: str) -> Cha
         policy=Policy(native_assignment=False),
         # What the gateway says is said by its own commit.
         pushes=frozenset(),
+        carries_files=True,
         open_sender=partial(WidgetSender, name),
         judge=lambda _: (),
         signed_in=signature.HEADER,

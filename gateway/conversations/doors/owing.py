@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.commands import AddNote, Assign, Command, SendMessage
@@ -10,7 +11,7 @@ from gateway.conversations.doors.callers import after_known
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import Held
 from gateway.errors import Ours
-from gateway.events import Actor, Assignee, Fact, MessageReceived, NoteAdded, Position
+from gateway.events import Actor, Assignee, Attachment, Fact, MessageReceived, NoteAdded, Position
 from gateway.policy import Terms
 from gateway.store import Transaction
 
@@ -49,12 +50,23 @@ class Owing:
         if done:
             self._outcome.owed.add("deliver")
 
-    def words(self, role: str, text: str, author: Actor, *, as_operator: str | None = None) -> str:
-        """Record words of ours and owe them, notes and drafts as notes; return the message's id."""
+    def words(
+        self,
+        role: str,
+        text: str,
+        author: Actor,
+        *,
+        as_operator: str | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> str:
+        """Record words of ours and owe them, notes and drafts as notes; return the message's id.
+
+        Files go only where saying something is our own commit.
+        """
         kind = role if role in ("note", "draft") else "message"
         pushed = "send_message" if kind == "message" else "add_note"
         if pushed not in self._terms.channel.pushes:
-            return self._say(kind, text, author)
+            return self._say(kind, text, author, attachments)
         message_id = history.write_own(
             self._db, self._held,
             session_id=self._session_id, kind=kind, author=author, text=text,
@@ -70,13 +82,14 @@ class Owing:
         self.owe(message_id, role, command, message_id)
         return message_id
 
-    def _say(self, kind: str, text: str, author: Actor) -> str:
+    def _say(self, kind: str, text: str, author: Actor, attachments: Sequence[Attachment]) -> str:
         """Nobody has to be told: what is recorded is said."""
         at = max(Position(self._now), after_known(self._held))
         message_id = history.write_own(
             self._db, self._held,
             session_id=self._session_id, kind=kind, author=author, text=text,
             html=self._terms.channel.render(text), state="sent", now=self._now, at=at,
+            attachments=attachments,
         )  # fmt: skip
         if kind == "draft":
             return message_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.conversations import drafts
 from gateway.conversations.doors.callers import (
     MAY_ACT,
@@ -16,21 +18,31 @@ from gateway.conversations.doors.callers import (
 from gateway.conversations.doors.owing import Owing, act_and_assign
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import lock_session
-from gateway.errors import Forbidden
-from gateway.events import Fact, HandedOver, ResponsibleSet
+from gateway.errors import Conflict, Forbidden
+from gateway.events import Attachment, Fact, HandedOver, ResponsibleSet
+from gateway.files import Owner, to_send
 from gateway.policy import Terms
 from gateway.store import Transaction
 
 
 def write_message(
-    db: Transaction, terms: Terms, session_id: str, caller: Caller, *, text: str, now: int
+    db: Transaction,
+    terms: Terms,
+    session_id: str,
+    caller: Caller,
+    *,
+    text: str,
+    now: int,
+    files: Sequence[str] = (),
 ) -> Done:
-    """Say something to the customer as the caller.
+    """Say something to the customer as the caller, with files that they uploaded.
 
     Writing into a session of the AI takes it over, writing into one that waits accepts it.
     """
     held, row = permitted(db, session_id, caller, "write")
-    not_blank(text)
+    if not files:
+        not_blank(text)
+    attachments = _attached(db, terms, caller, files)
     as_operator = seat_of(terms, caller)
     owed: set[str] = set()
     act: Fact | None = None
@@ -46,8 +58,23 @@ def write_message(
     if row.mode == "copilot":
         drafts.expire(db, session_id, now)
     owing = Owing(db, terms, held, session_id, Outcome(owed=owed), now, epoch=row.epoch)
-    message_id = owing.words("operator", text, caller.actor, as_operator=as_operator)
+    message_id = owing.words(
+        "operator", text, caller.actor, as_operator=as_operator, attachments=attachments
+    )
     return Done(session_id=session_id, owed=owed, message_id=message_id)
+
+
+def _attached(
+    db: Transaction, terms: Terms, caller: Caller, ids: Sequence[str]
+) -> Sequence[Attachment]:
+    """Raises Conflict where they could not be sent, rather than to leave them out."""
+    if ids and not terms.channel.carries_files:
+        raise Conflict(
+            f"{terms.channel.name} cannot carry files; send them in the channel's own inbox, "
+            "or a link to them"
+        )
+    mine = Owner(kind="operator", id=caller.id)
+    return [file.as_attachment() for file in to_send(db, mine, ids, locking=True)]
 
 
 def write_note(

@@ -26,20 +26,24 @@ export function readTexts(folder = join(here, "texts")) {
   return texts;
 }
 
-/** `texts:*` or `texts:open,close`: the keys once, and each language as a list in their order. */
+/** What the loader says; all else is the app's. */
+const LOADERS = ["openChat"];
+
+/** `texts:loader`, `texts:app`: the keys once, and each language as a list in their order. */
 const texts = {
   name: "texts",
   setup(esbuild) {
     esbuild.onResolve({ filter: /^texts:/ }, ({ path }) => ({ path, namespace: "texts" }));
     esbuild.onLoad({ filter: /.*/, namespace: "texts" }, ({ path }) => {
       const all = readTexts();
-      const named = path.slice("texts:".length);
-      const keys = named === "*" ? Object.keys(all.en) : named.split(",");
+      const keys = Object.keys(all.en).filter(
+        (key) => LOADERS.includes(key) === (path === "texts:loader"),
+      );
       const lists = Object.entries(all).map(([language, said]) => [
         language,
         keys.map((key) => said[key]),
       ]);
-      const contents = `export const keys = ${JSON.stringify(keys.join(" "))}.split(" ");
+      const contents = `export const keys = /* @__PURE__ */ ${JSON.stringify(keys.join(" "))}.split(" ");
         export const languages = ${JSON.stringify(Object.fromEntries(lists))};`;
       return { contents, loader: "js" };
     });
@@ -56,12 +60,12 @@ const styles = {
         minify: true,
         target: TARGET,
       });
-      return { contents: code.trim(), loader: "text" };
+      return { contents: code.trim().replace(/(--\w+): /g, "$1:"), loader: "text" };
     });
   },
 };
 
-const TARGET = ["chrome105", "firefox110", "safari16.4"];
+const TARGET = ["chrome123", "firefox121", "safari17.5"];
 
 export const options = {
   bundle: true,

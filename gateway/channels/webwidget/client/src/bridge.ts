@@ -1,6 +1,8 @@
 // What loader and app know of each other. The loader runs in the page; the app runs in a hidden
 // frame of its own, where nothing of the page has touched fetch, Array or Promise.
 
+import type { Rgb } from "./color.ts";
+
 /** What `window.GatewayWidget` tells its listeners. */
 export type Happening =
   | "ready"
@@ -42,10 +44,16 @@ export interface Bridge {
   readonly host: HTMLElement;
   readonly root: ShadowRoot;
   readonly launcher: HTMLButtonElement;
+  /** Read a colour; null where it is neither `#abc`, `#aabbcc` nor `rgb(…)`. */
+  parse(color: string): Rgb | null;
+  /** Contrast of two colours as WCAG 2 has it, from 1 to 21. */
+  contrast(one: Rgb, other: Rgb): number;
   /** Paint the launcher: background, and what stands on it. */
   paint(color: string): void;
   /** Tell the page's listeners. */
   emit(happening: Happening, detail?: unknown): void;
+  /** What the page's own `shutdown` does: another tab has done it. */
+  shutdown(): Promise<unknown>;
   /** The app is there and takes commands. */
   connect(app: App): void;
 }

@@ -1,6 +1,7 @@
 // Colours that a site chooses freely, and what can be read on them.
 
-export type Rgb = readonly [red: number, green: number, blue: number];
+/** Red, green, blue, from 0 to 255. */
+export type Rgb = readonly number[];
 
 /** Read `#abc`, `#aabbcc` or `rgb(1, 2, 3)`; null for every other notation. */
 export function parse(color: string): Rgb | null {
@@ -26,8 +27,8 @@ export function textOn(color: Rgb): string {
   return contrast(color, [255, 255, 255]) >= 4.5 ? "#fff" : "#000";
 }
 
-function luminance([red, green, blue]: Rgb): number {
-  return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+function luminance(color: Rgb): number {
+  return 0.2126 * linear(color[0]!) + 0.7152 * linear(color[1]!) + 0.0722 * linear(color[2]!);
 }
 
 function linear(channel: number): number {

@@ -3,10 +3,10 @@
 //
 // It runs among the page's own scripts, so it leans on as little of theirs as it can: no array
 // methods, no iterators, no fetch. What needs those is the app's, which has a clean frame.
-import { languages } from "texts:openChat,closeChat";
+import { languages } from "texts:loader";
 
 import type { App, Bridge, Command, Happening } from "./bridge.ts";
-import { parse, textOn } from "./color.ts";
+import { contrast, parse, textOn } from "./color.ts";
 import sheet from "./launcher.css";
 
 type Listener = (detail: unknown) => void;
@@ -58,8 +58,11 @@ function start(script: HTMLScriptElement): unknown {
     host,
     root,
     launcher,
+    parse,
+    contrast,
     paint,
     emit,
+    shutdown: () => api.shutdown(),
     connect(connected) {
       app = connected;
       failures = 0;
@@ -255,7 +258,6 @@ function start(script: HTMLScriptElement): unknown {
   launcher.type = "button";
   launcher.setAttribute("aria-label", option("text-open-chat") || words[0]!);
   launcher.setAttribute("aria-expanded", "false");
-  launcher.dataset["closeChat"] = words[1];
   if (option("position")) launcher.style.insetInline = "auto";
   icon(BUBBLE);
   icon(CHEVRON);

@@ -13,6 +13,7 @@ from gateway.conversations import asking
 from gateway.conversations.thread import lock_conversation
 from gateway.errors import Again, Conflict, GatewayError, Never, NotFound, Unavailable
 from gateway.events import Answer, Later, Turn
+from gateway.feed import Hint
 from gateway.policy import Terms
 from gateway.store.models import TurnRow
 from gateway.sync.reading import LOOK_DEADLINE_S, Reader, observe
@@ -50,10 +51,10 @@ class Turns:
         if not self._has_heard(turn_id):
             return
         terms_of = self._parts.terms
-        turn, number = self._database.write(
+        turn, began = self._database.write(
             lambda db: (
                 asking.begin(db, terms_of, turn_id, self._now(), self._link, self._parts.reception),
-                asking.tries(db, turn_id),
+                asking.began(db, turn_id),
             )
         )
         if turn is None:
@@ -62,25 +63,9 @@ class Turns:
             log.info("turn_not_asked", turn=turn_id, why=turn.why)
             self._wake(turn.owed)
             return
-        terms = terms_of[turn.channel]
-        try:
-            answer = self._parts.agents[terms.agent.name].asks.ask(
-                self._parts.files.with_links(turn)
-            )
-        except (Again, Never) as trouble:
-            self._failed(terms, turn, number, trouble)
-            return
-        except Exception as error:  # a bug in an agent's code must not leave a customer waiting
-            log.error("agent_broke", turn=turn_id, exc_info=error)
-            broken = Never(f"{type(error).__name__} while asking the agent")
-            self._failed(terms, turn, number, broken)
-            return
-        if isinstance(answer, Later):
-            self._database.write(
-                lambda db: asking.wait_for_reply(db, terms.agent, turn_id, self._now())
-            )
-            return
-        self._answered(terms, turn, answer)
+        self._look(turn, began.conversation_id)
+        self._ask(terms_of[turn.channel], turn, began.tries)
+        self._look(turn, began.conversation_id)
 
     def abandon(self, keys: Sequence[str]) -> None:
         """Let another worker ask at once; of two answers, the first one counts."""
@@ -94,6 +79,26 @@ class Turns:
             )
         except Unavailable as trouble:
             log.warning("turns_not_given_back", error=trouble.message)
+
+    def _ask(self, terms: Terms, turn: Turn, number: int) -> None:
+        try:
+            answer = self._parts.agents[terms.agent.name].asks.ask(
+                self._parts.files.with_links(turn)
+            )
+        except (Again, Never) as trouble:
+            self._failed(terms, turn, number, trouble)
+            return
+        except Exception as error:  # a bug in an agent's code must not leave a customer waiting
+            log.error("agent_broke", turn=turn.id, exc_info=error)
+            broken = Never(f"{type(error).__name__} while asking the agent")
+            self._failed(terms, turn, number, broken)
+            return
+        if isinstance(answer, Later):
+            self._database.write(
+                lambda db: asking.wait_for_reply(db, terms.agent, turn.id, self._now())
+            )
+            return
+        self._answered(terms, turn, answer)
 
     def _has_heard(self, turn_id: str) -> bool:
         """Read what people said before the AI goes on after them; False if that must wait.
@@ -166,6 +171,13 @@ class Turns:
         )
         log.warning("turn_failed", turn=turn.id, verdict=recorded.verdict, error=trouble.message)
         self._wake(recorded.owed)
+
+    def _look(self, turn: Turn, conversation_id: str) -> None:
+        """The AI has read what it was told, and thinks; or it has done so. That is no event."""
+        if not self._parts.channels[turn.channel].remote:  # others do not show it
+            self._parts.hints.give(
+                Hint(kind="look", conversation=conversation_id, session=turn.session, by="ai")
+            )
 
     def _link(self, session_id: str) -> str:
         return self._parts.link(session_id)

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+NO_PLACE = -1
+"""Stands for the id of an event that has none."""
+
 
 class Shown(NamedTuple):
     id: int
@@ -21,12 +24,21 @@ class Reader:
     """One stream. `beats` counts comments, `last` is the newest id, whatever brought it."""
 
     def __init__(
-        self, url: str, token: str, query: str = "", last: str | int | None = None
+        self,
+        url: str,
+        token: str | None,
+        query: str = "",
+        last: str | int | None = None,
+        path: str = "/api/v1/events",
+        origin: str | None = None,
     ) -> None:
         parts = urlsplit(url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=10)
-        lines = [f"GET /api/v1/events{query} HTTP/1.1", "Host: gateway"]
-        lines.append(f"Authorization: Bearer {token}")
+        lines = [f"GET {path}{query} HTTP/1.1", "Host: gateway"]
+        if token is not None:
+            lines.append(f"Authorization: Bearer {token}")
+        if origin is not None:
+            lines.append(f"Origin: {origin}")
         if last is not None:
             lines.append(f"Last-Event-ID: {last}")
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -131,7 +143,8 @@ class Reader:
             if "retry" in fields:
                 self.retry = int(fields["retry"])
             if "data" in fields:
-                return Shown(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                place = int(fields.get("id", NO_PLACE))
+                return Shown(place, fields["event"], json.loads(fields["data"]))
         return None
 
 

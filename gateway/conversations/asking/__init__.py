@@ -7,15 +7,15 @@ thought out for another state of affairs is recorded and never said.
 from gateway.conversations.asking.answers import record_answer, record_failure
 from gateway.conversations.asking.held import UNAVAILABLE, Recorded
 from gateway.conversations.asking.questions import (
+    began,
     begin,
     due,
     returned,
-    tries,
     wait,
     wait_for_reply,
 )
 
 __all__ = [
-    "UNAVAILABLE", "Recorded", "begin", "due", "record_answer", "record_failure", "returned",
-    "tries", "wait", "wait_for_reply",
+    "UNAVAILABLE", "Recorded", "began", "begin", "due", "record_answer", "record_failure",
+    "returned", "wait", "wait_for_reply",
 ]  # fmt: skip

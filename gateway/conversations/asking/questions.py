@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, bindparam, select, update
 
@@ -48,6 +48,13 @@ _RETURNED = Prepared(
 )
 
 _MARGIN_US = 15_000_000
+
+
+class Began(NamedTuple):
+    """How often a turn has been asked, and where."""
+
+    tries: int
+    conversation_id: str
 
 
 def due(db: Transaction, now: int, limit: int) -> list[str]:
@@ -131,6 +138,7 @@ def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -
     )
 
 
-def tries(db: Transaction, turn_id: str) -> int:
-    """How often a turn has been asked; with `begin`, the number of the try that began."""
-    return db.scalars(select(TurnRow.tries).where(TurnRow.id == turn_id)).one()
+def began(db: Transaction, turn_id: str) -> Began:
+    """With `begin`: which try of a turn began, and in which conversation."""
+    query = select(TurnRow.tries, TurnRow.conversation_id).where(TurnRow.id == turn_id)
+    return Began(*db.execute(query).one())

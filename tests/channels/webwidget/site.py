@@ -38,7 +38,7 @@ class Site:
         channels: dict[str, Any] = {
             name: WebWidgetSettings(
                 name=name, agent="support", key=f"{name}-key", allowed_origins=(ORIGINS[name],),
-                identity_secret=(SECRETS[name],), **more,
+                identity_secret=(SECRETS[name],), ai_name="Robin", **more,
             )
             for name in (ACME, OTHER)
         }  # fmt: skip

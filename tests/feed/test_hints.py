@@ -1,0 +1,78 @@
+"""Hints: to this process at once, to others through Redis, and kept nowhere."""
+
+import threading
+from dataclasses import dataclass
+
+import redis
+
+from gateway.feed import HINTS, Hint, Hints
+from gateway.feed.hints import AGAIN_S
+from gateway.streams.ear import Ear
+from gateway.wake import impatient_redis
+from tests.services.processes import wait_until
+
+TYPING = Hint(
+    kind="typing",
+    conversation="cnv_1",
+    session="ses_1",
+    by="operator",
+    id="opr_1",
+    name="Ann",
+    at=7,
+)
+LOOK = Hint(kind="look", conversation="cnv_1", session="ses_1", by="ai")
+
+
+@dataclass
+class Timer:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_same_again_at_once_is_no_hint() -> None:
+    timer, heard = Timer(), []
+    hints = Hints(monotonic=timer)
+    hints.listen(heard.append)
+    stops = Hint(kind="typing", conversation="cnv_1", session="ses_1", by="operator", id="opr_1",
+                 on=False)  # fmt: skip
+    assert hints.give(TYPING)
+    assert not hints.give(TYPING)
+    assert hints.give(stops)
+    assert hints.give(TYPING)
+    timer.now += AGAIN_S
+    assert hints.give(TYPING)
+    assert hints.give(LOOK)
+    assert hints.give(LOOK), "each of these says something else"
+    assert heard == [TYPING, stops, TYPING, TYPING, LOOK, LOOK]
+
+
+def test_other_processes_hear_it_once_and_nonsense_harms_nobody(valkey_url: str) -> None:
+    mine, theirs = [], []
+    giver = Hints(impatient_redis(valkey_url))
+    giver.listen(mine.append)
+    other = Hints(impatient_redis(valkey_url))
+    other.listen(theirs.append)
+    ears = [Ear(valkey_url, threading.Event(), hints) for hints in (giver, other)]
+    for ear in ears:
+        ear.start()
+    wait_until(lambda: all(ear.hears for ear in ears), "both to listen")
+    with redis.Redis.from_url(valkey_url) as raw:
+        for nonsense in (b"", b"nonsense", b"0" * 16 + b'{"kind": "sings"}', b"\xff" * 40):
+            raw.publish(HINTS, nonsense)
+    giver.give(TYPING)
+    giver.give(LOOK)
+    wait_until(lambda: len(theirs) == 2, "the hints")
+    assert theirs == mine == [TYPING, LOOK]
+    for ear in ears:
+        ear.stop()
+
+
+def test_without_redis_nobody_waits() -> None:
+    heard: list[Hint] = []
+    hints = Hints(impatient_redis("redis://127.0.0.1:1"))
+    hints.listen(heard.append)
+    for _ in range(20):
+        assert hints.give(LOOK)
+    assert heard == [LOOK] * 20

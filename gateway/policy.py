@@ -30,6 +30,10 @@ class Policy:
     answer_email: bool = False
 
 
+def _nowhere(installation: str, conversation: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelTerms:
     """One configured channel, as the core sees it.
@@ -42,6 +46,9 @@ class ChannelTerms:
     own commit.
     `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text the way the
     channel tells it back, by which an echo is recognised.
+    `tool` is what the channel's own people work in, by its name; empty where they work at our doors
+    alone. `in_tool` is the address there of a conversation: of its workspace and its id, as the
+    channel names them.
     """
 
     name: str
@@ -56,6 +63,8 @@ class ChannelTerms:
     hand_over_late_s: float = 86_400.0
     plain: Callable[[str], str] = str
     render: Callable[[str], str] = escape
+    tool: str = ""
+    in_tool: Callable[[str, str], str] = _nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

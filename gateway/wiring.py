@@ -38,6 +38,7 @@ from gateway.feed import Bell, Hints
 from gateway.files import Files, Links, Vault
 from gateway.inbox import Inbox
 from gateway.people.availability import Availability
+from gateway.people.lookers import Lookers
 from gateway.people.presence import Presences
 from gateway.people.reception import Receptions
 from gateway.policy import AgentTerms, Terms
@@ -71,6 +72,7 @@ class Parts:
     watched: Mapping[str, Watched]
     sinks: Mapping[SinkName, Sink]
     presences: Presences
+    lookers: Lookers
     availability: Availability
     callers: Callers
     subscribers: Mapping[str, Poster]
@@ -140,6 +142,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         watched={name: _watched(settings, channel) for name, channel in channels.items()},
         sinks=open_sinks(settings, clock),
         presences=Presences(connection, clock),
+        lookers=Lookers(connection, clock),
         callers=Callers(
             connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
         ),

@@ -26,7 +26,7 @@ EventName = Literal[
 # What the gateway tells of, and subscribers may ask for.
 EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
 # What streams show besides: it is never written down, so nobody can go on after it.
-FLEETING_EVENT_NAMES = ("session.typing",)
+FLEETING_EVENT_NAMES = ("session.typing", "session.looking")
 # What subscribers get who do not say what they want (DESIGN.md 5.5). Notes and drafts never.
 USUAL_EVENTS: tuple[EventName, ...] = (
     "session.started",

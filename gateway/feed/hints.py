@@ -31,11 +31,12 @@ _MOST_REMEMBERED = 10_000
 class Hint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something about a session, by whom, at `at` (µs). Ids are the record's own.
 
-    `typing`: they write, or (`on` is False) do no longer; `look`: what the record says of the
+    `typing`: they write, or (`on` is False) do no longer; `looking`: the same of reading it, for
+    those inside alone; `look`: what the record says of the
     session has changed without an event of its own, as when the AI has begun to think.
     """
 
-    kind: Literal["typing", "look"]
+    kind: Literal["typing", "looking", "look"]
     conversation: str
     session: str
     by: Literal["customer", "operator", "ai"]

@@ -44,6 +44,22 @@ def look_up(
     return lambda: {name: row for name, rows in zip(names, found(), strict=True) for row in rows}
 
 
+def has_team(db: Transaction, channel: str, external_id: str) -> bool:
+    """True if a channel has told of this team, and not that it is gone."""
+    found = db.scalar(
+        select(Staff.external_id)
+        .join(Installation, Installation.id == Staff.installation_id)
+        .where(
+            Installation.channel == channel,
+            Staff.kind == "team",
+            Staff.external_id == external_id,
+            Staff.removed.is_(False),
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
 def see(
     db: Transaction,
     installation_id: str,

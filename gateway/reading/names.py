@@ -15,9 +15,11 @@ from gateway.store.models import (
     Operator,
     OperatorLink,
     Staff,
+    Team,
 )
 
 OPERATOR_PREFIX = "opr_"
+TEAM_PREFIX = "tea_"
 _FALLBACKS = {"operator": "Teammate", "team": "Team", "bot": "Bot"}
 _NAMELESS = {
     "ai": "AI",
@@ -40,17 +42,17 @@ class Person:
 
 @dataclass(slots=True, kw_only=True)
 class Names:
-    """Names by installation, kind and id, and those of our own operators by id."""
+    """Names by installation, kind and id, and those of our own operators and teams by id."""
 
     known: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
-    operators: Mapping[str, str] = field(default_factory=dict)
+    ours: Mapping[str, str] = field(default_factory=dict)
 
     def known_name(self, person: Person, stored: str | None = None) -> str | None:
         """The name of today, else the one stored with the line, else None."""
         if person.id is None:
             return stored
-        if person.id.startswith(OPERATOR_PREFIX):
-            return self.operators.get(person.id) or stored
+        if _is_ours(person.id):
+            return self.ours.get(person.id) or stored
         return self.known.get((person.installation, person.kind, person.id)) or stored
 
     def name(self, person: Person, stored: str | None = None) -> str:
@@ -64,11 +66,11 @@ class Names:
 
 
 def find_names(db: Transaction, people: Iterable[Person]) -> Names:
-    """Look up everybody in at most four statements."""
+    """Look up everybody in at most five statements."""
     wanted = {person for person in people if person.id is not None}
-    ours = sorted({p.id for p in wanted if p.id and p.id.startswith(OPERATOR_PREFIX)})
+    ours = {person.id for person in wanted if person.id and _is_ours(person.id)}
     customers = {p for p in wanted if p.kind == "customer"}
-    staff = {p for p in wanted - customers if p.id and not p.id.startswith(OPERATOR_PREFIX)}
+    staff = {p for p in wanted - customers if p.id and not _is_ours(p.id)}
     known: dict[tuple[str, str, str], str] = {}
     if staff:
         installations, ids = _sides(staff)
@@ -91,11 +93,17 @@ def find_names(db: Transaction, people: Iterable[Person]) -> Names:
             )
         )
         known.update({(row[0], "customer", row[1]): row[2] for row in rows if row[2]})
-    operators: dict[str, str] = {}
-    if ours:
-        found = db.execute(select(Operator.id, Operator.name).where(Operator.id.in_(ours)))
-        operators = {row[0]: row[1] for row in found}
-    return Names(known=known, operators=operators)
+    named: dict[str, str] = {}
+    for table, prefix in ((Operator, OPERATOR_PREFIX), (Team, TEAM_PREFIX)):
+        ids = sorted(id for id in ours if id.startswith(prefix))
+        if ids:
+            found = db.execute(select(table.id, table.name).where(table.id.in_(ids)))
+            named.update({row[0]: row[1] for row in found})
+    return Names(known=known, ours=named)
+
+
+def _is_ours(id: str) -> bool:
+    return id.startswith((OPERATOR_PREFIX, TEAM_PREFIX))
 
 
 def _linked(db: Transaction, people: Iterable[Person]) -> dict[tuple[str, str, str], str]:

@@ -75,7 +75,7 @@ def find_sessions(
 
     The cursor names the last row seen, so sessions that open meanwhile move nothing.
     """
-    query = _query().where(*_conditions(wanted))
+    query = sessions_query().where(*_conditions(wanted))
     if cursor is not None:
         last = from_cursor(cursor, (int, str))
         query = query.where(tuple_(ChatSession.opened_at, ChatSession.id) < tuple_(*last))
@@ -83,15 +83,15 @@ def find_sessions(
     rows = db.execute(query.order_by(*order).limit(limit + 1)).all()
     page = rows[:limit]
     following = to_cursor((page[-1].opened_at, page[-1].id)) if len(rows) > limit else None
-    return Page(items=_to_json(db, page, refusal), next_cursor=following)
+    return Page(items=rows_to_json(db, page, refusal), next_cursor=following)
 
 
 def find_session(db: Transaction, session_id: str, *, refusal: Refusal) -> Json:
     """One session; raise NotFound."""
-    rows = db.execute(_query().where(ChatSession.id == session_id)).all()
+    rows = db.execute(sessions_query().where(ChatSession.id == session_id)).all()
     if not rows:
         raise NotFound("there is no such session")
-    return _to_json(db, rows, refusal)[0]
+    return rows_to_json(db, rows, refusal)[0]
 
 
 def sessions_by_id(db: Transaction, ids: Collection[str], *, refusal: Refusal) -> dict[str, Json]:
@@ -100,10 +100,11 @@ def sessions_by_id(db: Transaction, ids: Collection[str], *, refusal: Refusal) -
         return {}
     found = _BY_ID.each(db, [{"key": id} for id in sorted(ids)])
     rows = [row for one in found for row in one]
-    return {session["id"]: session for session in _to_json(db, rows, refusal)}
+    return {session["id"]: session for session in rows_to_json(db, rows, refusal)}
 
 
-def _query() -> Select[*tuple[Any, ...]]:
+def sessions_query() -> Select[*tuple[Any, ...]]:
+    """What `rows_to_json` needs of sessions, all of them."""
     return (
         select(
             ChatSession.id, ChatSession.status, ChatSession.mode, ChatSession.channel,
@@ -112,7 +113,7 @@ def _query() -> Select[*tuple[Any, ...]]:
             ChatSession.results, ChatSession.epoch, ChatSession.waiting_since,
             ChatSession.opened_at, ChatSession.finished_at, ChatSession.last_message_at,
             ChatSession.message_count, ChatSession.handover, ChatSession.wait_step,
-            ChatSession.wait_since, ChatSession.wait_due,
+            ChatSession.wait_since, ChatSession.wait_due, ChatSession.wait_rung,
             Offer.operator_id.label("offered_to"), Offer.until.label("offered_until"),
             Conversation.external_id.label("conversation"),
             Conversation.installation_id.label("installation"),
@@ -131,7 +132,7 @@ def _query() -> Select[*tuple[Any, ...]]:
     )  # fmt: skip
 
 
-_BY_ID = Prepared(lambda _: _query().where(ChatSession.id == bindparam("key")))
+_BY_ID = Prepared(lambda _: sessions_query().where(ChatSession.id == bindparam("key")))
 
 
 def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
@@ -153,13 +154,14 @@ def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
     if wanted.waits is not None:
         conditions.append(ChatSession.wait_step == wanted.waits)
     if wanted.responsible is not None and wanted.responsible.strip():
-        conditions.append(_responsible(wanted.responsible.strip()))
+        conditions.append(held_by(wanted.responsible.strip()))
     if wanted.q is not None and wanted.q.strip():
         conditions.append(_mentions(wanted.q.strip()))
     return conditions
 
 
-def _responsible(who: str) -> ColumnElement[bool]:
+def held_by(who: str) -> ColumnElement[bool]:
+    """Whoever is responsible is of this kind, has this id, or a name that this is a part of."""
     if who in RESPONSIBLE_KINDS:
         return ChatSession.responsible_kind == who
     among_staff = exists().where(
@@ -204,9 +206,10 @@ def _mentions(words: str) -> ColumnElement[bool]:
 # -- as JSON -------------------------------------------------------------------------------------
 
 
-def _to_json(
+def rows_to_json(
     db: Transaction, rows: Sequence[Row[*tuple[Any, ...]]], refusal: Refusal
 ) -> list[Json]:
+    """Rows of `sessions_query` as the API tells them."""
     people = [person for row in rows for person in _people(row)]
     names = find_names(db, people)
     avatars = find_avatars(db, (_holder(row) for row in rows))
@@ -280,6 +283,7 @@ def _wait(row: Row[*tuple[Any, ...]]) -> Json | None:
         "step": row.wait_step,
         "since": to_time(row.wait_since),
         "due_at": to_time(row.wait_due),
+        "overdue": bool(row.wait_rung),
     }
 
 

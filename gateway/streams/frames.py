@@ -33,10 +33,11 @@ def reset_frame(place: int) -> bytes:
     return b"id: %d\nevent: reset\ndata: {}\n\n" % place
 
 
-def session_typing_frame(hint: Hint) -> bytes:
-    """Somebody types in a session, as those inside are told; it has no place in any order."""
+def hint_frame(hint: Hint) -> bytes:
+    """Somebody types or looks, as those inside are told; it has no place in any order."""
+    kind = f"session.{hint.kind}"
     event = {
-        "type": "session.typing",
+        "type": kind,
         "timestamp": to_time(hint.at),
         "data": {
             "session_id": hint.session,
@@ -44,7 +45,7 @@ def session_typing_frame(hint: Hint) -> bytes:
             "on": hint.on,
         },
     }
-    return b"event: session.typing\ndata: %s\n\n" % msgspec.json.encode(event)
+    return b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(event))
 
 
 def typing_frame(hint: Hint) -> bytes:

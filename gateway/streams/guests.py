@@ -99,7 +99,7 @@ class Guests:
                 frame=NEWS if hint.kind == "look" else typing_frame(hint),
             )
             for hint in hints
-            if hint.by != "customer"
+            if hint.by != "customer" and hint.kind != "looking"
         )
         whose = self._whose({word.conversation_id for word in words})
         for word in words:

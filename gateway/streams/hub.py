@@ -23,7 +23,7 @@ from gateway.people import operators
 from gateway.reading.events import Wording, event_id, put_into_words
 from gateway.store import Database, Transaction
 from gateway.streams.ear import Ear
-from gateway.streams.frames import event_frame, reset_frame, session_typing_frame
+from gateway.streams.frames import event_frame, hint_frame, reset_frame
 from gateway.streams.guests import Guests, StillIn
 from gateway.streams.stream import Followed, Guest, Stream, Wanted
 
@@ -275,18 +275,19 @@ class Hub:
             hints.append(self._hints.popleft())
         self._guests.tell((), hints)
         for hint in hints:
-            if hint.kind == "typing" and hint.by != "ai":
-                self._show_typing(hint)
+            if hint.kind in ("typing", "looking") and hint.by != "ai":
+                self._show_hint(hint)
 
-    def _show_typing(self, hint: Hint) -> None:
+    def _show_hint(self, hint: Hint) -> None:
+        kind = f"session.{hint.kind}"
         with self._lock:
             readers = [
                 stream
                 for session_id in (None, hint.session)
                 for stream in self._streams.get(session_id, ())
-                if stream.wanted.holds_kind("session.typing")
+                if stream.wanted.holds_kind(kind)
             ]
-        frame = session_typing_frame(hint)
+        frame = hint_frame(hint)
         for stream in readers:
             if not stream.put(frame):
                 self.close(stream)

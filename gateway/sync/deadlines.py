@@ -12,6 +12,7 @@ from gateway.handover import Run, Wait
 from gateway.people import routing
 from gateway.people.availability import Reach, offered, within
 from gateway.people.presence import Seen
+from gateway.people.routing import Candidate
 from gateway.people.waiting import Waiting, owe
 from gateway.policy import Terms
 from gateway.store import Transaction
@@ -92,7 +93,7 @@ class Deadlines:
         holder = [
             one for one in people if holder_id and holder_id in (one.id, one.links.get(channel))
         ]
-        to = holder or [one for one in within(people, _reach(run)) if one.in_hours]
+        to = holder or [one for one in _asked(people, terms, run) if one.in_hours]
         waiting = Waiting(session_id=session_id, agent=terms.agent.name, since=wait.since)
         owe(db, waiting, to, now)
 
@@ -112,9 +113,10 @@ class Deadlines:
             if standing.until > now:
                 return
             offers.end(db, session_id, "expired", now)
-        people = self._parts.availability.candidates(
-            db, seen, terms.agent.name, now, reach=_reach(run)
+        everybody = self._parts.availability.candidates(
+            db, seen, terms.agent.name, now, reach="all"
         )
+        people = _asked(everybody, terms, run)
         asked = offers.asked(db, session_id, wait.since)
         chosen = routing.next_offer(people, [one for one in asked if one], "round_robin")
         if chosen is None:
@@ -129,6 +131,16 @@ class Deadlines:
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())
+
+
+def _asked(everybody: Sequence[Candidate], terms: Terms, run: Run) -> list[Candidate]:
+    """Whom a session that waits is for: those of our team that it was given to, else its agent's
+    own people, or everybody once it has waited for too long."""
+    if not run.widened and not terms.channel.policy.native_assignment:
+        members = [one for one in everybody if run.responsible.team in one.team_ids]
+        if members:
+            return members
+    return within(everybody, _reach(run))
 
 
 def _reach(run: Run) -> Reach:

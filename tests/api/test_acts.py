@@ -230,3 +230,38 @@ def test_a_customer_is_called_by_todays_name(house: House) -> None:
     house.happen("1001", house.said("1001", "Me again", by=carol))
     items = house.get(f"/sessions/{session}/messages").json["items"]
     assert [item["author"]["name"] for item in items if item["kind"] == "message"] == ["Carol"] * 2
+
+
+def test_a_session_is_given_to_a_team_of_the_channel(sqlite_house: House) -> None:
+    it = sqlite_house
+    it.staff("team", "700", "Support")
+    session = it.session()
+    answer = it.post(f"/sessions/{session}/assign", {"team_id": "700"})
+    assert answer.status_code == 200, answer.json
+    told = answer.json["session"]
+    assert (told["mode"], told["responsible"]["kind"]) == ("human", "unassigned")
+    assert told["responsible"]["team_name"] == "Support"
+    assert owed(it, session)[-1] == ("assignment", "owed")
+    again = it.post(f"/sessions/{session}/assign", {"team_id": "700"})
+    assert again.json["error"]["message"] == "Session waits for this team already"
+    unknown = it.post(f"/sessions/{session}/assign", {"team_id": "701"})
+    assert unknown.status_code == 404
+    assert unknown.json["error"]["message"] == f"there is no team 701 in {CHANNEL}"
+
+
+@pytest.mark.parametrize("body", [{}, {"operator_id": "opr_" + "0" * 26, "team_id": "700"}])
+def test_a_session_is_given_to_one_operator_or_one_team(
+    sqlite_house: House, body: dict[str, str]
+) -> None:
+    answer = sqlite_house.post(f"/sessions/{sqlite_house.session()}/assign", body)
+    assert answer.status_code == 422
+    assert list(answer.json["error"]["details"]["fields"]) == ["operator_id"]
+
+
+def test_who_looks_is_told_who_else_does(sqlite_house: House) -> None:
+    it = sqlite_house
+    session = it.session()
+    answer = it.post(f"/sessions/{session}/looking", {"on": True})
+    assert (answer.status_code, answer.json) == (200, {"others": []}), "there is no Redis here"
+    assert it.post(f"/sessions/ses_{'0' * 26}/looking", {"on": True}).status_code == 404
+    assert it.post(f"/sessions/{session}/looking", {"on": True}, role="viewer").status_code == 403

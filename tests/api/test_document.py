@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 # What they change runs out by itself.
 FLEETING = (
     "/api/v1/me/presence",
+    "/api/v1/sessions/{session_id}/looking",
     "/api/v1/sessions/{session_id}/read",
     "/api/v1/sessions/{session_id}/typing",
 )

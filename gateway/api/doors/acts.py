@@ -28,7 +28,8 @@ from gateway.clock import to_micros
 from gateway.conversations import doors
 from gateway.conversations.doors import MAY_ACT, Caller, Done, Person
 from gateway.conversations.thread import lock_session
-from gateway.errors import Conflict, Ours
+from gateway.errors import Conflict, NotFound, Ours
+from gateway.people import staff, teams
 from gateway.people.presence import Seen
 from gateway.people.routing import Candidate, may_take
 from gateway.policy import Terms
@@ -85,6 +86,15 @@ class Acts:
         take it."""
         found = self._candidate(db, operator_id, now)
         return Person(id=found.id, name=found.name, as_operator=found.links.get(terms.channel.name))
+
+    def team(self, db: Transaction, terms: Terms, team_id: str) -> str:
+        """The team that a session is to wait for: one of ours, or of the channel where that has
+        teams of its own. Raises NotFound."""
+        if not terms.channel.policy.native_assignment:
+            return teams.find(db, team_id).id
+        if staff.has_team(db, terms.channel.name, team_id):
+            return team_id
+        raise NotFound(f"there is no team {team_id} in {terms.channel.name}")
 
     def check_room(self, db: Transaction, operator_id: str, now: int) -> None:
         """Raise Conflict if an operator may not take one more session."""

@@ -53,10 +53,16 @@ def add_people_doors(room: Room, parts: Parts) -> None:
         takes=AssignBody, gives=ActSchema, roles=MAY_ACT,
     )  # fmt: skip
     def assign(body: Arguments, session_id: str) -> Response:
-        """Give the session to an operator; what the AI holds is handed over to them"""
+        """Give the session to an operator or a team; what the AI holds is handed over to them"""
         session_id = checked_id("ses", session_id)
 
         def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
+            if "team_id" in body:
+                team = acts.team(db, terms, body["team_id"])
+                return doors.assign_team(
+                    db, terms, session_id, caller,
+                    team=team, link=acts.link(session_id), now=now, reception=parts.reception,
+                )  # fmt: skip
             target = acts.target(db, terms, body["operator_id"], now)
             return doors.assign(
                 db, terms, session_id, caller,

@@ -1,20 +1,32 @@
-"""What an operator's page says while its reader looks at a session: read, and typing."""
+"""What an operator's page says while its reader looks at a session: that, read, and typing."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
 
 from flask import Response
 from sqlalchemy import select
 
 from gateway.api.callers import operator
 from gateway.api.rooms import Room
-from gateway.api.schemas.acts import ReadBody, ReadUpToSchema, TypingBody, TypingSchema
+from gateway.api.schemas.acts import (
+    LookersSchema,
+    LookingBody,
+    ReadBody,
+    ReadUpToSchema,
+    TypingBody,
+    TypingSchema,
+)
 from gateway.api.schemas.base import Arguments
 from gateway.clock import to_micros
 from gateway.conversations.doors import MAY_ACT
 from gateway.errors import NotFound
 from gateway.feed import Hint
+from gateway.people.lookers import Looker
 from gateway.rails.answers import json_answer
 from gateway.rails.parsing import checked_id
+from gateway.store import Database
 from gateway.store.models import ChatSession
 from gateway.visitors import marks
 from gateway.wiring import Parts
@@ -45,14 +57,7 @@ def add_looking_doors(room: Room, parts: Parts) -> None:
     def say_typing(body: Arguments, session_id: str) -> Response:
         """Say that one is writing in a session, or no longer; it is shown for a few seconds"""
         session_id = checked_id("ses", session_id)
-        with database.read() as db:
-            row = db.execute(
-                select(ChatSession.conversation_id, ChatSession.status).where(
-                    ChatSession.id == session_id
-                )
-            ).one_or_none()
-        if row is None:
-            raise NotFound("there is no such session")
+        row = _find(database, session_id)
         one = operator()
         given = row.status == "active" and parts.hints.give(
             Hint(
@@ -61,3 +66,35 @@ def add_looking_doors(room: Room, parts: Parts) -> None:
             )
         )  # fmt: skip
         return json_answer({"shown": given})
+
+    @room.door(
+        "POST", "/sessions/<session_id>/looking",
+        takes=LookingBody, gives=LookersSchema, roles=MAY_ACT, fleeting=True,
+    )  # fmt: skip
+    def say_looking(body: Arguments, session_id: str) -> Response:
+        """Say that one has a session open, or no longer; the answer says who else has"""
+        session_id = checked_id("ses", session_id)
+        row = _find(database, session_id)
+        one = operator()
+        others = parts.lookers.say(session_id, Looker(id=one.id, name=one.name), on=body["on"])
+        parts.hints.give(
+            Hint(
+                kind="looking", conversation=row.conversation_id, session=session_id,
+                by="operator", id=one.id, name=one.name, on=body["on"],
+                at=to_micros(parts.clock.now()),
+            )
+        )  # fmt: skip
+        return json_answer({"others": [asdict(other) for other in others]})
+
+
+def _find(database: Database, session_id: str) -> Any:
+    """Where a session lies and whether it goes on; raise NotFound."""
+    with database.read() as db:
+        row = db.execute(
+            select(ChatSession.conversation_id, ChatSession.status).where(
+                ChatSession.id == session_id
+            )
+        ).one_or_none()
+    if row is None:
+        raise NotFound("there is no such session")
+    return row

@@ -38,13 +38,25 @@ class HandoverBody(ReasonBody):
 
 
 class AssignBody(ma.Schema):
-    """To whom."""
+    """To whom: an operator, or a team."""
 
     operator_id = Words(
-        required=True,
         validate=_AN_OPERATOR,
-        metadata=example("opr_06f3k9w2v0a1b2c3d4e5f6g7h8"),
+        metadata=about("to this operator", "opr_06f3k9w2v0a1b2c3d4e5f6g7h8"),
     )
+    team_id = Words(
+        validate=validate.Length(min=1, max=100),
+        metadata=about(
+            "instead of an operator: it waits for this team. Where the channel has teams of its "
+            "own, the channel's id of one", None,
+        ),
+    )  # fmt: skip
+
+    @ma.validates_schema
+    def names_one(self, data: dict[str, Any], **_: Any) -> None:
+        """One of both, and not both."""
+        if len(data) != 1:
+            raise ma.ValidationError("Name an operator or a team.", "operator_id")
 
 
 class DraftBody(ma.Schema):
@@ -91,6 +103,27 @@ class TypingSchema(Told):
 
     shown = fields.Boolean(
         metadata=about("false: the same was said just now, or the session is finished", True)
+    )
+
+
+class LookingBody(ma.Schema):
+    """Is it open in front of one?"""
+
+    on = Flag(required=True, metadata=example(True))
+
+
+class LookerSchema(Told):
+    """Somebody who has the session open, too."""
+
+    id = fields.String(metadata=example("opr_06f3k9w2v0a1b2c3d4e5f6g7h8"))
+    name = fields.String(metadata=example("Ann Operator"))
+
+
+class LookersSchema(Told):
+    """Who else looks."""
+
+    others = fields.List(
+        fields.Nested(LookerSchema), metadata=about("by name; nobody while Redis is away", [])
     )
 
 

@@ -73,6 +73,9 @@ class WaitSchema(Told):
     step = fields.String(validate=validate.OneOf(STEPS), metadata=example("first_reply"))
     since = fields.DateTime(metadata=example(MOMENT))
     due_at = fields.DateTime(metadata=example("2026-11-22T16:23:00Z"))
+    overdue = fields.Boolean(
+        metadata=about("true: it has taken too long already, `due_at` is the next rung", False)
+    )
 
 
 class OfferSchema(Told):

@@ -8,6 +8,7 @@ from functools import partial
 from gateway.channels.base import Channel, Envelope, Sender
 from gateway.channels.intercom import health, notification, signature
 from gateway.channels.intercom.markup import plain_of_markdown, render, sanitise
+from gateway.channels.intercom.pages import conversation_page
 from gateway.channels.intercom.people import Seats
 from gateway.channels.intercom.translate import notification_to_delivery
 from gateway.config import IntercomSettings
@@ -96,6 +97,8 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
         installation=settings.app_id or None,
         plain=plain_of_markdown,
         render=_shown,
+        tool="Intercom",
+        in_tool=partial(conversation_page, settings.base_url),
     )
 
 

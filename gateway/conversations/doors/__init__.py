@@ -24,12 +24,19 @@ from gateway.conversations.doors.handing import (
     return_to_ai,
 )
 from gateway.conversations.doors.owing import Owing
-from gateway.conversations.doors.people import accept, assign, decline, put_back, release
+from gateway.conversations.doors.people import (
+    accept,
+    assign,
+    assign_team,
+    decline,
+    put_back,
+    release,
+)
 from gateway.conversations.doors.writing import write_message, write_note
 
 __all__ = [
     "FINISHED", "HANDLED", "MAY_ACT", "NOT_PERMITTED", "Caller", "Done", "Owing", "Person", "Role",
-    "accept", "assign", "decline", "discard_draft", "end", "finish", "give_to_people", "hand_back",
-    "hand_over", "handover_allowed", "handover_refusal", "put_back", "release", "return_to_ai",
-    "send_draft", "set_copilot", "write_message", "write_note",
+    "accept", "assign", "assign_team", "decline", "discard_draft", "end", "finish",
+    "give_to_people", "hand_back", "hand_over", "handover_allowed", "handover_refusal", "put_back",
+    "release", "return_to_ai", "send_draft", "set_copilot", "write_message", "write_note",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from gateway.conversations.doors.callers import (
     holder_of,
     permitted,
 )
-from gateway.conversations.doors.handing import hand_over
+from gateway.conversations.doors.handing import give_to_people, hand_over
 from gateway.conversations.doors.owing import act_and_assign
 from gateway.conversations.reception import Receive, always_open
 from gateway.conversations.thread import Held
@@ -71,6 +71,32 @@ def assign(
     if row.responsible_kind == "operator" and row.responsible_id in (to.id, target.id):
         raise Conflict(f"Session is already assigned to {target.name}")
     return _set(db, terms, held, session_id, "assigned", to, target.name, caller.actor, now)
+
+
+def assign_team(
+    db: Transaction,
+    terms: Terms,
+    session_id: str,
+    caller: Caller,
+    *,
+    team: str,
+    link: str,
+    now: int,
+    reception: Receive = always_open,
+) -> Done:
+    """Let a session wait for a team, by the id that its channel knows; what the AI holds is handed
+    over to it."""
+    held, row = permitted(db, session_id, caller, "assign sessions")
+    if row.mode == "ai":
+        return give_to_people(
+            db, terms, held, session_id,
+            trigger="manual", by=caller.actor, reason="", link=link, now=now,
+            to=Assignee(kind="team", id=team), reception=reception,
+        )  # fmt: skip
+    if row.responsible_kind == "unassigned" and row.responsible_team == team:
+        raise Conflict("Session waits for this team already")
+    to = Assignee(kind="team", id=team)
+    return _set(db, terms, held, session_id, "released", to, None, caller.actor, now)
 
 
 def release(db: Transaction, terms: Terms, session_id: str, caller: Caller, *, now: int) -> Done:

@@ -36,11 +36,17 @@ def _state() -> Select[*tuple[Any, ...]]:
         said,
         _MESSAGES.c.author_kind.not_in(literals("customer")),
         _MESSAGES.c.state.in_(literals("sent", "received")),
-        or_(_MINE.c.at.is_(None), _position(_MESSAGES) > _position(_MINE)),
+        # Written so that the index leads to what is new: one that has read nothing is before all.
+        _position(_MESSAGES)
+        > tuple_(
+            func.coalesce(_MINE.c.at, -1),
+            func.coalesce(_MINE.c.number, 0),
+            func.coalesce(_MINE.c.step, 0),
+        ),
     )
     answer = _MESSAGES.alias("answer")
     answered = exists().where(
-        answer.c.session_id == _SESSIONS.c.id,
+        answer.c.session_id == _MESSAGES.c.session_id,
         answer.c.kind.in_(literals("message")),
         answer.c.author_kind.in_(literals("operator")),
         _position(answer) > _position(_MESSAGES),
@@ -84,16 +90,18 @@ def _state() -> Select[*tuple[Any, ...]]:
     )  # fmt: skip
 
 
+_EACH = _SESSIONS.alias("each")
 CURRENT = Prepared(
-    lambda _: (
-        _state()
-        .where(_SESSIONS.c.conversation_id == bindparam("conversation"))
+    lambda _: _state().where(
+        # Found first, so that the rest is asked of one session only.
+        _SESSIONS.c.id
+        == select(_EACH.c.id)
+        .where(_EACH.c.conversation_id == bindparam("conversation"))
         .order_by(
-            _SESSIONS.c.opened_at.desc(),
-            _SESSIONS.c.opened_number.desc(),
-            _SESSIONS.c.opened_step.desc(),
+            _EACH.c.opened_at.desc(), _EACH.c.opened_number.desc(), _EACH.c.opened_step.desc()
         )
         .limit(1)
+        .scalar_subquery()
     )
 )
 ONE = Prepared(

@@ -248,6 +248,14 @@ def test_reads_are_told_both_ways(on_both: Desk) -> None:
     talk = vera.look()
     assert talk.session is not None
     said = {line.text: line.id for line in talk.lines}
+    other_session = it.says("Hello?", conversation="c3")
+    it.hand_over(other_session, ann)
+    unread = Customer(it, "c3").look()
+    it.act(doors.write_message, session, ann, text="Three")
+    again = Customer(it, "c3").look()
+    assert unread.session is not None
+    assert again.session is not None
+    assert again.session.read_by_them is None, "who answers here has read nothing there"
     assert talk.session.read_by_them == said["Anybody?"], "who answers has read it"
     assert talk.session.unread == 2
 
@@ -258,9 +266,10 @@ def test_reads_are_told_both_ways(on_both: Desk) -> None:
             )
         )
 
-    assert read_up_to("Two")
+    said["Three"] = vera.look().lines[-1].id
+    assert read_up_to("Three")
     assert not read_up_to("One"), "a mark never goes back"
-    assert not read_up_to("Two")
+    assert not read_up_to("Three")
     after = vera.look()
     assert after.session is not None
     assert after.session.unread == 0

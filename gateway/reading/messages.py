@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
@@ -22,6 +23,16 @@ _POSITION = (Message.at, Message.number, Message.step, Message.id)
 _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """The end of a history. `start` is the place right before its first line, None where the
+    history begins: lines after it are `find_messages(cursor=start)`, those up to it
+    `find_latest(before=start)`."""
+
+    items: Sequence[Json]
+    start: str | None
+
+
 def find_messages(
     db: Transaction,
     session_id: str,
@@ -31,13 +42,7 @@ def find_messages(
     cursor: str | None = None,
 ) -> Page:
     """A page of a session's history. Raises NotFound, and Unreadable for a foreign cursor."""
-    installation = db.scalar(
-        select(Conversation.installation_id)
-        .join(ChatSession, ChatSession.conversation_id == Conversation.id)
-        .where(ChatSession.id == session_id)
-    )
-    if installation is None:
-        raise NotFound("there is no such session")
+    installation = _installation_of(db, session_id)
     query = _query().where(Message.session_id == session_id)
     if cursor is not None:
         last = from_cursor(cursor, (int, int, int, str))
@@ -49,6 +54,33 @@ def find_messages(
         end = page[-1]
         following = to_cursor((end.at, end.number, end.step, end.id))
     return Page(items=_to_json(db, installation, page, zone), next_cursor=following)
+
+
+def find_latest(
+    db: Transaction,
+    session_id: str,
+    *,
+    zone: tzinfo,
+    limit: int = DEFAULT_LIMIT,
+    before: str | None = None,
+) -> Latest:
+    """The newest lines of a session's history, or the newest `before` a place; the oldest first.
+
+    Raises NotFound, and Unreadable for a foreign place.
+    """
+    installation = _installation_of(db, session_id)
+    query = _query().where(Message.session_id == session_id)
+    if before is not None:
+        place = from_cursor(before, (int, int, int, str))
+        query = query.where(tuple_(*_POSITION) <= tuple_(*place))
+    newest_first = [column.desc() for column in _POSITION]
+    rows = db.execute(query.order_by(*newest_first).limit(limit + 1)).all()
+    page = rows[:limit][::-1]
+    start = None
+    if len(rows) > limit:
+        end = rows[limit]
+        start = to_cursor((end.at, end.number, end.step, end.id))
+    return Latest(items=_to_json(db, installation, page, zone), start=start)
 
 
 def find_message(db: Transaction, message_id: str, *, zone: tzinfo) -> Json:
@@ -75,6 +107,17 @@ def messages_by_id(db: Transaction, ids: Collection[str], *, zone: tzinfo) -> di
         mine = [row for row in rows if row.installation == installation]
         found |= {line["id"]: line for line in _to_json(db, installation, mine, zone)}
     return found
+
+
+def _installation_of(db: Transaction, session_id: str) -> str:
+    installation = db.scalar(
+        select(Conversation.installation_id)
+        .join(ChatSession, ChatSession.conversation_id == Conversation.id)
+        .where(ChatSession.id == session_id)
+    )
+    if installation is None:
+        raise NotFound("there is no such session")
+    return installation
 
 
 def _query() -> Select[*tuple[Any, ...]]:

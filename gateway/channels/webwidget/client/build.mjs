@@ -75,6 +75,7 @@ export const options = {
   charset: "utf8",
   logLevel: "warning",
   plugins: [texts, styles],
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
 };
 
 async function bundle(entry, define = {}) {

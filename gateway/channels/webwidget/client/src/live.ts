@@ -12,8 +12,8 @@ import { interest, pull, reached, typed } from "./widget.ts";
 // Heartbeats come every 15 s; a stream that is silent for longer is dead or held back by a proxy.
 const SILENCE_MS = 25_000;
 const WATCHING_MS = 2_000;
-// Not looked at; or with a stream: a ring may get lost, and nobody shall wait for ever because of it.
-const WAITING_MS = 30_000;
+// Not looked at; or with a stream: a ring may get lost, and a place in the line changes without one.
+const WAITING_MS = 20_000;
 const SLOWEST_MS = 15_000;
 
 let timer: ReturnType<typeof setTimeout>;

@@ -17,7 +17,7 @@ type Done = (nothing?: unknown) => void;
 const SVG = "http://www.w3.org/2000/svg";
 const BUBBLE = "M21 11.5a8.4 8.4 0 0 1-12.3 7.4L3 21l2.1-5.7A8.4 8.4 0 1 1 21 11.5Z";
 const CHEVRON = "m6 9.5 6 6 6-6";
-const COLOR = "#2952e3";
+const COLOR = "#1f5eff";
 const RIGHT_TO_LEFT = /^(ar|fa|he|ur|ps|yi|dv|ug)\b/i;
 const LONGEST_PAUSE_MS = 30_000;
 // A page that takes our element away again and again gets its way.

@@ -28,8 +28,10 @@ export function moments(lang: string, now: () => Date = () => new Date()): Momen
         ? new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(days, "day")
         : format(date, { weekday: "long", day: "numeric", month: "long" });
     },
-    size: (bytes) =>
-      (bytes / 1e6).toLocaleString(locale, { style: "unit", unit: "megabyte", maximumSignificantDigits: 2 }),
+    size(bytes) {
+      const [amount, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+      return amount.toLocaleString(locale, { style: "unit", unit, maximumSignificantDigits: 2 });
+    },
   };
 }
 

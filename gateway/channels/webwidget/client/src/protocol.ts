@@ -27,6 +27,8 @@ export interface Message {
   content: Content;
   attachments: Attachment[];
   state: string;
+  /** Its words were taken back. */
+  redacted?: boolean;
   occurred_at: string;
   marker: { kind: "handover" | "joined" | "returned" | "finished"; name: string | null } | null;
 }

@@ -35,7 +35,14 @@ export function leave(): void {
 
 /** Run it while no other tab runs one of that name. */
 export function alone<T>(what: string, act: () => Promise<T>): Promise<T> {
-  return locks ? (locks.request(prefix + what, act) as Promise<T>) : leased("lease:" + what, act);
+  if (!locks) return leased("lease:" + what, act);
+  const name = prefix + what;
+  const signal = AbortSignal.timeout(LEASE_MS);
+  // Whoever has it for so long is asleep: a phone stops the tabs that nobody looks at.
+  return locks.request(name, { signal }, act).catch((error: Error) => {
+    if (error.name !== "TimeoutError") throw error;
+    return locks.request(name, { steal: true }, act);
+  }) as Promise<T>;
 }
 
 /**

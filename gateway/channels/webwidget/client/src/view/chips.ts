@@ -44,7 +44,7 @@ export function addFiles(files: FileList | undefined | null): boolean {
     picture.onload = () => URL.revokeObjectURL(picture.src);
     const room = all.length < limits.most;
     const chip = show(file.name, picture.src ? picture : icon(PAPER));
-    if (!room) fail(chip, t("tooMany", limits.most));
+    if (!room) fail(chip, t("atMost", limits.most + " 📎"));
     else if (file.size > limits.max_bytes) fail(chip, tooLarge(limits));
     else void send(chip, file, limits);
   }
@@ -62,7 +62,7 @@ export function clear(sent: Attachment[]): void {
 }
 
 function tooLarge({ max_bytes }: { max_bytes: number }): string {
-  return t("tooLarge", size(max_bytes));
+  return t("atMost", size(max_bytes));
 }
 
 async function send(chip: Chip, file: File, limits: NonNullable<Config["files"]>): Promise<void> {

@@ -9,6 +9,7 @@ import { config } from "../visitor.ts";
 import { say, typing } from "../widget.ts";
 import { addFiles, chips, clear, onChips, restore, uploaded, uploading } from "./chips.ts";
 import { CLIP, SEND } from "./icons.ts";
+import { log } from "./panel.ts";
 import { iconButton } from "./parts.ts";
 
 const TYPING_EVERY_MS = 3_000;
@@ -81,6 +82,7 @@ function changed(): void {
   send.disabled = over > 0 || uploading() || !(text.value.trim() || files.length);
   if (text.value || files.length) remember("draft", { text: text.value, files });
   else pocket.remove("draft");
+  log.follow();
 }
 
 async function submit(event: Event): Promise<void> {

@@ -6,6 +6,7 @@ import { t } from "../texts.ts";
 import { config } from "../visitor.ts";
 import { rate, startNew } from "../widget.ts";
 import { STAR } from "./icons.ts";
+import { log } from "./panel.ts";
 import { button } from "./parts.ts";
 
 export const ending = h("div", { class: "ending", "aria-live": "off" });
@@ -37,6 +38,9 @@ function form(session: string): HTMLElement {
     const score = Number(stars.querySelector<HTMLInputElement>(":checked")!.value);
     rate(session, score, comment.value.trim()).catch(() => say(wrong, t("failed")));
   };
-  const change = (): boolean => (more.hidden = false);
+  const change = (): void => {
+    more.hidden = false;
+    log.follow();
+  };
   return h("form", { submit, change }, h("fieldset", {}, h("legend", {}, t("rate")), stars), more);
 }

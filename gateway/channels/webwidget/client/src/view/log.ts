@@ -154,16 +154,15 @@ function draw({ is, at, own, message }: Item): HTMLElement {
     const key = ({ handover: "handover", joined: "joined", returned: "joined", finished: "finished" } as const)[kind];
     return div("marker", key ? t(key as TextKey, name) : text, h("time", {}, time(at)));
   }
-  const bubble = div("bubble", ...render(message.content));
-  // A message whose tree is empty still has its words.
-  if (!bubble.firstChild) bubble.append(message.text);
+  const bubble = h("div", { class: "bubble", dir: "auto" }, ...render(message.content));
+  // A message whose tree is empty still has its words; one that was taken back has none.
+  if (!bubble.firstChild) bubble.append(message.text || (message.redacted ? "—" : ""));
   return h(
     "div",
     { class: own ? "row own" : "row", "aria-live": own && "off" },
     !own && avatar(message.author),
-    h(
-      "div",
-      {},
+    div(
+      "said",
       div("by", nameOf(message.author)),
       bubble.textContent || bubble.querySelector("img") ? bubble : null,
       ...message.attachments.map(attachment),

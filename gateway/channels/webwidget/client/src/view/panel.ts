@@ -11,7 +11,7 @@ import { composer, grow, text } from "./composer.ts";
 import { earlier, openEarlier } from "./earlier.ts";
 import { ending } from "./ending.ts";
 import { header } from "./header.ts";
-import { createLog } from "./log.ts";
+import { createLog, type Log } from "./log.ts";
 import { button } from "./parts.ts";
 
 type Rgb = readonly number[];
@@ -22,13 +22,8 @@ const READABLE = 4.5;
 const NARROW = "(max-width: 480px), (max-height: 480px)";
 
 const quick = div("quick");
-export const log = createLog(
-  { retry: (id) => decide(id, true), discard: (id) => decide(id, false), older },
-  quick,
-  ending,
-);
 const notice = h("p", { class: "notice", role: "status" });
-const main = div("main", log.element, composer);
+const main = div("main");
 const dialog = h("dialog", { "aria-label": t("chat"), tabindex: -1, close });
 /** Says what happens while the dialog is closed, to those who do not see the badge. */
 const status = h("div", { class: "unseen", role: "status" });
@@ -42,11 +37,15 @@ const frame = h(
 const name = launcher.getAttribute("aria-label");
 let title = "";
 
+export let log: Log;
 export let opened = false;
 export let elsewhere = false;
 
-/** Be in the page. */
+/** Be in the page. Views know each other, so they are put together when all of them are there. */
 export function appear(): void {
+  const acts = { retry: (id: string) => decide(id, true), discard: (id: string) => decide(id, false), older };
+  log = createLog(acts, quick, ending);
+  main.append(log.element, composer);
   const styles = new page.CSSStyleSheet();
   styles.replaceSync(sheet);
   // The loader's comes first; an app that had to begin again replaces what the last one drew.
@@ -54,7 +53,7 @@ export function appear(): void {
   for (const old of [...root.querySelectorAll(".gw, .badge")]) old.remove();
   dialog.append(header, notice, main, earlier);
   root.prepend(frame);
-  launcher.append(badge);
+  Node.prototype.appendChild.call(launcher, badge); // its own method is the page's
   // What is typed here is not for the page's shortcuts.
   for (const type of ["keydown", "keypress", "keyup", "input", "change", "paste"]) {
     frame.addEventListener(type, (event) => event.stopPropagation());
@@ -67,8 +66,10 @@ export function appear(): void {
   };
   dialog.ondragover = (event) => event.preventDefault();
   dialog.ondrop = (event) => {
+    const files = event.dataTransfer?.files;
+    if (!files?.length) return; // words, for the field
     event.preventDefault();
-    addFiles(event.dataTransfer?.files);
+    addFiles(files);
   };
   page.visualViewport?.addEventListener("resize", fit);
   page.visualViewport?.addEventListener("scroll", fit);
@@ -129,7 +130,7 @@ export function go(away: boolean): void {
 
 /** Show how much was not read: on the launcher, and in the title of a page nobody looks at. */
 export function showUnread(count: number): void {
-  const words = count && !opened ? t("unread", count) : "";
+  const words = count && !opened ? `${t("newest")} (${count})` : "";
   badge.textContent = String(count);
   badge.hidden = !words;
   set(launcher, "aria-description", words || null);
@@ -150,8 +151,9 @@ export function showQuickReplies(replies: readonly string[]): void {
 export function paint(): void {
   const color = option("color") || config()?.color;
   if (color) bridge.paint(color);
-  const fill = bridge.parse(page.getComputedStyle(launcher).backgroundColor);
-  if (!fill) return;
+  const read = bridge.parse(page.getComputedStyle(launcher).backgroundColor);
+  if (!read) return;
+  const fill = [0, 1, 2].map((index) => read[index]!); // a list of ours: the page's has its methods
   for (const [theme, surface] of Object.entries(SURFACES)) {
     // As text on the surface the colour is mixed with black or white until it can be read.
     const towards = theme === "light" ? 0 : 255;

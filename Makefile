@@ -11,9 +11,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
-# The web widget's scripts: made of the sources by hatch_build.py, as `pip install .` does.
+# The browser's scripts: made of the sources by hatch_build.py, as `pip install .` does.
 WIDGET := gateway/channels/webwidget
-BUILT := $(WIDGET)/built/sources.sha256
+CONSOLE := gateway/console
+BUILT := $(CONSOLE)/built/sources.sha256
 # Processes that pytest uses; 0 runs everything in one process (for a debugger).
 WORKERS ?= 2
 # More arguments for pytest, for example: make test ARGS="-k takeover"
@@ -25,7 +26,7 @@ help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 |/' \
 		| column -t -s '|'
 
-setup: $(READY) $(BUILT) ## create .venv, install everything from the lock files, build the widget
+setup: $(READY) $(BUILT) ## create .venv, install everything from the lock files, build the browser's scripts
 
 demo: $(READY) $(BUILT) ## run the gateway, a shop with the widget and the Intercom stand-in, and print the addresses
 	@exec $(BIN)/gateway demo $(ARGS)
@@ -48,14 +49,14 @@ format: $(READY) ## format and fix what can be fixed
 bench: $(READY) $(BUILT) ## run the measured comparisons
 	@$(BIN)/python -m bench $(ARGS)
 
-sizes: $(READY) $(BUILT) ## print how large the widget's scripts are
+sizes: $(READY) $(BUILT) ## print how large the browser's scripts are
 	@$(BIN)/python hatch_build.py
 
 lock: $(READY) ## write requirements.lock anew with current versions
 	@scripts/lock.sh
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(WIDGET)/built $(WIDGET)/client/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(WIDGET)/built $(WIDGET)/client/node_modules $(CONSOLE)/built $(CONSOLE)/client/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .PHONY: chromium
@@ -67,6 +68,6 @@ $(READY): $(LOCK) pyproject.toml scripts/setup.sh
 	@touch $@
 
 # Folders are named as well: they change when a file goes.
-$(BUILT): hatch_build.py $(shell find $(WIDGET)/client -name node_modules -prune -o -print) | $(READY)
+$(BUILT): hatch_build.py $(shell find $(WIDGET)/client $(CONSOLE)/client -name node_modules -prune -o -print) | $(READY)
 	@$(BIN)/python hatch_build.py >/dev/null
 	@touch $@

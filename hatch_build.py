@@ -1,4 +1,4 @@
-"""Builds the web widget's scripts into the package: `npm ci`, then `node build.mjs`.
+"""Builds the scripts of the widget and the console into the package: `npm ci`, `node build.mjs`.
 
 Runs within every build of the package (`pip install .`), and by itself: `python hatch_build.py`
 builds what has to be built and prints the sizes. What was built from the same sources stays.
@@ -18,12 +18,15 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 WIDGET = Path("gateway/channels/webwidget")
+CONSOLE = Path("gateway/console")
+# Each room has its sources in `client/`, and what is built of them in `built/`.
+ROOMS = {WIDGET: "web widget", CONSOLE: "console"}
 # Of which sources the built files are; written last, so that half a build is none.
 STAMP = "sources.sha256"
 # What is installed is known by the lock file that it was installed from.
 _INSTALLED = "node_modules/.installed.sha256"
 _NO_NPM = (
-    "the web widget cannot be built: there is no npm on PATH. Install Node.js 18 or newer "
+    "the browser's scripts cannot be built: there is no npm on PATH. Install Node.js 18 or newer "
     "(on Debian: apt-get install npm)"
 )
 
@@ -42,26 +45,30 @@ class WidgetBuildHook(BuildHookInterface[Any]):
 
 
 def build(root: Path, *, tools: bool, tell: Callable[[str], object]) -> None:
-    """Build the widget's scripts unless they are. `tools`: install what tests need as well.
+    """Build the scripts that are not built yet. `tools`: install what tests need as well.
 
     Raises SystemExit where npm is missing or fails.
     """
-    client, built = root / WIDGET / "client", root / WIDGET / "built"
-    if tools or not is_built(root):
-        _install(client, tools=tools, tell=tell)
-    if is_built(root):
-        return
-    tell("web widget: building its scripts")
-    shutil.rmtree(built, ignore_errors=True)
-    built.mkdir()
-    _run(["node", "build.mjs"], client)
-    (built / STAMP).write_text(sources(client), encoding="utf-8")
+    for room, name in ROOMS.items():
+        client, built = root / room / "client", root / room / "built"
+        if tools or not is_built(root, room):
+            _install(client, name, tools=tools, tell=tell)
+        if is_built(root, room):
+            continue
+        tell(f"{name}: building its scripts")
+        shutil.rmtree(built, ignore_errors=True)
+        built.mkdir()
+        _run(["node", "build.mjs"], client)
+        (built / STAMP).write_text(sources(client), encoding="utf-8")
 
 
-def is_built(root: Path) -> bool:
-    """Tell whether the scripts are there, made of the sources as they are now."""
-    stamp = root / WIDGET / "built" / STAMP
-    return stamp.exists() and stamp.read_text(encoding="utf-8") == sources(root / WIDGET / "client")
+def is_built(root: Path, *rooms: Path) -> bool:
+    """Tell whether the scripts of `rooms` (all) are there, made of the sources as they are now."""
+    stamps = [(root / room / "built" / STAMP, root / room / "client") for room in rooms or ROOMS]
+    return all(
+        stamp.exists() and stamp.read_text(encoding="utf-8") == sources(client)
+        for stamp, client in stamps
+    )
 
 
 def sources(client: Path) -> str:
@@ -75,22 +82,22 @@ def sources(client: Path) -> str:
     return digest.hexdigest()
 
 
-def sizes(root: Path) -> list[tuple[str, int, int]]:
+def sizes(root: Path, room: Path) -> list[tuple[str, int, int]]:
     """Return each script's name, its bytes, and its bytes as they go over the wire (gzip)."""
     return [
         (path.name, path.stat().st_size, len(gzip.compress(path.read_bytes(), 9, mtime=0)))
-        for path in sorted((root / WIDGET / "built").glob("*.js"), reverse=True)
+        for path in sorted((root / room / "built").glob("*.js"), reverse=True)
     ]
 
 
-def _install(client: Path, *, tools: bool, tell: Callable[[str], object]) -> None:
+def _install(client: Path, name: str, *, tools: bool, tell: Callable[[str], object]) -> None:
     wanted = hashlib.sha256((client / "package-lock.json").read_bytes()).hexdigest()
     wanted += " tools" if tools else ""
     stamp = client / _INSTALLED
     # Whoever has the tools has what a build needs, too.
     if stamp.exists() and stamp.read_text(encoding="utf-8").startswith(wanted):
         return
-    tell("web widget: installing what it is built with (npm ci)")
+    tell(f"{name}: installing what it is built with (npm ci)")
     # Nothing that is installed runs anything; the cache is asked before the network.
     arguments = ["npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
     _run([*arguments, *([] if tools else ["--omit=dev"])], client)
@@ -104,17 +111,20 @@ def _run(command: list[str], folder: Path) -> None:
     ran = subprocess.run([program, *command[1:]], cwd=folder, capture_output=True, text=True)
     if ran.returncode != 0:
         said = f"{ran.stdout}{ran.stderr}".strip()
-        raise SystemExit(f"the web widget cannot be built: `{' '.join(command)}` said:\n{said}")
+        raise SystemExit(
+            f"the browser's scripts cannot be built: `{' '.join(command)}` said:\n{said}"
+        )
 
 
 def main() -> None:
     """Build, and print the sizes."""
     root = Path(__file__).parent
     build(root, tools=True, tell=lambda text: print(text, file=sys.stderr))
-    scripts = sizes(root)
-    total = ("everything", sum(one[1] for one in scripts), sum(one[2] for one in scripts))
-    for name, size, packed in (*scripts, total):
-        print(f"{name:<22}{size:>8,} bytes{packed:>8,} gzipped")
+    for room, title in ROOMS.items():
+        scripts = sizes(root, room)
+        total = (title, sum(one[1] for one in scripts), sum(one[2] for one in scripts))
+        for name, size, packed in (*scripts, total):
+            print(f"{name:<26}{size:>8,} bytes{packed:>8,} gzipped")
 
 
 if __name__ == "__main__":

@@ -41,9 +41,11 @@ from gateway.people.availability import Availability
 from gateway.people.lookers import Lookers
 from gateway.people.presence import Presences
 from gateway.people.reception import Receptions
+from gateway.people.signins import Signins
 from gateway.policy import AgentTerms, Terms
 from gateway.quota import Quota
 from gateway.quota.callers import Callers
+from gateway.rails.cookies import Cookie, signin_cookie
 from gateway.reading.events import Wording
 from gateway.signs import SinkName
 from gateway.sinks import Sink, open_sinks
@@ -73,6 +75,8 @@ class Parts:
     sinks: Mapping[SinkName, Sink]
     presences: Presences
     lookers: Lookers
+    signins: Signins
+    cookie: Cookie
     availability: Availability
     callers: Callers
     subscribers: Mapping[str, Poster]
@@ -143,6 +147,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         sinks=open_sinks(settings, clock),
         presences=Presences(connection, clock),
         lookers=Lookers(connection, clock),
+        signins=Signins(database, clock),
+        cookie=signin_cookie(settings.public_url),
         callers=Callers(
             connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
         ),

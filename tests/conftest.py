@@ -8,12 +8,21 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from tests.services.postgres import PostgresServer, running_postgres
 from tests.services.valkey import ValkeyServer, running_valkey
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM_ARGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 # `ci` finds the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile(
@@ -140,3 +149,17 @@ def chromium_path() -> str:
         if path is not None:
             return path
     pytest.fail("no Chromium on PATH: run scripts/chromium.sh", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_path: str) -> "Iterator[Browser]":
+    """The worker's Chromium; tests open contexts of their own, and close them.
+
+    The one place that starts Playwright: a process can have it only once.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()

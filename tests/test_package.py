@@ -1,4 +1,4 @@
-"""The package holds the widget's scripts, whoever builds it, and nothing that built them."""
+"""The package holds the browser's scripts, whoever builds it, and nothing that built them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import hatch_build
 
 ROOT = Path(__file__).parents[1]
 WIDGET = "gateway/channels/webwidget"
+CONSOLE = "gateway/console"
 
 
 def run_hatchling(
@@ -48,6 +49,10 @@ def test_a_release_becomes_a_wheel_without_npm(archive: Path, tmp_path: Path) ->
     assert f"{WIDGET}/built/widget.js" in names
     assert any(name.startswith(f"{WIDGET}/built/app-") for name in names)
     assert f"{WIDGET}/routes/templates/widget_shop.html" in names
+    assert [name for name in names if "/client/" in name] == []
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(CONSOLE)]
+    assert any(name.startswith(f"{CONSOLE}/built/console-") for name in names)
+    assert f"{CONSOLE}/templates/console/base.html" in names
     assert [name for name in names if "/client/" in name] == []
     built = {path.name: path.read_bytes() for path in (ROOT / WIDGET / "built").glob("*.js")}
     for name, content in built.items():
@@ -84,7 +89,8 @@ def test_what_is_built_is_of_these_sources() -> None:
 def test_changed_sources_are_built_anew(
     archive: Path, tmp_path: Path, touched: str, is_built: bool
 ) -> None:
-    shutil.copytree(archive / WIDGET, tmp_path / WIDGET)
+    for room in (WIDGET, CONSOLE):
+        shutil.copytree(archive / room, tmp_path / room)
     assert hatch_build.is_built(tmp_path)
     with (tmp_path / WIDGET / touched).open("a") as file:
         file.write(" ")
@@ -96,6 +102,6 @@ LOADER_BYTES, ALL_BYTES = 3_000, 20_000
 
 def test_the_widget_stays_small() -> None:
     """Gzipped, as it goes over the wire: the loader, and everything."""
-    sizes = {name: packed for name, _, packed in hatch_build.sizes(ROOT)}
+    sizes = {name: packed for name, _, packed in hatch_build.sizes(ROOT, hatch_build.WIDGET)}
     assert sizes["widget.js"] <= LOADER_BYTES, sizes
     assert sum(sizes.values()) <= ALL_BYTES, sizes

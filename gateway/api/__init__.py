@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from gateway import __version__
-from gateway.api.callers import require_token, tell_standing
+from gateway.api.callers import require_caller, tell_standing
 from gateway.api.doors.acts import add_act_doors
 from gateway.api.doors.among import add_people_doors
 from gateway.api.doors.audit import add_audit_doors
@@ -47,7 +47,9 @@ def add_api(app: Flask, parts: Parts) -> None:
     trail = Trail(parts.database, parts.clock, parts.settings.api.trusted_proxies)
     people = Room("api", trail=trail, url_prefix=PREFIX, description="For operators' programs")
     people.before_request(bound_body)
-    people.before_request(require_token(parts.database, parts.callers))
+    people.before_request(
+        require_caller(parts.database, parts.callers, parts.signins, parts.cookie)
+    )
     people.after_request(tell_standing)
     add_session_doors(people, parts)
     add_act_doors(people, parts)

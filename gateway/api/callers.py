@@ -1,4 +1,8 @@
-"""Who calls: an API token acts as its operator, with that operator's role."""
+"""Who calls: a token acts as its operator, the console's cookie as whoever has signed in.
+
+A call by cookie that changes something needs a header as well (`CSRF_HEADER`): a browser sends the
+cookie along with what other sites make it ask for, too.
+"""
 
 from __future__ import annotations
 
@@ -10,39 +14,58 @@ from flask import Response, g, request
 from gateway.conversations.doors import Caller, handover_refusal
 from gateway.errors import Forbidden, NotAuthentic, TooMany
 from gateway.people.operators import Operator, Role, authenticate, digest_of
+from gateway.people.signins import SignedIn, Signins, csrf_holds
 from gateway.quota.callers import FAILURES, Callers, Standing
+from gateway.rails.cookies import CSRF_HEADER, Cookie
 from gateway.store import Database
 
 ADMINS: tuple[Role, ...] = ("admin",)
 """A door may be kept for these (`Room.door`), or for whoever may act (`doors.MAY_ACT`)."""
 
 _LONGEST_TOKEN = 200
+_CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def require_token(database: Database, callers: Callers) -> Callable[[], None]:
-    """What runs before every call of a room: raises NotAuthentic unless a token holds.
+class Unnamed(Forbidden):
+    """A call by cookie that changes something came without the header that only our pages know."""
 
-    Raises TooMany for a token that is used too often, and for an address from which too many calls
-    without a token came.
+    code = "csrf"
+
+
+def require_caller(
+    database: Database, callers: Callers, signins: Signins, cookie: Cookie
+) -> Callable[[], None]:
+    """What runs before every call of a room: raises NotAuthentic unless a token or a sign-in holds.
+
+    Raises Unnamed, TooMany for whoever calls too often, and for an address from which too many
+    calls without a token came.
     """
 
     def check() -> None:
+        secret = cookie.read(request)
+        by_cookie = secret != "" and "Authorization" not in request.headers
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        token = token.strip()
+        token = secret if by_cookie else token.strip()
         known_by = digest_of(token)
         _refuse_unheard(callers.shut_out(g.address, known_by))
         try:
-            if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
-                raise NotAuthentic(
-                    "send `Authorization: Bearer <token>`; `gateway tokens add EMAIL` makes one"
-                )
-            with database.read() as db:
-                g.operator = authenticate(db, token)
+            if by_cookie:
+                here = signins.enter(secret)
+                g.operator = here.operator
+            else:
+                if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
+                    raise NotAuthentic(
+                        "send `Authorization: Bearer <token>`; `gateway tokens add EMAIL` makes one"
+                    )
+                with database.read() as db:
+                    g.operator = authenticate(db, token)
         except NotAuthentic:
             _refuse_unheard(callers.failed(g.address))
             raise
         callers.holds(known_by)
-        g.standing = callers.count(operator().token_id or operator().id)
+        if by_cookie and request.method not in _CHANGES_NOTHING:
+            _check_csrf(here)
+        g.standing = callers.count(operator().let_in_by or operator().id)
         if g.standing is not None and not g.standing.allowed:
             raise TooMany(
                 f"this token calls too often; try again in {math.ceil(g.standing.reset_s)} s",
@@ -50,6 +73,11 @@ def require_token(database: Database, callers: Callers) -> Callable[[], None]:
             )
 
     return check
+
+
+def _check_csrf(here: SignedIn) -> None:
+    if not csrf_holds(here, request.headers.get(CSRF_HEADER, "")):
+        raise Unnamed(f"a call by cookie needs the header {CSRF_HEADER} of a page of ours")
 
 
 def _refuse_unheard(wait_s: float) -> None:

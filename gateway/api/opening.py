@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl
 import marshmallow as ma
 from werkzeug.wsgi import ClosingIterator
 
-from gateway.api.doors.events import open_stream, written
+from gateway.api.doors.events import wanted_by
 from gateway.api.schemas.events import EventsQuery
 from gateway.api.trail import REQUEST_ID
 from gateway.errors import GatewayError
 from gateway.people.operators import authenticate
 from gateway.store import Database, new_id
-from gateway.streams import Hub, Stream
+from gateway.streams import Hub, Stream, open_stream, written
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -75,7 +75,7 @@ def _opened(
         token_id = authenticate(db, token.strip()).token_id
     if token_id is None or not openings.count(token_id):
         return None
-    return open_stream(hub, query, token_id, environ)
+    return open_stream(hub, wanted_by(query), token_id, environ)
 
 
 class Openings:

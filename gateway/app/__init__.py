@@ -21,6 +21,8 @@ from gateway.channels.webwidget.routes import widget_routes
 from gateway.channels.webwidget.routes.scripts import script_routes
 from gateway.channels.webwidget.routes.shop import shop_routes
 from gateway.config import load_settings
+from gateway.console import EVENTS as CONSOLE_EVENTS
+from gateway.console import add_console
 from gateway.logs import set_up_logging
 from gateway.store import migrate
 from gateway.streams import Gate
@@ -42,6 +44,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     app.register_blueprint(script_routes())
     app.register_blueprint(shop_routes(parts.widgets.with_demo_page()))
     add_api(app, parts)
+    add_console(app, parts)
     add_health(app, parts)
     add_file_links(app, parts.files)
     receive = metrics.counting(parts.inbox.receive)
@@ -53,7 +56,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     wsgi: Any = app
     followed = opening(app.wsgi_app, EVENTS, parts.database, parts.streams, HEADERS)
     wsgi.wsgi_app = receiving(
-        Gate(followed, EVENTS, WIDGET_EVENTS),
+        Gate(followed, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS),
         parts.channels,
         receive,
         HEADERS,

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, or_, select, update
 
 from gateway.errors import Conflict, NotFound, Unreadable
 from gateway.hours import read_hours
-from gateway.people import operators
+from gateway.people import operators, signins
 from gateway.store import Transaction
 from gateway.store.models import DayOff, Operator, OperatorLink, Team, TeamMember, Token
 from gateway.store.sql import insert_into, locked
@@ -36,7 +36,7 @@ def edit(db: Transaction, operator_id: str, changes: Mapping[str, Any], now: int
 
     `links` (channel → id, or None for none) are those to change, `team_ids` and `days_off` all that
     there are. Raises NotFound, Unreadable, and Conflict for a link that is another's or if no
-    administrator would be left. Who is deactivated loses their tokens for good.
+    administrator would be left. Who is deactivated loses their tokens and sign-ins for good.
     """
     # In one order, whoever changes whom: of two administrators who dismiss each other one stays.
     is_admin = (Operator.role == "admin") & Operator.deactivated_at.is_(None)
@@ -117,6 +117,7 @@ def _set_active(db: Transaction, operator_id: str, active: bool, now: int) -> No
         .where(Token.operator_id == operator_id, Token.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+    signins.end_all(db, operator_id)
 
 
 def _set_days_off(db: Transaction, operator_id: str, days: Collection[date], now: int) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from sqlalchemy import bindparam, delete, select
-from werkzeug.security import check_password_hash, generate_password_hash
 
 from gateway.errors import Conflict, NotAuthentic, NotFound, Unreadable
+from gateway.people import passwords
 from gateway.store import Transaction, new_id
 from gateway.store.models import Operator as OperatorRow
 from gateway.store.models import OperatorLink, Token
@@ -31,7 +31,10 @@ _NOT_KNOWN = "the token is not known or was revoked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A person inside; `links` says as whom they act, by channel; `token_id`: came in by it."""
+    """A person inside; `links` says as whom they act, by channel.
+
+    They came in by a token (`token_id`), or by having signed in (`signin_id`).
+    """
 
     id: str
     email: str
@@ -39,6 +42,12 @@ class Operator:
     role: Role
     links: Mapping[str, str] = field(default_factory=dict)
     token_id: str | None = None
+    signin_id: str | None = None
+
+    @property
+    def let_in_by(self) -> str | None:
+        """The id of what let them in: when it ends, so does what they follow."""
+        return self.token_id or self.signin_id
 
 
 def add(
@@ -49,7 +58,7 @@ def add(
     E-mail addresses are kept in lower case: `Ann@acme.test` and `ann@acme.test` are one person.
     """
     operator = Operator(
-        id=new_id("opr"), email=_email(email), name=read_name(name), role=read_role(role)
+        id=new_id("opr"), email=read_email(email), name=read_name(name), role=read_role(role)
     )
     written = db.execute(
         insert_into(db, OperatorRow)
@@ -58,7 +67,7 @@ def add(
             email=operator.email,
             name=operator.name,
             role=operator.role,
-            password_hash=_hashed(password) if password is not None else None,
+            password_hash=passwords.hashed(password) if password is not None else None,
             created_at=now,
         )
         .on_conflict_do_nothing()
@@ -114,7 +123,7 @@ def read_link(text: str) -> tuple[str, str]:
 
 def find(db: Transaction, email: str) -> Operator:
     """The operator with this e-mail address; raise NotFound."""
-    row = db.execute(select(*_COLUMNS).where(OperatorRow.email == _email(email))).one_or_none()
+    row = db.execute(select(*_COLUMNS).where(OperatorRow.email == read_email(email))).one_or_none()
     if row is None:
         raise NotFound(f"there is no operator {email}")
     return _operator(db, row.id, row.email, row.name, row.role)
@@ -163,11 +172,11 @@ def password_holds(db: Transaction, email: str, password: str) -> bool:
     """True if this is the password of the operator with this e-mail address."""
     kept = db.scalar(
         select(OperatorRow.password_hash).where(
-            OperatorRow.email == _email(email), OperatorRow.deactivated_at.is_(None)
+            OperatorRow.email == read_email(email), OperatorRow.deactivated_at.is_(None)
         )
     )
     # An unknown address takes as long as a wrong password: nobody learns who works here.
-    return check_password_hash(kept or _NOBODYS, password) and kept is not None
+    return passwords.holds(kept, password)
 
 
 # What a token and its operator must be, whenever it is asked.
@@ -197,7 +206,8 @@ def _operator(db: Transaction, id: str, email: str, name: str, role: str) -> Ope
     )
 
 
-def _email(text: str) -> str:
+def read_email(text: str) -> str:
+    """An e-mail address in lower case; raise Unreadable."""
     email = text.strip().lower()
     if not _EMAIL.fullmatch(email) or len(email) > 254:
         raise Unreadable(f"{text!r} is not an e-mail address")
@@ -223,12 +233,3 @@ def read_role(text: str) -> Role:
 def digest_of(token: str) -> str:
     """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _hashed(password: str) -> str:
-    if len(password) < 8:
-        raise Unreadable("a password has at least 8 characters")
-    return generate_password_hash(password, method="scrypt")
-
-
-_NOBODYS = "scrypt:32768:8:1$AAAAAAAAAAAAAAAA$" + "0" * 128

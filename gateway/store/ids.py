@@ -26,6 +26,7 @@ Prefix = Literal[
     "rec",
     "req",
     "ses",
+    "sgn",
     "tea",
     "tok",
     "trn",

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import structlog
 
 from gateway import feed
-from gateway.clock import Clock, SystemClock
+from gateway.clock import Clock, SystemClock, to_micros
 from gateway.errors import GatewayError
 from gateway.feed import Bell, Head, Hint, Hints, Told
-from gateway.people import operators
+from gateway.people import operators, signins
 from gateway.reading.events import Wording, event_id, put_into_words
 from gateway.store import Database, Transaction
 from gateway.streams.ear import Ear
@@ -295,14 +295,16 @@ class Hub:
     # -- who may stay --------------------------------------------------------------------------
 
     def _check_tokens(self) -> None:
-        """End the streams of those whom their token lets in no more."""
+        """End the streams of those whom their token or sign-in lets in no more."""
         with self._lock:
             everybody = [stream for streams in self._streams.values() for stream in streams]
-        asked = sorted({stream.token_id for stream in everybody if stream.token_id})
+        asked = sorted({stream.let_in_by for stream in everybody if stream.let_in_by})
         good: set[str] = set()
+        now = to_micros(self._database.clock.now())
         for place in range(0, len(asked), _TOKENS_AT_ONCE):
+            ids = asked[place : place + _TOKENS_AT_ONCE]
             with self._database.read() as db:
-                good |= operators.still_hold(db, asked[place : place + _TOKENS_AT_ONCE])
+                good |= operators.still_hold(db, ids) | signins.still_signed_in(db, ids, now)
         for stream in everybody:
-            if stream.token_id is not None and stream.token_id not in good:
+            if stream.let_in_by is not None and stream.let_in_by not in good:
                 self.close(stream)

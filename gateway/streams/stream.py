@@ -64,21 +64,21 @@ class Guest:
 class Stream:
     """What one reader is shown; iterating over it gives bytes, and waits in between.
 
-    `token_id` is what lets the reader in, unless it is a `guest`, who is told no places of the
-    journal; `hang_up` ends a connection that takes nothing more.
+    `let_in_by` is what lets the reader in (a token, a sign-in), unless it is a `guest`, who is told
+    no places of the journal; `hang_up` ends a connection that takes nothing more.
     """
 
     def __init__(
         self,
         wanted: Wanted,
         *,
-        token_id: str | None = None,
+        let_in_by: str | None = None,
         guest: Guest | None = None,
         hang_up: Callable[[], object] | None = None,
         beat_s: float = BEAT_S,
     ) -> None:
         self.wanted = wanted
-        self.token_id = token_id
+        self.let_in_by = let_in_by
         self.guest = guest
         self.dropped = False
         # What comes before the queue: set by whoever opens it.

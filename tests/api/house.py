@@ -56,6 +56,7 @@ def settings(
     redis_url: str | None = None,
     agent: str = "support",
     subscribers: tuple[SubscriberSettings, ...] = (),
+    public_url: str = "https://gateway.acme.test",
 ) -> Settings:
     return Settings(
         workspace=Workspace(name="Acme", time_zone="Europe/Dublin"),
@@ -81,7 +82,7 @@ def settings(
         redis_url=redis_url,
         subscribers=subscribers,
         secret_key="a secret key",
-        public_url="https://gateway.acme.test",
+        public_url=public_url,
         data_dir=Path("/nonexistent"),
         files=FileSettings(url=f"memory://house-{uuid.uuid4().hex}"),
     )

@@ -5,42 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from intercom_standin import StandIn
 from intercom_standin.cast import AOIFE_ID
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM_ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture
-def page(standin: StandIn, chromium_path: str) -> Iterator[Page]:
+def page(standin: StandIn, chromium: Browser) -> Iterator[Page]:
     """The inbox page; any script error or blocked resource fails the test."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-        page = browser.new_page()
-        page.set_default_timeout(10_000)
-        troubles: list[str] = []
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "console",
-            lambda message: troubles.append(message.text) if message.type == "error" else None,
-        )
-        page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
-        page.goto(standin.base_url)
-        yield page
-        browser.close()
+    page = chromium.new_page()
+    page.set_default_timeout(10_000)
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "console",
+        lambda message: troubles.append(message.text) if message.type == "error" else None,
+    )
+    page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+    page.goto(standin.base_url)
+    yield page
+    page.close()
     assert troubles == []
 
 

@@ -16,7 +16,14 @@ from gateway.store.models.contacts import (
 )
 from gateway.store.models.feed import EventDelivery, JournalHead, JournalRow, Subscriber
 from gateway.store.models.files import FileRow
-from gateway.store.models.inside import IdempotentAnswer, Operator, OperatorLink, Token
+from gateway.store.models.inside import (
+    IdempotentAnswer,
+    Operator,
+    OperatorLink,
+    PasswordGuess,
+    Signin,
+    Token,
+)
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
 from gateway.store.models.people import DayOff, OperatorAvatar, Team, TeamMember, WaitMail
@@ -82,12 +89,14 @@ __all__ = [
     "Operator",
     "OperatorAvatar",
     "OperatorLink",
+    "PasswordGuess",
     "Push",
     "Rating",
     "ReadMark",
     "Reconciliation",
     "Repair",
     "Sighting",
+    "Signin",
     "Staff",
     "StretchRow",
     "Subscriber",

@@ -1,4 +1,4 @@
-"""Who may use our doors: operators, their tokens, and what repeated calls were answered."""
+"""Who may use our doors: operators, tokens, sign-ins, and what repeated calls were answered."""
 
 from __future__ import annotations
 
@@ -51,6 +51,33 @@ class Token(Base):
     digest: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[Micros]
     revoked_at: Mapped[Micros | None]
+
+
+class Signin(Base):
+    """Somebody signed in with a browser, until they sign out; only the cookie's SHA-256 is kept.
+
+    It ends when nothing has been heard for a while after `seen_at`, and at `expires_at` at last.
+    """
+
+    __tablename__ = "signins"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"), index=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[Micros]
+    seen_at: Mapped[Micros]
+    expires_at: Mapped[Micros] = mapped_column(index=True)
+    address: Mapped[str | None]
+    browser: Mapped[str | None]
+
+
+class PasswordGuess(Base):
+    """How many passwords were tried under one name (an account, an address, both) until a time."""
+
+    __tablename__ = "password_guesses"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+    until: Mapped[Micros] = mapped_column(index=True)
+    __table_args__ = (CheckConstraint("count > 0", name="count"),)
 
 
 class IdempotentAnswer(Base):

@@ -1,0 +1,17 @@
+/** What every page of the console runs. Pages that need more look for their own elements. */
+
+import htmx from "htmx.org";
+
+import { installActs } from "./acts.ts";
+import { installDialogs } from "./dialogs.ts";
+import { installLive } from "./live.ts";
+import { installProfile } from "./profile.ts";
+import { installTimes } from "./times.ts";
+import { installToasts } from "./toasts.ts";
+
+installToasts();
+installDialogs();
+installActs();
+installTimes();
+installProfile();
+installLive(htmx);

@@ -1,0 +1,5 @@
+/** As much of htmx as is called from here. */
+export interface Htmx {
+  trigger(element: Element, event: string, detail?: unknown): unknown;
+  process(element: Element): void;
+}

@@ -1,0 +1,111 @@
+"""How templates say things: times in the workspace's zone, initials, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from gateway.clock import Clock
+
+_TINTS = 8
+
+
+def filters(zone: ZoneInfo, clock: Clock) -> Mapping[str, Callable[..., Any]]:
+    """The filters of every template, by name."""
+    said = Times(zone, clock)
+    return {
+        "moment": said.moment,
+        "ago": said.ago,
+        "day": said.day,
+        "initials": initials,
+        "tint": tint,
+        "count": count,
+    }
+
+
+class Times:
+    """Says times in a zone: `<time>` with the exact moment in UTC on hover.
+
+    Times come as the API tells them (ISO 8601), as datetimes, or in µs since 1970.
+    """
+
+    def __init__(self, zone: ZoneInfo, clock: Clock) -> None:
+        self._zone = zone
+        self._clock = clock
+
+    def moment(self, at: str | int | datetime | None) -> Markup:
+        """`22 Nov 2026, 16:08`."""
+        found = _read(at)
+        return Markup() if found is None else _time(found, self._written(found))
+
+    def ago(self, at: str | int | datetime | None) -> Markup:
+        """`5 min ago`, `3 h ago`, `Mon, 16:08`; the browser keeps it true (`data-ago`)."""
+        found = _read(at)
+        if found is None:
+            return Markup()
+        here, now = found.astimezone(self._zone), self._clock.now().astimezone(self._zone)
+        seconds = (now - here).total_seconds()
+        if seconds < 60:
+            text = "just now"
+        elif seconds < 3_600:
+            text = f"{int(seconds // 60)} min ago"
+        elif seconds < 86_400:
+            text = f"{int(seconds // 3_600)} h ago"
+        else:
+            text = self._written(found)
+        return _time(found, text, f"{self._written(found)} · ", Markup(" data-ago"))
+
+    def day(self, at: str | int | datetime | None) -> str:
+        """`22 Nov 2026`."""
+        found = _read(at)
+        return "" if found is None else _day(found.astimezone(self._zone))
+
+    def _written(self, at: datetime) -> str:
+        here = at.astimezone(self._zone)
+        return f"{_day(here)}, {here:%H:%M}"
+
+
+def initials(name: str | None) -> str:
+    """Up to two letters that stand for a name: `Ann Lee` is AL, `ann@acme.test` is A."""
+    words = [word for word in (name or "").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    letters = words[0][0] + (words[-1][0] if len(words) > 1 else "")
+    return letters.upper()
+
+
+def tint(id: str | None) -> int:
+    """Which of the colours somebody's initials stand on: the same on every page."""
+    return sum((id or "").encode()) % _TINTS
+
+
+def count(number: int) -> str:
+    """`12,345`."""
+    return f"{number:,}"
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y}"
+
+
+def _time(at: datetime, text: str, before: str = "", more: Markup = Markup()) -> Markup:
+    exact = at.astimezone(UTC)
+    iso = exact.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    title = f"{before}{exact:%Y-%m-%d %H:%M:%S}.{exact.microsecond // 1_000:03d} UTC"
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
+        iso, title, more, escape(text)
+    )
+
+
+def _read(at: str | int | datetime | None) -> datetime | None:
+    if at is None or at == "":
+        return None
+    if isinstance(at, datetime):
+        return at
+    if isinstance(at, int):
+        return datetime.fromtimestamp(at / 1e6, UTC)
+    return datetime.fromisoformat(at)

@@ -24,6 +24,10 @@ HINTS = "gateway:hints"
 
 AGAIN_S = 1.0
 """The same hint again within so many seconds is dropped."""
+SHOWN_S = 8.0
+"""How long somebody is taken to be typing who has not said so again; pages say it every 4 s."""
+_TYPIST = "gateway:typist:"
+_LEFT_ALONE_S = 1.0
 _MOST_WAITING = 1_000
 _MOST_REMEMBERED = 10_000
 
@@ -59,9 +63,10 @@ class Hints:
         self._listeners: tuple[Callable[[Hint], object], ...] = ()
         self._lock = threading.Lock()
         self._given: OrderedDict[tuple[object, ...], tuple[bool, float]] = OrderedDict()
-        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[Hint] = deque(maxlen=_MOST_WAITING)
         self._ready = threading.Event()
         self._giver: threading.Thread | None = None
+        self._away_until = 0.0
 
     def listen(self, listener: Callable[[Hint], object]) -> None:
         """Have `listener` called with each hint; it must not wait."""
@@ -73,11 +78,28 @@ class Hints:
             return False
         self._tell(hint)
         if self._redis is not None:
-            self._waiting.append(self._me.encode() + msgspec.json.encode(hint))
+            self._waiting.append(hint)
             if self._giver is None:
                 self._start()
             self._ready.set()
         return True
+
+    def typist(self, conversation: str) -> Hint | None:
+        """Which person types to the customer of a conversation now, for those who have no stream.
+
+        One round trip; None as well while Redis is away, which is left alone for a second then.
+        """
+        if self._redis is None or self._monotonic() < self._away_until:
+            return None
+        try:
+            raw = self._redis.get(_TYPIST + conversation)
+        except redis.RedisError:
+            self._away_until = self._monotonic() + _LEFT_ALONE_S
+            return None
+        try:
+            return None if raw is None else msgspec.json.decode(raw, type=Hint)
+        except msgspec.DecodeError:  # of another version
+            return None
 
     def hear(self, raw: bytes) -> None:
         """Pass on what another process gave; what is no hint is left aside."""
@@ -122,10 +144,17 @@ class Hints:
             while self._waiting:
                 self._publish(self._waiting.popleft())
 
-    def _publish(self, raw: bytes) -> None:
+    def _publish(self, hint: Hint) -> None:
         if self._redis is None:
             return
+        body = msgspec.json.encode(hint)
         try:
-            self._redis.publish(HINTS, raw)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.publish(HINTS, self._me.encode() + body)
+                if hint.kind == "typing" and hint.by == "operator" and hint.on:
+                    pipeline.set(_TYPIST + hint.conversation, body, px=int(SHOWN_S * 1000))
+                elif hint.kind == "typing" and hint.by == "operator":
+                    pipeline.delete(_TYPIST + hint.conversation)
+                pipeline.execute()
         except redis.RedisError as error:
             log.info("hint_lost", error=type(error).__name__)

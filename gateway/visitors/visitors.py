@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import select, update
 
 from gateway.channels.webwidget.backend import Follow, Picture, Recognised, Visitor
-from gateway.channels.webwidget.talk import Line, Past, Shown, Talk
+from gateway.channels.webwidget.talk import Line, Past, Shown, Talk, Typing
 from gateway.clock import Clock, to_micros
 from gateway.conversations.reception import Receive
 from gateway.errors import Unreadable
@@ -165,7 +166,13 @@ class Visitors:
         conversation_id = self._own(visitor)
         if conversation_id is None:
             return nothing_yet(after)
-        return self._talks.news(conversation_id, after=after)
+        talk = self._talks.news(conversation_id, after=after)
+        shown = talk.session
+        if shown is not None and (shown.status, shown.speaker) == ("active", "operator"):
+            typist = self._hints.typist(conversation_id)
+            if typist is not None:
+                return replace(talk, typing=[Typing(kind="operator", name=typist.name)])
+        return talk
 
     def earlier(self, visitor: Visitor, *, before: str) -> Talk:
         """Return what stands before a line, in its session; raise NotFound if it is not theirs."""

@@ -4,9 +4,10 @@ import threading
 from dataclasses import dataclass
 
 import redis
+from msgspec import structs
 
 from gateway.feed import HINTS, Hint, Hints
-from gateway.feed.hints import AGAIN_S
+from gateway.feed.hints import AGAIN_S, SHOWN_S
 from gateway.streams.ear import Ear
 from gateway.wake import impatient_redis
 from tests.services.processes import wait_until
@@ -69,10 +70,26 @@ def test_other_processes_hear_it_once_and_nonsense_harms_nobody(valkey_url: str)
         ear.stop()
 
 
+def test_who_has_no_stream_asks_who_types(valkey_url: str) -> None:
+    giver, asks = Hints(impatient_redis(valkey_url)), Hints(impatient_redis(valkey_url))
+    assert asks.typist("cnv_1") is None
+    giver.give(TYPING)
+    wait_until(lambda: asks.typist("cnv_1") == TYPING, "the typist")
+    assert asks.typist("cnv_2") is None
+    with redis.Redis.from_url(valkey_url) as raw:
+        assert 0 < raw.pttl("gateway:typist:cnv_1") <= SHOWN_S * 1000
+        giver.give(structs.replace(TYPING, on=False))
+        wait_until(lambda: asks.typist("cnv_1") is None, "that nobody types")
+        raw.set("gateway:typist:cnv_1", b"nonsense")
+    assert asks.typist("cnv_1") is None
+    assert Hints().typist("cnv_1") is None
+
+
 def test_without_redis_nobody_waits() -> None:
     heard: list[Hint] = []
     hints = Hints(impatient_redis("redis://127.0.0.1:1"))
     hints.listen(heard.append)
-    for _ in range(20):
+    for _ in range(3):
         assert hints.give(LOOK)
-    assert heard == [LOOK] * 20
+    assert hints.typist("cnv_1") is None
+    assert heard == [LOOK] * 3

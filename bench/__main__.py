@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import handover, reconcile, reply, streams, webhook
+from bench import handover, pages, reconcile, reply, streams, webhook
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "reconcile": reconcile.main,
     "streams": streams.main,
     "handover": handover.main,
+    "pages": pages.main,
 }
 
 

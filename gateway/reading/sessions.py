@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_, select, tuple_
+from sqlalchemy import Row, Select, and_, bindparam, select
 
 from gateway.errors import NotFound
 from gateway.reading.avatars import Avatars, find_avatars
+from gateway.reading.choosing import NEWEST, Key, SessionFilter, choose
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
 from gateway.reading.names import Names, Person, find_names
 from gateway.store import Transaction
@@ -17,39 +18,17 @@ from gateway.store.models import (
     ChatSession,
     Contact,
     Conversation,
-    Message,
     Offer,
-    Operator,
-    OperatorLink,
     Rating,
     ReadMark,
-    Staff,
 )
 from gateway.store.prepared import Prepared
+
+__all__ = ["SessionFilter", "find_session", "find_sessions", "sessions_by_id"]
 
 Json = dict[str, Any]
 Refusal = Callable[[str, str], str | None]
 """Status and mode of a session → why the reader may not hand it over; None if they may."""
-
-RESPONSIBLE_KINDS = ("ai", "operator", "bot", "unassigned")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFilter:
-    """Which sessions. `responsible` is a kind, an id or part of a name; `contact` is the id of one
-    that stands for itself; `waits`: what customers wait for; `q` is searched for in messages and
-    in the contact's name and e-mail."""
-
-    status: Literal["active", "finished"] | None = None
-    mode: Literal["ai", "human", "copilot"] | None = None
-    channel: str | None = None
-    conversation: str | None = None
-    responsible: str | None = None
-    contact: str | None = None
-    agent: str | None = None
-    waits: Literal["accept", "first_reply", "reply"] | None = None
-    q: str | None = None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -73,17 +52,19 @@ def find_sessions(
 ) -> Page:
     """A page of sessions, the newest first. Raises Unreadable for a foreign cursor.
 
-    The cursor names the last row seen, so sessions that open meanwhile move nothing.
+    The cursor names the last row seen, so sessions that open meanwhile move nothing. A page of a
+    search may hold fewer than `limit`, even none, and yet have a next one.
     """
-    query = sessions_query().where(*_conditions(wanted))
-    if cursor is not None:
-        last = from_cursor(cursor, (int, str))
-        query = query.where(tuple_(ChatSession.opened_at, ChatSession.id) < tuple_(*last))
-    order = (ChatSession.opened_at.desc(), ChatSession.id.desc())
-    rows = db.execute(query.order_by(*order).limit(limit + 1)).all()
-    page = rows[:limit]
-    following = to_cursor((page[-1].opened_at, page[-1].id)) if len(rows) > limit else None
-    return Page(items=rows_to_json(db, page, refusal), next_cursor=following)
+    after = from_cursor(cursor, (int, str)) if cursor is not None else None
+    chosen = choose(db, wanted, limit=limit, after=cast("Key | None", after and tuple(after)))
+    items: list[Json] = []
+    if chosen.ids:
+        rows = db.execute(
+            sessions_query().where(ChatSession.id.in_(chosen.ids)).order_by(*NEWEST)
+        ).all()
+        items = rows_to_json(db, rows, refusal)
+    following = to_cursor(chosen.following) if chosen.following is not None else None
+    return Page(items=items, next_cursor=following)
 
 
 def find_session(db: Transaction, session_id: str, *, refusal: Refusal) -> Json:
@@ -135,6 +116,7 @@ def sessions_query() -> Select[*tuple[Any, ...]]:
 _BY_ID = Prepared(lambda _: sessions_query().where(ChatSession.id == bindparam("key")))
 
 
+<<<<<<< HEAD
 def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.status is not None:
@@ -203,6 +185,8 @@ def _mentions(words: str) -> ColumnElement[bool]:
     )
 
 
+=======
+>>>>>>> b3d8234 (Reading: sessions are searched by words, with an index on PostgreSQL; pages stay cheap at 100,000)
 # -- as JSON -------------------------------------------------------------------------------------
 
 

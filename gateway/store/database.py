@@ -30,6 +30,7 @@ from gateway.store.together import Together
 from gateway.store.transaction import Transaction
 from gateway.store.turnstile import Turnstile
 from gateway.store.waiting import wait_lightly
+from gateway.store.words import says
 
 T = TypeVar("T")
 
@@ -252,6 +253,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function("says", 2, says, deterministic=True)
 
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:

@@ -18,7 +18,9 @@ def test_the_migrations_make_the_models(database_url: str) -> None:
     migrate(database_url)
     database = Database(database_url)
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": False, "include_object": _can_be_compared}
+        )
         assert compare_metadata(context, Base.metadata) == []
     assert not pending(database)
     database.dispose()
@@ -40,3 +42,8 @@ def test_migrating_at_once_from_several_threads_is_one_migration(database_url: s
     with ThreadPoolExecutor(3) as pool:
         for done in [pool.submit(migrate, database_url) for _ in range(3)]:
             done.result(60)
+
+
+def _can_be_compared(_object: object, name: str | None, kind: str, *_: object) -> bool:
+    """Whether Alembic can tell: it cannot of indexes on an expression (tests/store/test_words.py)."""
+    return kind != "index" or name not in ("ix_messages_words", "ix_contacts_words")

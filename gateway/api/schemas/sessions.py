@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
 from gateway.api.schemas.people import ResponsibleSchema, SomebodySchema
-from gateway.rails.parsing import Words
+from gateway.rails.parsing import Moment, Words
 
 STATUSES = ("active", "finished")
 STEPS = ("accept", "first_reply", "reply")
@@ -34,9 +34,13 @@ class SessionsQuery(PageQuery):
         validate=validate.OneOf(STEPS),
         metadata=about("what the customer waits for: `accept` are the incoming ones", "accept"),
     )
+    since = Moment(metadata=about("opened at this time or later", MOMENT))
+    until = Moment(metadata=about("opened before this time", MOMENT))
     q = Words(
         validate=validate.Length(max=200),
-        metadata=about("searched for in messages, contact's name and e-mail", "refund"),
+        metadata=about(
+            "words that begin words of a message, or of the contact's name and e-mail", "refund"
+        ),
     )
 
 

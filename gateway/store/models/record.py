@@ -171,6 +171,8 @@ class ChatSession(Base):
         Index("uq_chat_sessions_active", "conversation_id", unique=True,
               sqlite_where=text("status = 'active'"), postgresql_where=text("status = 'active'")),
         Index("ix_chat_sessions_newest", "opened_at", "id"),
+        Index("ix_chat_sessions_active", "opened_at", "id", sqlite_where=text("status = 'active'"),
+              postgresql_where=text("status = 'active'")),
         Index("ix_chat_sessions_held", "responsible_id",
               sqlite_where=text("status = 'active' AND responsible_kind = 'operator'"),
               postgresql_where=text("status = 'active' AND responsible_kind = 'operator'")),
@@ -215,4 +217,5 @@ class Message(Base):
         one_of("author_kind", "customer", "ai", "operator", "bot", "system"),
         one_of("state", "received", "owed", "sent", "failed", "discarded"),
         Index("ix_messages_session", "session_id", "at", "number", "step", "id"),
+        # And `ix_messages_words` on PostgreSQL, which no model can tell for both (`words.py`).
     )

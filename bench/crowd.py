@@ -21,7 +21,7 @@ LONG = 5_000
 
 LONG_SESSION = "ses_" + "0" * 25 + "z"
 SUPPORT, CHANNELS = "support", ("acme-intercom", "acme-web")
-_VOCABULARY = 20_000
+_VOCABULARY, _TEXTS = 20_000, 100_000
 _US = 1_000_000
 _AGE_US = 3 * 365 * 86_400 * _US
 _SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
@@ -86,6 +86,15 @@ def _words(chance: random.Random) -> list[str]:
     return list(itertools.islice(dict.fromkeys(itertools.islice(made, 60_000)), _VOCABULARY))
 
 
+def _texts(words: Sequence[str], chance: random.Random) -> list[str]:
+    """So many texts of 4 to 30 words that their repetition does not show."""
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, len(words) + 1)))
+    return [
+        " ".join(chance.choices(words, cum_weights=weights, k=chance.randint(4, 30)))
+        for _ in range(_TEXTS)
+    ]
+
+
 def _id(prefix: str, number: int) -> str:
     return f"{prefix}_{number:026d}"
 
@@ -133,7 +142,7 @@ def _sessions(crowd: Crowd, chance: random.Random) -> Iterator[tuple[object, ...
 
 
 def _messages(crowd: Crowd, chance: random.Random) -> Iterator[tuple[object, ...]]:
-    weights = list(itertools.accumulate(1 / rank for rank in range(1, len(crowd.words) + 1)))
+    texts = _texts(crowd.words, chance)
     numbers = itertools.count()
     for session in range(crowd.sessions):
         long = session == crowd.sessions - 1
@@ -141,10 +150,9 @@ def _messages(crowd: Crowd, chance: random.Random) -> Iterator[tuple[object, ...
         opened = _opened_at(session, crowd.sessions)
         for line in range(LONG if long else crowd.messages // crowd.sessions):
             number = next(numbers)
-            said = chance.choices(crowd.words, cum_weights=weights, k=chance.randint(4, 30))
+            text = texts[int(chance.random() * len(texts))]
             if line == 0:
-                said.insert(2, order_of(session))
-            text = " ".join(said)
+                text = f"{order_of(session)} {text}"
             customer = line % 2 == 0
             at = opened + line * 60 * _US
             yield (

@@ -40,7 +40,8 @@ class Desk:
 
     def __init__(self, place: Ground) -> None:
         settings = replace(
-            load_settings({**place.environment()}), api=ApiSettings(requests_per_second=10**5, burst=2 * 10**5)
+            load_settings({**place.environment()}),
+            api=ApiSettings(requests_per_second=10**5, burst=2 * 10**5),
         )
         self.parts = build(settings)
         self.client: FlaskClient = create_app(self.parts).test_client()
@@ -104,7 +105,7 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
 def _questions(
     desk: Desk, made: crowd.Crowd, chance: random.Random
 ) -> Iterator[tuple[str, float, Callable[[], bool]]]:
-    """What is asked, until when it is to be answered, and how; each time another one of its kind."""
+    """What is asked, how soon it is to be answered, and how; each time another one of its kind."""
     frequent, seldom = made.words[:40], made.words[2_000:12_000]
 
     def full(path: str) -> bool:
@@ -133,24 +134,34 @@ def _questions(
     yield "filter: an operator", GOAL_MS, lambda: full(f"/sessions?responsible={next(someone)}")
     yield "filter: part of a name", GOAL_MS, lambda: full("/sessions?responsible=operator%2011")
     yield "filter: nothing found", GOAL_MS, lambda: not full("/sessions?mode=copilot")
-    yield "filter: a month", GOAL_MS, lambda: full(
-        "/sessions?since=2024-06-01T00:00:00Z&until=2024-07-01T00:00:00Z"
+    yield (
+        "filter: a month",
+        GOAL_MS,
+        lambda: full("/sessions?since=2024-06-01T00:00:00Z&until=2024-07-01T00:00:00Z"),
     )
     yield "search: an order", GOAL_MS, order
-    yield "search: a seldom word", GOAL_MS, lambda: bool(
-        desk.get(f"/sessions?q={chance.choice(seldom)}")
+    yield (
+        "search: a seldom word",
+        GOAL_MS,
+        lambda: bool(desk.get(f"/sessions?q={chance.choice(seldom)}")),
     )
     yield "search: a frequent word", GOAL_MS, lambda: full(f"/sessions?q={chance.choice(frequent)}")
-    yield "search: two words", GOAL_MS, lambda: bool(
-        desk.get(f"/sessions?q={chance.choice(frequent)}%20{chance.choice(seldom)}")
+    yield (
+        "search: two words",
+        GOAL_MS,
+        lambda: bool(desk.get(f"/sessions?q={chance.choice(frequent)}%20{chance.choice(seldom)}")),
     )
     yield "search: two letters", GOAL_MS, lambda: bool(desk.get(f"/sessions?q={frequent[0][:2]}"))
     yield "search: a name", GOAL_MS, lambda: bool(desk.get("/sessions?q=example%20babe"))
-    yield "search: seldom, active", GOAL_MS, lambda: bool(
-        desk.get(f"/sessions?status=active&q={chance.choice(seldom)}")
+    yield (
+        "search: seldom, active",
+        GOAL_MS,
+        lambda: bool(desk.get(f"/sessions?status=active&q={chance.choice(seldom)}")),
     )
-    yield "search: frequent, nothing found", GOAL_MS, lambda: not full(
-        f"/sessions?mode=copilot&q={chance.choice(frequent)}"
+    yield (
+        "search: frequent, nothing found",
+        GOAL_MS,
+        lambda: not full(f"/sessions?mode=copilot&q={chance.choice(frequent)}"),
     )
     yield "a chat of 5,000, all of it", CHAT_GOAL_MS, long_chat
 
@@ -167,7 +178,7 @@ def _cursors(desk: Desk) -> list[str]:
 
 @contextmanager
 def explained(desk: Desk) -> Iterator[list[str]]:
-    """Give a list that then holds the plans of what was asked of the sessions' and messages' tables."""
+    """Give a list that then holds the plans of what was asked of sessions and messages."""
     heard: list[tuple[str, Any]] = []
 
     def listen(_c: Any, _cursor: Any, statement: str, parameters: Any, _ctx: Any, _m: Any) -> None:

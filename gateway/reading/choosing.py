@@ -91,7 +91,7 @@ def choose(db: Transaction, wanted: SessionFilter, *, limit: int, after: Key | N
     return page
 
 
-def _page(db: Transaction, keys: Select[tuple[int, str]], limit: int) -> Chosen:
+def _page(db: Transaction, keys: Select[*tuple[Any, ...]], limit: int) -> Chosen:
     rows = db.execute(keys.order_by(*NEWEST).limit(limit + 1)).all()
     page = rows[:limit]
     following = (page[-1].opened_at, page[-1].id) if len(rows) > limit else None
@@ -123,7 +123,7 @@ def _conditions(db: Transaction, wanted: SessionFilter) -> list[ColumnElement[bo
     if wanted.until is not None:
         conditions.append(ChatSession.opened_at < wanted.until)
     if wanted.responsible is not None and wanted.responsible.strip():
-        conditions.append(_responsible(db, wanted.responsible.strip()))
+        conditions.append(held_by(db, wanted.responsible.strip()))
     return conditions
 
 
@@ -132,8 +132,11 @@ def _word(column: Any, word: str, known: Sequence[str]) -> ColumnElement[bool]:
     return column.in_(literals(word)) if word in known else false()
 
 
-def _responsible(db: Transaction, who: str) -> ColumnElement[bool]:
-    """Who it is, is looked up first: of people there are few."""
+def held_by(db: Transaction, who: str) -> ColumnElement[bool]:
+    """Whoever is responsible is of this kind, has this id, or a name that this is a part of.
+
+    Who that may be is looked up first: of people there are few.
+    """
     if who in RESPONSIBLE_KINDS:
         return _word(ChatSession.responsible_kind, who, RESPONSIBLE_KINDS)
     ids: dict[tuple[str | None, str], set[str]] = {(None, "operator"): {who}}
@@ -162,7 +165,7 @@ def _responsible(db: Transaction, who: str) -> ColumnElement[bool]:
     )
 
 
-def _staff_called(db: Transaction, name: str) -> Sequence[Row[Any]]:
+def _staff_called(db: Transaction, name: str) -> Sequence[Row[*tuple[Any, ...]]]:
     return db.execute(
         select(Installation.channel, Staff.kind, Staff.external_id.label("id"))
         .join(Installation, Installation.id == Staff.installation_id)
@@ -171,7 +174,7 @@ def _staff_called(db: Transaction, name: str) -> Sequence[Row[Any]]:
     ).all()
 
 
-def _operators_called(db: Transaction, who: str) -> Sequence[Row[Any]]:
+def _operators_called(db: Transaction, who: str) -> Sequence[Row[*tuple[Any, ...]]]:
     return db.execute(
         select(Operator.id, OperatorLink.channel, OperatorLink.external_id)
         .outerjoin(OperatorLink, OperatorLink.operator_id == Operator.id)

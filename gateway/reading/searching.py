@@ -54,7 +54,10 @@ def sessions_that_say(db: Transaction, words: tuple[str, ...]) -> list[str] | No
 
 
 def walk(
-    db: Transaction, words: tuple[str, ...], candidates: Select[Any], order: tuple[Any, ...]
+    db: Transaction,
+    words: tuple[str, ...],
+    candidates: Select[*tuple[Any, ...]],
+    order: tuple[Any, ...],
 ) -> Walk | None:
     """The next stretch of a walk over `candidates` (opened_at, id, message_count); None at the end.
 
@@ -78,7 +81,7 @@ def walk(
 
 
 def _says(db: Transaction, words: tuple[str, ...]) -> ColumnElement[bool]:
-    # Scalar subqueries, not EXISTS: a planner may gather for an EXISTS all that it could be true of.
+    # Scalar subqueries, not EXISTS: for that a planner may gather all that it could be true of.
     in_messages = (
         select(true())
         .where(Message.session_id == ChatSession.id, _message_says(db, words))

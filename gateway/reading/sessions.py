@@ -30,6 +30,7 @@ Json = dict[str, Any]
 Refusal = Callable[[str, str], str | None]
 """Status and mode of a session → why the reader may not hand it over; None if they may."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Some items of a list, and where the next ones begin."""
@@ -116,77 +117,6 @@ def sessions_query() -> Select[*tuple[Any, ...]]:
 _BY_ID = Prepared(lambda _: sessions_query().where(ChatSession.id == bindparam("key")))
 
 
-<<<<<<< HEAD
-def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.status is not None:
-        conditions.append(ChatSession.status == wanted.status)
-    if wanted.mode is not None:
-        conditions.append(ChatSession.mode == wanted.mode)
-    if wanted.channel is not None:
-        conditions.append(ChatSession.channel == wanted.channel)
-    if wanted.conversation is not None:
-        conditions.append(Conversation.external_id == wanted.conversation)
-    if wanted.contact is not None:
-        joined = select(Contact.id).where(Contact.joined_into == wanted.contact)
-        whose = Conversation.contact_id
-        conditions.append(or_(whose == wanted.contact, whose.in_(joined)))
-    if wanted.agent is not None:
-        conditions.append(ChatSession.agent == wanted.agent)
-    if wanted.waits is not None:
-        conditions.append(ChatSession.wait_step == wanted.waits)
-    if wanted.responsible is not None and wanted.responsible.strip():
-        conditions.append(held_by(wanted.responsible.strip()))
-    if wanted.q is not None and wanted.q.strip():
-        conditions.append(_mentions(wanted.q.strip()))
-    return conditions
-
-
-def held_by(who: str) -> ColumnElement[bool]:
-    """Whoever is responsible is of this kind, has this id, or a name that this is a part of."""
-    if who in RESPONSIBLE_KINDS:
-        return ChatSession.responsible_kind == who
-    among_staff = exists().where(
-        Staff.installation_id == Conversation.installation_id,
-        Staff.kind == ChatSession.responsible_kind,
-        Staff.external_id == ChatSession.responsible_id,
-        Staff.name.icontains(who, autoescape=True),
-    )
-    among_operators = exists().where(
-        Operator.id == ChatSession.responsible_id, Operator.name.icontains(who, autoescape=True)
-    )
-    among_linked = exists().where(
-        OperatorLink.channel == ChatSession.channel,
-        OperatorLink.external_id == ChatSession.responsible_id,
-        OperatorLink.operator_id == Operator.id,
-        or_(Operator.id == who, Operator.name.icontains(who, autoescape=True)),
-    )
-    return and_(
-        ChatSession.responsible_id.is_not(None),
-        or_(
-            ChatSession.responsible_id == who,
-            ChatSession.responsible_name.icontains(who, autoescape=True),
-            among_staff,
-            among_operators,
-            and_(ChatSession.responsible_kind == "operator", among_linked),
-        ),
-    )
-
-
-def _mentions(words: str) -> ColumnElement[bool]:
-    return or_(
-        Contact.name.icontains(words, autoescape=True),
-        Contact.email.icontains(words, autoescape=True),
-        exists().where(
-            Message.session_id == ChatSession.id,
-            Message.kind != "marker",
-            Message.text.icontains(words, autoescape=True),
-        ),
-    )
-
-
-=======
->>>>>>> b3d8234 (Reading: sessions are searched by words, with an index on PostgreSQL; pages stay cheap at 100,000)
 # -- as JSON -------------------------------------------------------------------------------------
 
 

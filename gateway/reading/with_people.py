@@ -9,7 +9,8 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
-from gateway.reading.sessions import Json, Refusal, held_by, rows_to_json, sessions_query
+from gateway.reading.choosing import held_by
+from gateway.reading.sessions import Json, Refusal, rows_to_json, sessions_query
 from gateway.store import Transaction
 from gateway.store.models import (
     UNPLACED,
@@ -75,7 +76,7 @@ def find_desk(
 
     First those who wait, by their deadline; then the others, by their last word.
     """
-    query = sessions_query().where(_WITH_PEOPLE, *_conditions(seat, wanted))
+    query = sessions_query().where(_WITH_PEOPLE, *_conditions(db, seat, wanted))
     rows = db.execute(
         query.order_by(
             ChatSession.wait_due.is_(None),
@@ -132,7 +133,7 @@ def is_mine(seat: Seat, session: Json) -> bool:
     return who["kind"] == "operator" and who["id"] in (seat.id, seat.links.get(session["channel"]))
 
 
-def _conditions(seat: Seat, wanted: DeskFilter) -> list[ColumnElement[bool]]:
+def _conditions(db: Transaction, seat: Seat, wanted: DeskFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.show == "mine":
         linked = [
@@ -149,7 +150,7 @@ def _conditions(seat: Seat, wanted: DeskFilter) -> list[ColumnElement[bool]]:
             or_(
                 Contact.name.icontains(name, autoescape=True),
                 Contact.email.icontains(name, autoescape=True),
-                held_by(name),
+                held_by(db, name),
             )
         )
     return conditions

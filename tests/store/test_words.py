@@ -23,9 +23,9 @@ TEXTS = {
 }
 ASKED = [
     "order", "ORD", "rder", "where order", "order nothing", "w", "carol", "example com", "refund",
-    "1042", "parcel jpg", "carol@example.com", "it's fine", "100%", "':*'", "überw", "ÜBER", "straße",
-    "STRASSE", "dónde", "Dónde ESTÁ", "返品", "注文", "طلبي", "early", "toolate", "xxxx", "i", "s",
-    "word w",
+    "1042", "parcel jpg", "carol@example.com", "it's fine", "100%", "':*'", "überw", "ÜBER",
+    "straße", "STRASSE", "dónde", "Dónde ESTÁ", "返品", "注文", "طلبي", "early", "toolate",
+    "xxxx", "i", "s", "word w",
 ]  # fmt: skip
 
 

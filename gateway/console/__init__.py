@@ -7,6 +7,7 @@ from flask import Flask
 from gateway.console.errors import add_error_pages
 from gateway.console.events import EVENTS, add_event_stream
 from gateway.console.files import Files, add_file_doors
+from gateway.console.history import add_history_parts
 from gateway.console.pages.audit import add_audit_pages
 from gateway.console.pages.channels import add_channel_pages
 from gateway.console.pages.customers import add_customer_pages
@@ -32,6 +33,7 @@ def add_console(app: Flask, parts: Parts) -> None:
     add_start_pages(pages)
     add_session_pages(pages)
     add_human_agents_pages(pages)
+    add_history_parts(pages)
     add_customer_pages(pages)
     add_delivery_pages(pages)
     add_channel_pages(pages)

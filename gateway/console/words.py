@@ -21,6 +21,11 @@ def filters(zone: ZoneInfo, clock: Clock) -> Mapping[str, Callable[..., Any]]:
         "moment": said.moment,
         "ago": said.ago,
         "day": said.day,
+        "clock": said.clock,
+        "utc": utc,
+        "size": size,
+        "outside": outside,
+        "delivery_details": delivery_details,
         "initials": initials,
         "tint": tint,
         "count": count,
@@ -59,6 +64,14 @@ class Times:
             text = self._written(found)
         return _time(found, text, f"{self._written(found)} · ", Markup(" data-ago"))
 
+    def clock(self, at: str | int | datetime | None) -> Markup:
+        """`16:08`, for what stands under its day."""
+        found = _read(at)
+        if found is None:
+            return Markup()
+        here = found.astimezone(self._zone)
+        return _time(found, f"{here:%H:%M}", f"{self._written(found)} · ")
+
     def day(self, at: str | int | datetime | None) -> str:
         """`22 Nov 2026`."""
         found = _read(at)
@@ -88,14 +101,55 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def utc(at: str | int | datetime | None) -> str:
+    """`2026-11-22 16:08:00.120 UTC`."""
+    found = _read(at)
+    if found is None:
+        return ""
+    exact = found.astimezone(UTC)
+    return f"{exact:%Y-%m-%d %H:%M:%S}.{exact.microsecond // 1_000:03d} UTC"
+
+
+def size(bytes_: int | None) -> str:
+    """`48 kB`, `1.2 MB`."""
+    if bytes_ is None:
+        return ""
+    if bytes_ < 1_000:
+        return f"{bytes_} B"
+    if bytes_ < 1_000_000:
+        return f"{round(bytes_ / 1_000)} kB"
+    return f"{bytes_ / 1_000_000:.1f} MB"
+
+
+def outside(address: str | None) -> str:
+    """An address that may be followed: on the web, or below ours; `#` for any other."""
+    text = (address or "").strip()
+    below = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if below or text.lower().startswith(("https://", "http://")) else "#"
+
+
+def delivery_details(way: Mapping[str, Any]) -> str:
+    """How far words of ours are on their way to the channel, in a sentence."""
+    said = {
+        "owed": "Waits to be sent",
+        "sending": "On its way to the channel",
+        "unknown": "The channel did not say whether it got this; it is being read back",
+        "sent": "The channel has it",
+        "failed": "The channel did not take it",
+        "cancelled": "Not sent: a person took over first",
+    }.get(way["state"], way["state"])
+    tries = way.get("attempts") or 0
+    details = [said, f"{tries} {'attempt' if tries == 1 else 'attempts'}" if tries else ""]
+    return " · ".join([one for one in [*details, way.get("error") or ""] if one])
+
+
 def _day(at: datetime) -> str:
     return f"{at.day} {at:%b %Y}"
 
 
 def _time(at: datetime, text: str, before: str = "", more: Markup = Markup()) -> Markup:
-    exact = at.astimezone(UTC)
-    iso = exact.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    title = f"{before}{exact:%Y-%m-%d %H:%M:%S}.{exact.microsecond // 1_000:03d} UTC"
+    iso = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    title = f"{before}{utc(at)}"
     return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
         iso, title, more, escape(text)
     )

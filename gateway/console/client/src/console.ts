@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 
 import { installActs } from "./acts.ts";
 import { installDialogs } from "./dialogs.ts";
+import { installHistory } from "./history.ts";
 import { installLive } from "./live.ts";
 import { installProfile } from "./profile.ts";
 import { installTimes } from "./times.ts";
@@ -14,4 +15,5 @@ installDialogs();
 installActs();
 installTimes();
 installProfile();
+installHistory();
 installLive(htmx);

@@ -31,6 +31,7 @@ const TYPES = [
   "session.started", "session.handed_over", "session.assigned", "session.returned",
   "session.finished", "session.updated", "session.overdue", "message.created", "message.updated",
   "note.created", "note.updated", "draft.created", "draft.updated", "contact.updated",
+  "session.read", "session.typing", "session.looking",
   "session.typing", "session.looking",
 ];
 

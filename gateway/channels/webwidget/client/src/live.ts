@@ -14,7 +14,7 @@ const SILENCE_MS = 25_000;
 const WATCHING_MS = 2_000;
 // Not looked at; or with a stream: a ring may get lost, and a place in the line changes without one.
 const WAITING_MS = 20_000;
-const SLOWEST_MS = 15_000;
+const SLOWEST_MS = 8_000;
 
 let timer: ReturnType<typeof setTimeout>;
 let pulling: Promise<void> | undefined;

@@ -46,17 +46,17 @@ export const pocket = createPocket(() => localStorage);
 export const tab = createPocket(() => sessionStorage);
 
 /** What was kept as JSON; null if there is none that can be read. */
-export function recall<T>(name: string): T | null {
+export function recall<T>(name: string, from = pocket): T | null {
   try {
-    return JSON.parse(pocket.get(name)!) as T | null;
+    return JSON.parse(from.get(name)!) as T | null;
   } catch {
     return null;
   }
 }
 
-export function remember(name: string, value: unknown): boolean {
+export function remember(name: string, value: unknown, into = pocket): boolean {
   pocket.set("on", "1");
-  return pocket.set(name, JSON.stringify(value));
+  return into.set(name, JSON.stringify(value));
 }
 
 export function empty(): void {

@@ -4,7 +4,7 @@ import type { Identity, Parameters } from "./bridge.ts";
 import { call, type Refused } from "./calls.ts";
 import * as live from "./live.ts";
 import { createOutbox, isStrangers } from "./outbox.ts";
-import { empty, tab } from "./pocket.ts";
+import { empty, remember, tab } from "./pocket.ts";
 import type { Attachment, Message, News, Typing } from "./protocol.ts";
 import { bridge, emit, later, page, V1, visible } from "./realm.ts";
 import { destroy, shelf } from "./shelf.ts";
@@ -132,7 +132,7 @@ export function startNew(): void {
 }
 
 export function toggled(open: boolean): void {
-  if (open) tab.set("open", "1");
+  if (open) remember("open", 1, tab);
   else tab.remove("open");
   touched();
   emit(open ? "open" : "close");

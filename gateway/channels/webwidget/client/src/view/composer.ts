@@ -2,7 +2,7 @@
 // the outbox.
 
 import { div, h, say as show, set } from "../dom.ts";
-import { pocket, recall, remember } from "../pocket.ts";
+import { recall, remember, tab } from "../pocket.ts";
 import type { Attachment } from "../protocol.ts";
 import { t } from "../texts.ts";
 import { config } from "../visitor.ts";
@@ -44,7 +44,7 @@ onChips(changed);
 
 /** Put back what was not sent when the page went away. */
 export function restoreDraft(): void {
-  const draft = recall<{ text: string; files: Attachment[] }>("draft");
+  const draft = recall<{ text: string; files: Attachment[] }>("draft", tab);
   if (draft) {
     text.value = draft.text;
     restore(draft.files);
@@ -80,8 +80,8 @@ function changed(): void {
   const over = text.value.length - (config()?.max_text ?? LONGEST);
   show(hint, over > 0 ? t("tooLong", over) : "");
   send.disabled = over > 0 || uploading() || !(text.value.trim() || files.length);
-  if (text.value || files.length) remember("draft", { text: text.value, files });
-  else pocket.remove("draft");
+  if (text.value || files.length) remember("draft", { text: text.value, files }, tab);
+  else tab.remove("draft");
   log.follow();
 }
 

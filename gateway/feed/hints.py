@@ -67,6 +67,7 @@ class Hints:
         self._ready = threading.Event()
         self._giver: threading.Thread | None = None
         self._away_until = 0.0
+        self._loses = False
 
     def listen(self, listener: Callable[[Hint], object]) -> None:
         """Have `listener` called with each hint; it must not wait."""
@@ -157,4 +158,8 @@ class Hints:
                     pipeline.delete(_TYPIST + hint.conversation)
                 pipeline.execute()
         except redis.RedisError as error:
-            log.info("hint_lost", error=type(error).__name__)
+            if not self._loses:  # said once, however many are lost
+                log.info("hint_lost", error=type(error).__name__)
+            self._loses = True
+        else:
+            self._loses = False

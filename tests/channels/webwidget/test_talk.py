@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gateway import feed
+from gateway.reading.events import event_id, put_into_words
 from tests.channels.webwidget.site import OTHER, Browser, Site
 from tests.channels.webwidget.staff import PNG, operator
 
@@ -21,6 +23,16 @@ def texts(told: Any) -> list[str]:
         message["marker"]["kind"] if message["marker"] else message["text"]
         for message in told["messages"]
     ]
+
+
+def events(site: Site) -> list[Any]:
+    """Everything that was told, as subscribers and streams get it."""
+    rows = feed.read(site.parts.database, 0, 500)
+    with site.parts.database.read() as db:
+        told = put_into_words(
+            db, [(event_id(row.id, row), row) for row in rows], site.parts.wording
+        )
+    return [event for event in told if event is not None]
 
 
 def test_the_whole_story_as_the_protocol_tells_it(any_site: Site) -> None:
@@ -133,6 +145,14 @@ def test_reads_and_ratings(any_site: Site) -> None:
     assert rated["rated"] == {"count": 1, "of": 1}
     assert rated["average"] == 5.0
     assert rated["by_score"][-1] == {"score": 5, "count": 1, "of": 1}
+    told = [event for event in events(site) if event["type"] in ("session.read", "session.rated")]
+    assert [event["type"] for event in told] == ["session.read"] * 2 + ["session.rated"] * 2
+    assert [event["data"].get("by") for event in told[:2]] == [
+        {"kind": "operator", "id": ann.id, "name": "Ann"},
+        {"kind": "customer", "id": None, "name": None},
+    ]
+    assert told[1]["data"]["message_id"] == said["id"]
+    assert told[3]["data"]["session"]["rating"]["score"] == 5
     site.clock.advance(1)
     vera.say("again")
     counted = ann.call("GET", "/statistics")["ratings"]["rated"]

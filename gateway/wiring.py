@@ -134,6 +134,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     streams = Hub(
         database, wording, bell, settings.redis_url, hints=hints, still_in=still_in, clock=clock
     )
+    files = _files(settings, database, clock)
     return Parts(
         settings=settings,
         clock=clock,
@@ -160,7 +161,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         hints=hints,
         availability=availability,
         reception=reception,
-        visitors=Visitors(database, clock, reception, hints, partial(_follow, streams)),
+        visitors=Visitors(database, clock, reception, hints, partial(_follow, streams), files),
         widgets=Deployments(
             [
                 _deployment(channels[name], channel, settings.public_url, connection, clock)
@@ -169,7 +170,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
             ],
             Tokens(settings.secret_key, clock),
         ),
-        files=_files(settings, database, clock),
+        files=files,
         tickets=Tickets(settings.secret_key, clock),
     )
 
@@ -201,7 +202,7 @@ def _deployment(
         channel=channel,
         settings=settings,
         identities=Identities(settings.identity_secret, clock),
-        teller=Teller(ai_name=settings.ai_name, avatars=f"{public_url}/widget/v1/avatars"),
+        teller=Teller(ai_name=settings.ai_name, address=f"{public_url}/widget/v1"),
         visitors=callers(settings.requests_per_second),
         addresses=callers(settings.address_requests_per_second),
     )

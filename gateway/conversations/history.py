@@ -85,6 +85,8 @@ def write_words(
 
     Files that we keep are in their message from here on. Returns their rows, for `tell_words`.
     """
+    # Before anything is postponed: asking writes that down, and its session may not be there yet.
+    attached = [files.claim(db, fact.author.id, fact.attachments) for fact, _ in facts]
     rows = [
         {
             "id": new_id("msg"),
@@ -96,26 +98,17 @@ def write_words(
             "state": "received" if fact.author.kind == "customer" else "sent",
             "text": fact.text,
             "html": fact.html,
-            "attachments": [],
+            "attachments": [asdict(attachment) for attachment in attachments],
             "redacted": False,
             **_at(fact.at),
             "created_at": now,
         }
-        for fact, session_id in facts
+        for (fact, session_id), attachments in zip(facts, attached, strict=True)
     ]
-    for row, (fact, _) in zip(rows, facts, strict=True):
-        _write(db, row, fact.attachments, now)
+    for row, attachments in zip(rows, attached, strict=True):
+        _WRITE.later(db, row)
+        files.bind(db, attachments, held.id, row["id"], now)
     return rows
-
-
-def _write(
-    db: Transaction, row: dict[str, Any], attachments: Sequence[Attachment], now: int
-) -> None:
-    """Write a line with what is attached to it."""
-    attached = files.claim(db, row["author_id"], attachments)
-    row["attachments"] = [asdict(one) for one in attached]
-    _WRITE.later(db, row)
-    files.bind(db, attached, conversation_id=row["conversation_id"], message_id=row["id"], now=now)
 
 
 def tell_words(
@@ -175,6 +168,7 @@ def write_own(
     `at` is their place where no channel gives them another; they are their own fact then.
     """
     message_id = new_id("msg")
+    attached = files.claim(db, author.id, attachments)
     # They come last until the channel says where they stand, or it is known that they never will.
     place = _at(at or Position(now + UNPLACED if state == "owed" else now, index))
     row = {
@@ -186,14 +180,15 @@ def write_own(
         "state": state,
         "text": text,
         "html": html,
-        "attachments": [],
+        "attachments": [asdict(attachment) for attachment in attached],
         "redacted": False,
         "why": why,
         "external_id": message_id if at else None,
         **place,
         "created_at": now,
     }
-    _write(db, row, attachments, now)
+    _WRITE.later(db, row)
+    files.bind(db, attached, held.id, message_id, now)
     if state != "discarded":  # it was never meant for anybody
         _tell_created(db, row)
     return message_id

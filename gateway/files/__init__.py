@@ -17,10 +17,10 @@ from gateway.files.rows import (
     to_send,
 )
 from gateway.files.shelf import Files, Received
-from gateway.files.uploads import ROUND_THE_FILE, Upload, read_upload
+from gateway.files.uploads import ROUND_THE_FILE, Body, Upload, read_upload
 from gateway.files.vault import Vault
 
 __all__ = [
-    "MOST_IN_A_MESSAGE", "ROUND_THE_FILE", "File", "Files", "Links", "Owner", "Received", "Upload",
-    "Vault", "bind", "claim", "find", "read_upload", "take_away", "to_send",
+    "MOST_IN_A_MESSAGE", "ROUND_THE_FILE", "Body", "File", "Files", "Links", "Owner", "Received",
+    "Upload", "Vault", "bind", "claim", "find", "read_upload", "take_away", "to_send",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select, update
 
 from gateway.errors import Conflict, NotFound, TooMany
 from gateway.events import Attachment
@@ -14,11 +14,18 @@ from gateway.files.sniffing import Recognised
 from gateway.rails.parsing import Invalid
 from gateway.store import Transaction
 from gateway.store.models import FileRow
-from gateway.store.sql import dialect_of, insert_into, locked
+from gateway.store.prepared import Prepared
+from gateway.store.sql import dialect_of, insert_into, literals, locked, table_of
 
 MOST_IN_A_MESSAGE = 5
 
 _DAY_US = 24 * 3_600_000_000
+_FILES = table_of(FileRow)
+_BIND = Prepared(
+    lambda _: update(_FILES).where(
+        _FILES.c.id == bindparam("file"), _FILES.c.state.in_(literals("uploaded"))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,21 +210,15 @@ def claim(
 def bind(
     db: Transaction,
     attachments: Sequence[Attachment],
-    *,
     conversation_id: str,
     message_id: str,
     now: int,
 ) -> None:
-    """These files, which were claimed, are in this message now."""
-    ids = [one.file for one in attachments if one.file is not None]
-    if ids:
-        db.execute(
-            update(FileRow)
-            .where(FileRow.id.in_(ids), FileRow.state == "uploaded")
-            .values(
-                state="sent", conversation_id=conversation_id, message_id=message_id, sent_at=now
-            )
-        )
+    """These files, which were claimed, are in this message now (written when the message is)."""
+    for one in attachments:
+        if one.file is not None:
+            place = {"conversation_id": conversation_id, "message_id": message_id}
+            _BIND.later(db, {"file": one.file, "state": "sent", **place, "sent_at": now})
 
 
 def take_away(db: Transaction, which: ColumnElement[bool], now: int) -> int:

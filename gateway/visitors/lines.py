@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 
 from gateway import feed
 from gateway.channels.webwidget.talk import MOST_LINES, Line, MarkerKind
+from gateway.events import Attachment
 from gateway.reading.events import SEEN_BY_CUSTOMERS
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, Message, Operator, OperatorAvatar
@@ -85,7 +86,7 @@ def _to_line(row: Any) -> Line:
         picture=None,
         text=row.text,
         html=row.html,
-        attachments=row.attachments,
+        attachments=[Attachment(**one) for one in row.attachments],
         state=row.state,
         at=(row.data["moment"] if row.data else 0) or row.at % UNPLACED,
         marker=marker,

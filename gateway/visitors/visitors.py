@@ -9,19 +9,21 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from sqlalchemy import select, update
 
-from gateway.channels.webwidget.backend import Follow, Picture, Recognised, Visitor
+from gateway.channels.webwidget.backend import Body, Follow, Picture, Recognised, Taken, Visitor
 from gateway.channels.webwidget.talk import Line, Past, Shown, Talk, Typing
 from gateway.clock import Clock, to_micros
 from gateway.conversations.reception import Receive
-from gateway.errors import Unreadable
 from gateway.events import Attachment
 from gateway.feed import Hint, Hints
+from gateway.files import Files
 from gateway.handover import Thread
 from gateway.people import avatars
+from gateway.rails.downloads import Download
 from gateway.store import Database, Transaction
 from gateway.store.models import Conversation
 from gateway.store.models import Visitor as VisitorRow
 from gateway.visitors import marks, rows, theirs
+from gateway.visitors.files import VisitorFiles
 from gateway.visitors.talk import Talks, nothing_yet
 
 _thread = msgspec.json.Decoder(Thread)
@@ -49,13 +51,20 @@ class Visitors:
     """What the doors ask, asked of the database. Safe to share between threads."""
 
     def __init__(
-        self, database: Database, clock: Clock, reception: Receive, hints: Hints, follow: Opening
+        self,
+        database: Database,
+        clock: Clock,
+        reception: Receive,
+        hints: Hints,
+        follow: Opening,
+        files: Files,
     ) -> None:
         """`follow` opens streams."""
         self._database = database
         self._clock = clock
         self._hints = hints
         self._follow = follow
+        self._files = VisitorFiles(database, files)
         self._talks = Talks(database, reception, self._now)
         self._conversations: dict[tuple[str, str], str] = {}
 
@@ -137,11 +146,27 @@ class Visitors:
         newest = 0 if thread is None else _thread.decode(thread).newest[0].at
         return max(now, newest + 1)
 
-    def attachments(self, visitor: Visitor, file_ids: Sequence[str]) -> Sequence[Attachment]:
-        """Return files that this visitor has put here; raise Unreadable for any other."""
-        if file_ids:
-            raise Unreadable("files: there is no such file")
-        return ()
+    # -- files -------------------------------------------------------------------------------------
+
+    def files_taken(self) -> Taken | None:
+        """Return what files are taken; None if none are."""
+        return self._files.taken()
+
+    def put_file(
+        self, visitor: Visitor, body: Body, content_type: str, declared: int | None
+    ) -> Attachment:
+        """Keep what a visitor uploads."""
+        return self._files.put(visitor, body, content_type, declared)
+
+    def attachments(
+        self, visitor: Visitor, file_ids: Sequence[str], external_id: str
+    ) -> Sequence[Attachment]:
+        """Return files that this visitor has put here, to go with the message of this name."""
+        return self._files.to_say(visitor, file_ids, external_id)
+
+    def file(self, visitor: Visitor, file_id: str) -> Download:
+        """Return a file that is the visitor's to read; raise NotFound for any other."""
+        return self._files.get(visitor, file_id)
 
     # -- what they see -----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from gateway.channels.webwidget.talk import Line, Past, Shown, Talk
 from gateway.events import Attachment
+from gateway.rails.downloads import Download
 
 Level = Literal["anonymous", "claimed", "verified"]
 
@@ -60,6 +61,22 @@ class Picture:
     content_type: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What files are taken: how large in bytes, and what their names end with, as `.png`."""
+
+    max_bytes: int
+    endings: Sequence[str]
+
+
+class Body(Protocol):
+    """What a request's body is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at its end."""
+        ...
+
+
 class Follow(Protocol):
     """A stream: what is written to it, in pieces that are waited for. Whoever has it closes it."""
 
@@ -101,8 +118,30 @@ class Backend(Protocol):
         """Return now (µs), or a moment after the newest thing in the visitor's conversation."""
         ...
 
-    def attachments(self, visitor: Visitor, file_ids: Sequence[str]) -> Sequence[Attachment]:
-        """Return files that this visitor has put here; raise Unreadable for any other."""
+    def files_taken(self) -> Taken | None:
+        """Return what files are taken; None if none are."""
+        ...
+
+    def put_file(
+        self, visitor: Visitor, body: Body, content_type: str, declared: int | None
+    ) -> Attachment:
+        """Keep the file in a multipart body, of which `declared` is the length, where it is said.
+
+        Raises Unreadable, Oversized, TypeNotAllowed, and TooMany for more than a day's worth.
+        """
+        ...
+
+    def attachments(
+        self, visitor: Visitor, file_ids: Sequence[str], external_id: str
+    ) -> Sequence[Attachment]:
+        """Return files that this visitor has put here, to go with the message of this name.
+
+        Raises Invalid for any other, and for those that went with another message.
+        """
+        ...
+
+    def file(self, visitor: Visitor, file_id: str) -> Download:
+        """Return a file that is the visitor's to read; raise NotFound for any other."""
         ...
 
     def session(self, visitor: Visitor) -> Shown | None:

@@ -5,13 +5,14 @@ It holds only what a customer may see; docs/widget-protocol.md describes the JSO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.channels.webwidget.content import Content, content_of_html, content_of_text
 from gateway.channels.webwidget.translate import PREFIX
 from gateway.clock import to_time
+from gateway.events import Attachment
 
 Json = dict[str, Any]
 AuthorKind = Literal["customer", "ai", "operator", "bot", "system"]
@@ -36,7 +37,7 @@ class Line:
     picture: str | None
     text: str
     html: str
-    attachments: Sequence[Mapping[str, Any]]
+    attachments: Sequence[Attachment]
     state: str
     at: int
     marker: MarkerKind | None
@@ -103,17 +104,10 @@ class Past:
 class Teller:
     """Puts a talk into the JSON of one deployment."""
 
-    def __init__(
-        self,
-        *,
-        ai_name: str | None,
-        avatars: str,
-        attachment: Callable[[Mapping[str, Any]], Json] = dict,
-    ) -> None:
-        """`avatars` is the address under which pictures lie; `attachment` puts one into JSON."""
+    def __init__(self, *, ai_name: str | None, address: str) -> None:
+        """`address` is the one of the widget's doors, under which pictures and files lie."""
         self._ai_name = ai_name or None
-        self._avatars = avatars.rstrip("/")
-        self._attachment = attachment
+        self._avatars, self._files = f"{address}/avatars", f"{address}/files"
 
     def talk(self, talk: Talk) -> Json:
         """The answer to `GET /widget/v1/messages`."""
@@ -165,7 +159,7 @@ class Teller:
             },
             "text": line.text,
             "content": _content(line),
-            "attachments": [self._attachment(one) for one in line.attachments],
+            "attachments": [self.attachment(one) for one in line.attachments],
             "state": line.state,
             "redacted": line.redacted,
             "occurred_at": to_time(line.at),
@@ -173,6 +167,19 @@ class Teller:
             if line.marker
             else None,
         }
+
+    def attachment(self, one: Attachment) -> Json:
+        """A file; a picture's sides are there where they are known, to leave room for it."""
+        told: Json = {
+            "id": one.file,
+            "name": one.name,
+            "content_type": one.content_type,
+            "size": one.size,
+            "url": one.url if one.file is None else f"{self._files}/{one.file}",
+        }
+        if one.width and one.height:
+            told |= {"width": one.width, "height": one.height}
+        return told
 
     def past(self, past: Past) -> Json:
         """An item of the list of sessions."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +21,13 @@ from werkzeug.test import TestResponse
 from gateway import wiring
 from gateway.app import create_app
 from gateway.clock import MovableClock, to_micros
-from gateway.config import ScriptedAgentSettings, ScriptRule, Settings, WebWidgetSettings
+from gateway.config import (
+    FileSettings,
+    ScriptedAgentSettings,
+    ScriptRule,
+    Settings,
+    WebWidgetSettings,
+)
 from gateway.sync.jobs import Bench
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -53,7 +60,8 @@ class Site:
             database_url=database_url,
             redis_url=redis_url,
             secret_key="the gateway's secret",
-            data_dir=Path(),
+            data_dir=Path("/nonexistent"),
+            files=FileSettings(url=f"memory://site-{uuid.uuid4().hex}"),
         )
         self.parts = wiring.build(self.settings, clock=self.clock)
         self.app = create_app(self.parts)

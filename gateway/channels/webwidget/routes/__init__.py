@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.channels.webwidget.backend import Backend
 from gateway.channels.webwidget.deployments import Deployments
 from gateway.channels.webwidget.routes.doors import Doors, Receive
+from gateway.channels.webwidget.routes.files import add_file_doors
 from gateway.channels.webwidget.routes.messages import add_message_doors
 from gateway.channels.webwidget.routes.sessions import add_session_doors
 from gateway.channels.webwidget.routes.streams import EVENTS, add_stream_doors
@@ -24,6 +25,7 @@ def widget_routes(
     doors = Doors(deployments, backend, proxies)
     add_session_doors(doors, receive)
     add_message_doors(doors, receive)
+    add_file_doors(doors)
     add_talk_doors(doors)
     add_stream_doors(doors, tickets)
     return doors

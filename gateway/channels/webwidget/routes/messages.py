@@ -32,7 +32,7 @@ def add_message_doors(doors: Doors, receive: Receive) -> None:
             name=visitor.name,
             client_id=client_id,
             text=body["text"],
-            attachments=backend.attachments(visitor, body["files"]),
+            attachments=backend.attachments(visitor, body["files"], PREFIX + client_id),
             parameters=visitor.parameters,
         )  # fmt: skip
         envelope, raw = deliveries.delivered(content)

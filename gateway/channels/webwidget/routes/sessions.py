@@ -58,7 +58,7 @@ def add_session_doors(doors: Doors, receive: Receive) -> None:
                     "name": visitor.name, "email": visitor.email,
                 },
                 "session": session and deployment.teller.session(session),
-                "config": looks(deployment),
+                "config": looks(deployment, backend.files_taken()),
             }
         )  # fmt: skip
 

@@ -262,6 +262,19 @@ class MessageRedacted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParametersSet:
+    """What a channel knows of the session that a conversation is in, or that is opened just now.
+
+    The AI is told of it, people are shown it. Nobody is in charge by it, so it is no fact. `over`:
+    it replaces what is known under these names; else it adds what is not.
+    """
+
+    conversation: str
+    values: Mapping[str, Any]
+    over: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactSeen:
     """What a channel says of a customer. Missing details are None; an empty one clears nothing.
 
@@ -306,7 +319,7 @@ class Unrecognised:
     topic: str
 
 
-Event = Fact | MessageRedacted | ContactSeen | StaffSeen | Unrecognised
+Event = Fact | MessageRedacted | ParametersSet | ContactSeen | StaffSeen | Unrecognised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

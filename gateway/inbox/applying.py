@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway import contacts
 from gateway.conversations import history, record
+from gateway.conversations.parameters import set_parameters
 from gateway.conversations.record import Outcome, Report, Source
 from gateway.conversations.thread import Held, Named, open_conversations, read_by
 from gateway.conversations.thread import look_up as look_up_conversations
@@ -19,6 +20,7 @@ from gateway.events import (
     Event,
     Fact,
     MessageRedacted,
+    ParametersSet,
     StaffSeen,
     Unrecognised,
 )
@@ -50,6 +52,7 @@ class Said:
 
     facts: list[Fact] = field(default_factory=list)
     redacted: list[str] = field(default_factory=list)
+    parameters: list[ParametersSet] = field(default_factory=list)
     whose: dict[str, str] = field(default_factory=dict)
     owed: list[set[str]] = field(default_factory=list)
 
@@ -57,6 +60,8 @@ class Said:
         """Take in what an event says."""
         if isinstance(event, MessageRedacted):
             self.redacted.append(event.message)
+        elif isinstance(event, ParametersSet):
+            self.parameters.append(event)
         elif not isinstance(event, ContactSeen | StaffSeen | Unrecognised):
             self.facts.append(event)
             if contact_id is not None:
@@ -130,6 +135,8 @@ def apply_said(
     for (held, said), was_assumed, outcome in zip(several, assumed, outcomes, strict=True):
         for message in said.redacted:
             history.redact(db, held, message, now)
+        for told in said.parameters:
+            set_parameters(db, held, told.values, over=told.over, now=now)
         if held.thread.assumed and not was_assumed:
             # A snapshot said that somebody else holds it. Silence came at once; certainty comes by
             # reading, a moment later so that the assignment itself may arrive.

@@ -106,6 +106,15 @@ def owner_of(db: Transaction, channel: str, visitor_id: str) -> str | None:
     return None if row is None else row.user_key
 
 
+def conversation_of(db: Transaction, channel: str, visitor_id: str) -> str | None:
+    """Our id of a visitor's conversation; None if they never spoke."""
+    return db.scalar(
+        select(Conversation.id).where(
+            Conversation.channel == channel, Conversation.external_id == visitor_id
+        )
+    )
+
+
 def state_of(db: Transaction, channel: str, visitor_id: str) -> str | None:
     """`active` or `finished`, as the visitor's latest session is; None if they never spoke."""
     return db.execute(

@@ -12,7 +12,9 @@ from sqlalchemy import select, update
 from gateway.channels.webwidget.backend import Body, Follow, Picture, Recognised, Taken, Visitor
 from gateway.channels.webwidget.talk import Line, Past, Shown, Talk, Typing
 from gateway.clock import Clock, to_micros
+from gateway.conversations.parameters import set_parameters
 from gateway.conversations.reception import Receive
+from gateway.conversations.thread import lock_conversation
 from gateway.events import Attachment
 from gateway.feed import Hint, Hints
 from gateway.files import Files
@@ -113,6 +115,10 @@ class Visitors:
                 db.execute(
                     update(VisitorRow).where(VisitorRow.id == visitor_id).values(parameters=kept)
                 )
+            conversation_id = rows.conversation_of(db, channel, visitor_id)
+            if conversation_id is not None:
+                held = lock_conversation(db, conversation_id)
+                set_parameters(db, held, parameters, over=True, now=now)
 
         now = self._now()
         self._database.write(work)

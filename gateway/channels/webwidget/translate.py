@@ -14,6 +14,7 @@ from gateway.events import (
     Delivery,
     Event,
     MessageReceived,
+    ParametersSet,
     Position,
     Unrecognised,
 )
@@ -46,7 +47,11 @@ def _said(content: Mapping[str, object]) -> Sequence[Event]:
         attachments=tuple(said.message.attachments),
         contact=said.visitor,
     )
-    return [seen, message]
+    if not said.parameters:
+        return [seen, message]
+    # Kept with every session that is opened. What was learned in it since is not undone by it.
+    known = ParametersSet(conversation=said.visitor, values=said.parameters, over=False)
+    return [seen, message, known]
 
 
 def _identified(content: Mapping[str, object]) -> Sequence[Event]:
@@ -67,4 +72,3 @@ _TOPICS: Mapping[str, Callable[[Mapping[str, object]], Sequence[Event]]] = {
     MESSAGE: _said,
     IDENTIFIED: _identified,
 }
-TOPICS = tuple(_TOPICS)

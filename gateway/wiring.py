@@ -162,16 +162,26 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         availability=availability,
         reception=reception,
         visitors=Visitors(database, clock, reception, hints, partial(_follow, streams), files),
-        widgets=Deployments(
-            [
-                _deployment(channels[name], channel, settings.public_url, connection, clock)
-                for name, channel in settings.channels.items()
-                if isinstance(channel, WebWidgetSettings)
-            ],
-            Tokens(settings.secret_key, clock),
-        ),
+        widgets=_widgets(settings, channels, connection, clock),
         files=files,
         tickets=Tickets(settings.secret_key, clock),
+    )
+
+
+def _widgets(
+    settings: Settings,
+    channels: Mapping[str, Channel],
+    connection: redis.Redis | None,
+    clock: Clock,
+) -> Deployments:
+    return Deployments(
+        [
+            _deployment(channels[name], channel, settings.public_url, connection, clock)
+            for name, channel in settings.channels.items()
+            if isinstance(channel, WebWidgetSettings)
+        ],
+        Tokens(settings.secret_key, clock),
+        strangers=Callers(connection, per_second=1, burst=20),
     )
 
 

@@ -87,7 +87,7 @@ class Callers:
 
     def failed(self, address: str | None) -> float:
         """Count one call without a token that holds; seconds to be sent away for, 0 for none."""
-        name = _network(address)
+        name = network_of(address)
 
         def count(limiter: MovingWindowRateLimiter) -> float:
             if limiter.hit(self._failures, "failed", name):
@@ -108,7 +108,7 @@ class Callers:
         `token` is a digest. One that held within the last hour is heard: those who guess must not
         lock out whoever shares their address, or the proxy in front.
         """
-        name = _network(address)
+        name = network_of(address)
         with self._lock:
             until = self._shut_out.get(name)
             if until is None:
@@ -174,7 +174,7 @@ def _held(token: str) -> str:
     return f"calls:held:{token[:32]}"
 
 
-def _network(address: str | None) -> str:
+def network_of(address: str | None) -> str:
     """What is counted for an address: with IPv6 one customer has a whole /64."""
     if address is None:
         return "local"

@@ -13,7 +13,7 @@ from gateway.channels.webwidget.talk import Teller
 from gateway.channels.webwidget.tokens import Token, Tokens
 from gateway.config import WebWidgetSettings
 from gateway.errors import TooMany
-from gateway.quota.callers import Callers
+from gateway.quota.callers import Callers, network_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,8 @@ class Deployment:
 
     def count(self, *, visitor: str | None = None, address: str | None) -> None:
         """Count a call of a visitor and from an address; raise TooMany."""
-        _count(self.addresses, f"{self.name}:{address}", "too many calls come from this address")
+        place = f"{self.name}:{network_of(address)}"
+        _count(self.addresses, place, "too many calls come from this address")
         if visitor is not None:
             _count(self.visitors, f"{self.name}:{visitor}", "this visitor calls too often")
 
@@ -50,12 +51,15 @@ class Deployment:
 class Deployments:
     """All of them, by what callers name them."""
 
-    def __init__(self, deployments: Iterable[Deployment], tokens: Tokens) -> None:
-        """`tokens` are good for all: each names its deployment."""
+    def __init__(
+        self, deployments: Iterable[Deployment], tokens: Tokens, strangers: Callers
+    ) -> None:
+        """`tokens` are good for all: each names its deployment. `strangers` counts what is none."""
         self._all = tuple(deployments)
         self._by_key = {one.settings.key: one for one in self._all}
         self._by_name = {one.name: one for one in self._all}
         self._origins = {origin for one in self._all for origin in one.settings.allowed_origins}
+        self._strangers = strangers
         self.tokens = tokens
 
     def of_key(self, key: str) -> Deployment:
@@ -76,9 +80,16 @@ class Deployments:
         """The keys of those that have a page to try them, by the names of their channels."""
         return {one.name: one.settings.key for one in self._all if one.settings.demo_page}
 
-    def of_token(self, text: str) -> tuple[Deployment, Token]:
-        """Whose token it is and what it says; raise TokenInvalid or TokenExpired."""
-        token = self.tokens.read(text)
+    def of_token(self, text: str, address: str | None) -> tuple[Deployment, Token]:
+        """Whose token it is and what it says; raise TokenInvalid or TokenExpired.
+
+        Raises TooMany for an address that tries too many that are none.
+        """
+        try:
+            token = self.tokens.read(text)
+        except TokenInvalid:
+            _count(self._strangers, f"strangers:{network_of(address)}", "no token of these holds")
+            raise
         found = self._by_name.get(token.channel)
         if found is None:
             raise TokenInvalid("this is a token of a widget that is no more")

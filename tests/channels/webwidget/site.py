@@ -28,6 +28,7 @@ from gateway.config import (
     Settings,
     WebWidgetSettings,
 )
+from gateway.config.settings import ApiSettings
 from gateway.sync.jobs import Bench
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -40,11 +41,21 @@ PREFIX = "/widget/v1"
 class Site:
     """The gateway under test. What visitors do is done by `Browser`s."""
 
-    def __init__(self, database_url: str, *, redis_url: str | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        redis_url: str | None = None,
+        origins: Mapping[str, tuple[str, ...]] | None = None,
+        trusted_proxies: int = 0,
+        **more: Any,
+    ) -> None:
+        """`more` are settings of both widgets."""
         self.clock = MovableClock(START)
         channels: dict[str, Any] = {
             name: WebWidgetSettings(
-                name=name, agent="support", key=f"{name}-key", allowed_origins=(ORIGINS[name],),
+                name=name, agent="support", key=f"{name}-key",
+                allowed_origins=(origins or {}).get(name, (ORIGINS[name],)),
                 identity_secret=(SECRETS[name],), ai_name="Robin", **more,
             )
             for name in (ACME, OTHER)
@@ -62,6 +73,7 @@ class Site:
             secret_key="the gateway's secret",
             data_dir=Path("/nonexistent"),
             files=FileSettings(url=f"memory://site-{uuid.uuid4().hex}"),
+            api=ApiSettings(trusted_proxies=trusted_proxies),
         )
         self.parts = wiring.build(self.settings, clock=self.clock)
         self.app = create_app(self.parts)

@@ -9,7 +9,6 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import marshmallow as ma
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.channels.base import Channel, Envelope
 from gateway.channels.webwidget.backend import Backend, Visitor
@@ -75,18 +74,18 @@ class Doors(Blueprint):
         The view is called with the Caller, and then with what was taken, if it takes anything;
         what its path names comes by name. Where no token is asked for (`by_token`), the view gets
         no Caller: it finds out which deployment it is, and calls `admit`. A body that is no JSON is
-        read by the view itself; more than `most_bytes` are refused before they are read.
+        read by the view itself, which gets `most_bytes` and one more of it where it was not told
+        how long it is; what is known to be longer is refused here.
         """
 
         def open_door(view: View) -> View:
             @wraps(view)
             def opened(**named: Any) -> Response:
-                request.max_content_length = most_bytes
                 given: list[Any] = [self._caller()] if by_token else []
-                if (request.content_length or 0) > most_bytes:
-                    raise Oversized(f"the body is larger than {most_bytes} bytes")
+                _bound_body(most_bytes, read=takes is not None)
                 if takes is not None:
-                    given.append(_taken(takes, method, most_bytes))
+                    where = "query" if method == "GET" else "json"
+                    given.append(_parser.parse(takes, request, location=where))
                 return view(*given, **named)
 
             self.add_url_rule(
@@ -121,7 +120,7 @@ class Doors(Blueprint):
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise TokenInvalid("send `Authorization: Bearer <visitor token>`")
-        deployment, token = self.deployments.of_token(text.strip())
+        deployment, token = self.deployments.of_token(text.strip(), g.address)
         self.admit(deployment, token.visitor)
         visitor = self.backend.visitor(token.channel, token.visitor)
         if token.generation != visitor.generation:
@@ -158,8 +157,12 @@ class Doors(Blueprint):
         return answer
 
 
-def _taken(schema: type[ma.Schema], method: Method, most_bytes: int) -> Any:
-    try:
-        return _parser.parse(schema, request, location="query" if method == "GET" else "json")
-    except RequestEntityTooLarge:  # a chunked body does not announce its length
-        raise Oversized(f"the body is larger than {most_bytes} bytes") from None
+def _bound_body(most_bytes: int, *, read: bool) -> None:
+    """Raise Oversized for a larger body, if possible before it is read."""
+    # One more than allowed, since Werkzeug cuts a chunked body, whose length is not announced.
+    request.max_content_length = most_bytes + 1
+    size = request.content_length or 0
+    if size <= most_bytes and read:
+        size = len(request.get_data(cache=True))
+    if size > most_bytes:
+        raise Oversized(f"the body is larger than {most_bytes} bytes")

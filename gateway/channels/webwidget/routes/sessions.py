@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response
+from flask import Response, g
 
 from gateway.channels.webwidget import deliveries
 from gateway.channels.webwidget.backend import Visitor
@@ -75,7 +75,7 @@ def add_session_doors(doors: Doors, receive: Receive) -> None:
         if not text:
             return None, None
         try:
-            found, token = doors.deployments.of_token(text)
+            found, token = doors.deployments.of_token(text, g.address)
         except (TokenInvalid, TokenExpired):
             return None, None
         if found.name != deployment.name:
@@ -96,8 +96,11 @@ def add_session_doors(doors: Doors, receive: Receive) -> None:
     def _hear(
         deployment: Deployment, visitor: Visitor, claims: Mapping[str, str | None] | None
     ) -> None:
-        """What the page claims of somebody of whom nothing is proven; it opens nothing."""
-        if claims and visitor.user is None and _says_more(visitor, claims):
+        """What the page claims; it opens nothing, and what is known of a proven user stands."""
+        claims = claims or {}
+        if visitor.user is not None:
+            claims = {name: value for name, value in claims.items() if not getattr(visitor, name)}
+        if _says_more(visitor, claims):
             _tell(deployment, visitor.id, "claimed", claims)
 
     def _tell(

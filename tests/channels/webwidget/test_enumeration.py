@@ -1,0 +1,167 @@
+"""What belongs to one visitor gives another nothing, at any door of the widget.
+
+The doors are those that the application itself lists: a new one without a line in `DOORS` makes
+this red. A line says how to ask that door for what is Ann's. Everybody who is not Ann asks; nothing
+that Ann said or is may come back, and nothing of hers may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gateway.store.models import Base, ChatSession, Conversation, Message
+from tests.channels.webwidget.doors import doors_of
+from tests.channels.webwidget.site import ACME, OTHER, SECRETS, Browser, Site
+
+SECRET = "secret"
+"""Stands in every word that Ann says and in whatever is known of her."""
+
+OPEN = ("/widget.js", "/widget/v1/app-<hash>.js", "/widget/demo/<channel>")
+"""What everybody may have: it is the same for all."""
+
+
+@dataclass
+class Victim:
+    """Ann: what belongs to her, by the names that doors know it by."""
+
+    token: str
+    visitor: str
+    session: str
+    client_id: str
+    messages: list[str]
+    files: list[str] = field(default_factory=lambda: ["fil_06f3k2m8q0000000000000000b"])
+
+
+Ask = dict[str, Any]
+"""How to call a door: `query` and `json`, and `path` where another one is meant."""
+
+DOORS: dict[tuple[str, str], Callable[[Victim], list[Ask]]] = {
+    ("POST", "/sessions"): lambda ann: [
+        {"json": {"key": f"{ACME}-key", "claims": {"name": "Ann", "email": "ann@x.example"}}},
+        {"json": {"key": f"{ACME}-key", "visitor_token": ann.visitor}},
+        {"json": {"key": f"{OTHER}-key", "visitor_token": ann.token}},
+        {"json": {"key": f"{ACME}-key", "jwt": ann.token}},
+        {"json": {"key": f"{ACME}-key", "visitor_token": ann.session}},
+    ],
+    ("POST", "/messages"): lambda ann: [
+        {"json": {"client_id": ann.client_id, "text": "mine"}},
+        {"json": {"client_id": ann.messages[0], "text": "mine"}},
+        *({"json": {"client_id": "f", "text": "mine", "files": [file]}} for file in ann.files),
+    ],
+    ("POST", "/logout"): lambda ann: [{"json": {"visitor": ann.visitor}}, {}],
+}
+
+
+@pytest.fixture(params=["anonymous", "verified"])
+def scene(request: pytest.FixtureRequest, site: Site) -> tuple[Site, Victim]:
+    """Ann has talked: as nobody in particular, or as a user of the site's."""
+    browser = site.browser()
+    if request.param == "verified":
+        proof = site.jwt("ann", name="Ann Secret", email="ann@secret.example")
+        visitor = browser.open(jwt=proof)["visitor"]["id"]
+    else:
+        visitor = browser.open(claims={"name": "Ann Secret"})["visitor"]["id"]
+    browser.open(parameters={"order": "a secret order"})
+    browser.say("my secret", client_id="anns-own-1")
+    site.answer()
+    with site.parts.database.read() as db:
+        of_ann = Conversation.external_id == visitor
+        session = db.scalars(select(ChatSession.id).join(Conversation).where(of_ann)).one()
+        messages = db.scalars(select(Message.id).join(Conversation).where(of_ann)).all()
+    return site, Victim(
+        token=browser.token or "", visitor=visitor, session=session, client_id="anns-own-1",
+        messages=list(messages),
+    )  # fmt: skip
+
+
+def others(site: Site) -> Iterator[tuple[str, Browser]]:
+    """Everybody who is not Ann, each with a talk of their own."""
+    anonymous = site.browser()
+    anonymous.open()
+    anonymous.say("hello")
+    yield "anonymous", anonymous
+    bob = site.browser()
+    bob.open(jwt=site.jwt("bob", email="bob@acme.example"))
+    bob.say("hello")
+    yield "another user", bob
+    there = site.browser(OTHER)
+    there.open(jwt=site.jwt("ann", OTHER))
+    yield "the same user on another site", there
+    forged = site.browser()
+    forged.token = site.jwt("ann")
+    yield "a JWT instead of a token", forged
+    yield "nobody", site.browser()
+    gone = site.browser()
+    gone.open()
+    gone.call("POST", "/logout")
+    yield "logged out", gone
+
+
+def record_of(site: Site, ann: Victim) -> list[str]:
+    """Every row, of whatever table, in which something of Ann's stands."""
+    names = {ann.visitor, ann.session, *ann.messages, *ann.files}
+    rows = []
+    with site.parts.database.read() as db:
+        for table in Base.metadata.sorted_tables:
+            for row in db.execute(select(table)):
+                text = f"{table.name} {tuple(row)!r}"
+                # Her ids as such: what others call theirs may hold the same letters.
+                if SECRET in text.lower() or names & {one for one in row if isinstance(one, str)}:
+                    rows.append(text)
+    return sorted(rows)
+
+
+def test_every_door_has_its_line(site: Site) -> None:
+    assert set(doors_of(site.app)) == set(DOORS)
+    widget = {rule.rule for rule in site.app.url_map.iter_rules() if "widget" in rule.rule}
+    listed = {
+        rule.rule for rule in site.app.url_map.iter_rules() if rule.endpoint.startswith("widget.")
+    }
+    assert widget - listed <= set(OPEN)
+
+
+@pytest.mark.parametrize("door", sorted(DOORS), ids=lambda door: " ".join(door))
+def test_nothing_of_anns_comes_back_or_changes(
+    scene: tuple[Site, Victim], door: tuple[str, str]
+) -> None:
+    site, ann = scene
+    method, rule = door
+    asks = DOORS[door](ann)
+    assert asks
+    everybody = list(others(site))
+    before = record_of(site, ann)
+    assert before
+    for who, browser in everybody:
+        for ask in asks:
+            answer = browser.call(
+                method, ask.get("path", rule), ask.get("json"), query_string=ask.get("query")
+            )
+            told = f"{who} at {method} {rule}: {answer.status_code} {answer.text}"
+            assert answer.status_code < 500, told
+            assert SECRET not in answer.text.lower(), told
+            asked = repr(ask)
+            for name in (ann.token, ann.visitor, ann.session, ann.client_id, *ann.messages):
+                assert name not in answer.text or name in asked, told
+    assert record_of(site, ann) == before
+    # And Ann goes on as if nothing had been.
+    mine = site.browser()
+    mine.token = ann.token
+    assert mine.say("my secret", client_id=ann.client_id)["again"] is True
+
+
+GOT_HERE = ("POST", "/sessions")
+"""Where a token is got, none is needed."""
+
+
+@pytest.mark.parametrize("door", sorted({*DOORS} - {GOT_HERE}), ids=lambda door: " ".join(door))
+def test_without_a_token_nobody_comes_in(site: Site, door: tuple[str, str]) -> None:
+    method, rule = door
+    for token in (None, "nonsense", SECRETS[ACME]):
+        browser = site.browser()
+        browser.token = token
+        assert browser.call(method, rule, {} if method == "POST" else None).status_code == 401

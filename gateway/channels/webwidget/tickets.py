@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import msgspec
 from itsdangerous import BadData, URLSafeSerializer
 
 from gateway.channels.webwidget.refusals import TokenExpired, TokenInvalid
@@ -50,9 +51,12 @@ class Tickets:
         if not 0 < len(text) <= _LONGEST:
             raise TokenInvalid("this is no ticket of ours; ask for one")
         try:
-            channel, visitor, generation, until, made_at = self._serializer.loads(text)
-        except (BadData, ValueError, TypeError):
+            said = msgspec.convert(
+                self._serializer.loads(text), type=tuple[str, str, int, int, int]
+            )
+        except (BadData, ValueError):
             raise TokenInvalid("this is no ticket of ours; ask for one") from None
+        channel, visitor, generation, until, made_at = said
         if self._now() - made_at >= LASTS_S * 1_000_000:
             raise TokenExpired("this ticket has expired; ask for another one")
         return Ticket(channel=channel, visitor=visitor, generation=generation, until=until)

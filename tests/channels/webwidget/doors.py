@@ -6,7 +6,7 @@ from flask import Flask
 
 from tests.channels.webwidget.site import PREFIX
 
-NAMES = {"file_id": "fil_06f3k2m8q0000000000000000b"}
+NAMES = {"file_id": "fil_06f3k2m8q0000000000000000b", "name": "nobody"}
 """What stands in a path where it names something."""
 
 

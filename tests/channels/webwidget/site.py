@@ -9,7 +9,7 @@ import itertools
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from gateway import wiring
 from gateway.app import create_app
+from gateway.channels.webwidget.deployments import Deployments
 from gateway.clock import MovableClock, to_micros
 from gateway.config import (
     FileSettings,
@@ -78,6 +79,11 @@ class Site:
         self.parts = wiring.build(self.settings, clock=self.clock)
         self.app = create_app(self.parts)
         self.bench = Bench(self.parts, threading.Event())
+
+    def use(self, widgets: Deployments) -> None:
+        """Open the doors of other deployments."""
+        self.parts = replace(self.parts, widgets=widgets)
+        self.app = create_app(self.parts)
 
     @property
     def now(self) -> int:

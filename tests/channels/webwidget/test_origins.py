@@ -1,6 +1,7 @@
 """Which pages may call: those of the deployment, at every door, and nobody else may read on."""
 
-import pytest
+import itertools
+
 from werkzeug.test import TestResponse
 
 from gateway.config import WebWidgetSettings
@@ -18,11 +19,10 @@ def allowed(answer: TestResponse) -> str | None:
     return answer.headers.get("Access-Control-Allow-Origin")
 
 
-@pytest.mark.parametrize("origin", FOREIGN)
-def test_a_foreign_page_is_refused_at_every_door(site: Site, origin: str) -> None:
+def test_a_foreign_page_is_refused_at_every_door(site: Site) -> None:
     browser = site.browser()
     browser.open()
-    for method, rule in doors_of(site.app):
+    for origin, (method, rule) in itertools.product(FOREIGN, doors_of(site.app)):
         answer = browser.call(method, rule, headers={"Origin": origin})
         assert answer.status_code == 403, rule
         assert answer.json is not None
@@ -64,7 +64,8 @@ def test_another_sites_page_does_not_open_this_one(site: Site) -> None:
     for method, rule in doors_of(site.app):
         body = {"key": f"{ACME}-key"} if rule == "/sessions" else None
         answer = acme.call(method, rule, body, headers={"Origin": ORIGINS[OTHER]})
-        if answer.status_code == 401:  # a door that takes no token of ours
+        if rule.startswith(("/events", "/avatars/")):  # no token says whose they are
+            assert answer.status_code in (404, 422), rule
             continue
         assert answer.status_code == 403, rule
         assert allowed(answer) is None

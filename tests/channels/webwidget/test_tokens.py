@@ -126,14 +126,19 @@ def test_a_token_is_of_one_deployment(site: Site) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "bearer a b", "Bearer ü"]
-)
-def test_without_a_token_nobody_comes_in(site: Site, header: str) -> None:
-    answer = site.browser().call(
-        "POST", "/messages", {"client_id": "a", "text": "b"}, headers={"Authorization": header}
-    )
-    assert (answer.status_code, code(answer)) == (401, "token_invalid")
+def test_without_a_token_nobody_comes_in(site: Site) -> None:
+    browser = site.browser()
+    for header in (
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic abc",
+        "Bearer nonsense",
+        "bearer a b",
+        "Bearer ü",
+    ):
+        answer = browser.call("POST", "/messages", {}, headers={"Authorization": header})
+        assert (answer.status_code, code(answer)) == (401, "token_invalid"), header
 
 
 def test_logging_out_makes_every_token_void(any_site: Site) -> None:

@@ -8,7 +8,7 @@ that Ann said or is may come back, and nothing of hers may change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from gateway.reading.cursors import to_cursor
 from gateway.store.models import Base, ChatSession, Conversation, Message
-from tests.channels.webwidget.doors import doors_of
+from tests.channels.webwidget.doors import NAMES, doors_of
 from tests.channels.webwidget.site import ACME, OTHER, SECRETS, Browser, Site
+from tests.files.samples import CONTENT_TYPE, body, png
 
 SECRET = "secret"
 """Stands in every word that Ann says and in whatever is known of her."""
@@ -38,11 +39,16 @@ class Victim:
     cursor: str
     page: str
     ticket: str
-    files: list[str] = field(default_factory=lambda: ["fil_06f3k2m8q0000000000000000b"])
+    files: list[str]
 
 
 Ask = dict[str, Any]
-"""How to call a door: `query` and `json`, and `path` where another one is meant."""
+"""How to call a door: `query`, `json` or what else a call has, and `path` if it names a thing."""
+
+
+def a_file(name: str) -> Ask:
+    return {"data": body(png(3, 2), name), "headers": {"Content-Type": CONTENT_TYPE}}
+
 
 DOORS: dict[tuple[str, str], Callable[[Victim], list[Ask]]] = {
     ("POST", "/sessions"): lambda ann: [
@@ -78,6 +84,10 @@ DOORS: dict[tuple[str, str], Callable[[Victim], list[Ask]]] = {
     ("GET", "/avatars/nobody"): lambda ann: [
         {"path": f"/avatars/{name}"} for name in (ann.visitor, ann.session, *ann.messages)
     ],
+    ("POST", "/files"): lambda ann: [a_file("mine.png")],
+    ("GET", f"/files/{NAMES['file_id']}"): lambda ann: [
+        {"path": f"/files/{name}"} for name in (*ann.files, ann.messages[0])
+    ],
     ("POST", "/logout"): lambda ann: [{"json": {"visitor": ann.visitor}}, {}],
 }
 
@@ -92,7 +102,10 @@ def scene(request: pytest.FixtureRequest, site: Site) -> tuple[Site, Victim]:
     else:
         visitor = browser.open(claims={"name": "Ann Secret"})["visitor"]["id"]
     browser.open(parameters={"order": "a secret order"})
-    browser.say("my secret", client_id="anns-own-1")
+    # One file that was said, and one that is not yet.
+    put: list[Any] = [browser.call("POST", "/files", **a_file(f"secret-{n}.png")) for n in "ab"]
+    files = [answer.json["id"] for answer in put]
+    browser.say("my secret", client_id="anns-own-1", files=files[:1])
     site.answer()
     shown: Any = browser.call("GET", "/messages").json
     ticket: Any = browser.call("POST", "/stream_tickets").json
@@ -104,7 +117,7 @@ def scene(request: pytest.FixtureRequest, site: Site) -> tuple[Site, Victim]:
     return site, Victim(
         token=browser.token or "", visitor=visitor, session=session, client_id="anns-own-1",
         messages=list(messages), cursor=shown["cursor"], page=to_cursor((site.now, session)),
-        ticket=ticket["ticket"],
+        ticket=ticket["ticket"], files=files,
     )  # fmt: skip
 
 
@@ -167,14 +180,21 @@ def test_nothing_of_anns_comes_back_or_changes(
     assert before
     for who, browser in everybody:
         for ask in asks:
-            answer = browser.call(
-                method, ask.get("path", rule), ask.get("json"), query_string=ask.get("query")
-            )
+            path, query = ask.get("path", rule), ask.get("query")
+            more = {name: ask[name] for name in ("data", "headers") if name in ask}
+            answer = browser.call(method, path, ask.get("json"), query_string=query, **more)
             told = f"{who} at {method} {rule}: {answer.status_code} {answer.text}"
             assert answer.status_code < 500, told
             assert SECRET not in answer.text.lower(), told
             asked = repr(ask)
-            for name in (ann.token, ann.visitor, ann.session, ann.client_id, *ann.messages):
+            for name in (
+                ann.token,
+                ann.visitor,
+                ann.session,
+                ann.client_id,
+                *ann.messages,
+                *ann.files,
+            ):
                 assert name not in answer.text or name in asked, told
     assert record_of(site, ann) == before
     # And Ann goes on as if nothing had been.

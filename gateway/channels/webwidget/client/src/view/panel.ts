@@ -24,7 +24,7 @@ const NARROW = "(max-width: 480px), (max-height: 480px)";
 const quick = div("quick");
 const notice = h("p", { class: "notice", role: "status" });
 const main = div("main");
-const dialog = h("dialog", { "aria-label": t("chat"), tabindex: -1, close });
+const dialog = h("dialog", { "aria-label": t("chat"), tabindex: -1, close: closed });
 /** Says what happens while the dialog is closed, to those who do not see the badge. */
 const status = h("div", { class: "unseen", role: "status" });
 const badge = h("span", { class: "badge", "aria-hidden": "true" });
@@ -116,6 +116,11 @@ export function close(): void {
   if (inside) launcher.focus();
   if (elsewhere) go(false);
   toggled(false);
+}
+
+/** The browser has closed it (a phone's back gesture). Told late: it may be open again. */
+function closed(): void {
+  if (!dialog.open) close();
 }
 
 /** Show the earlier conversations, or the present one. */

@@ -69,3 +69,11 @@ def test_what_fails_inside_leaves_the_gate_open() -> None:
         with pytest.raises(ValueError):  # noqa: PT011
             ask(gate, fails=True)
     assert ask(gate) == [b"in"]
+
+
+def test_all_its_paths_share_one_pace() -> None:
+    gate = Gate(Application(0.0), "/stream", "/other", pace_s=0.05, slack_s=0.0)
+    began = time.monotonic()
+    for path in ("/stream", "/other", "/stream", "/other"):
+        ask(gate, path)
+    assert time.monotonic() - began >= 0.15

@@ -57,7 +57,7 @@ class Site:
             name: WebWidgetSettings(
                 name=name, agent="support", key=f"{name}-key",
                 allowed_origins=(origins or {}).get(name, (ORIGINS[name],)),
-                identity_secret=(SECRETS[name],), ai_name="Robin", **more,
+                identity_secret=(SECRETS[name],), **{"ai_name": "Robin", **more},
             )
             for name in (ACME, OTHER)
         }  # fmt: skip

@@ -227,3 +227,18 @@ def test_pictures_have_no_other_names(site: Site) -> None:
     ann, vera = operator(site), site.browser()
     for name in (ann.id, "nobody", "..%2f..", ""):
         assert vera.call("GET", f"/avatars/{name}").status_code == 404
+
+
+def test_the_welcome_comes_as_a_tree_and_nameless_ais_have_no_name(
+    migrated_sqlite_url: str,
+) -> None:
+    site = Site(migrated_sqlite_url, welcome_message="Hi, **you**", ai_name="")
+    vera = site.browser()
+    config = vera.open()["config"]
+    assert config["welcome_message"] == [["p", {}, ["Hi, ", ["strong", {}, ["you"]]]]]
+    vera.say("hello")
+    site.answer()
+    told = news(vera)
+    assert told["session"]["speaker"] == {"kind": "ai", "name": None, "avatar_url": None}
+    assert told["messages"][1]["author"]["name"] is None
+    site.parts.database.dispose()

@@ -10,15 +10,18 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from gateway.reading.choosing import held_by
-from gateway.reading.sessions import Json, Refusal, rows_to_json, sessions_query
+from gateway.reading.names import Person, find_names
+from gateway.reading.sessions import Json, Refusal, find_session, rows_to_json, sessions_query
 from gateway.store import Transaction
 from gateway.store.models import (
     UNPLACED,
     ChatSession,
     Contact,
+    Conversation,
     Installation,
     Message,
     ReadMark,
+    Staff,
 )
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals
@@ -103,6 +106,36 @@ def find_desk(
         )
     ]
     return Desk(items=items, more=len(rows) > limit, counts=count_desk(db, seat))
+
+
+def find_at_desk(db: Transaction, seat: Seat, session_id: str, *, refusal: Refusal) -> Json:
+    """One session, as the API tells it, with `workspace`, `mine`, and `seat`: as whom the looker
+    answers in its channel (`id`, `name`), None where nobody has told. Raises NotFound."""
+    session = find_session(db, session_id, refusal=refusal)
+    installation = db.execute(
+        _WORKSPACES.join(Conversation, Conversation.installation_id == Installation.id)
+        .join(ChatSession, ChatSession.conversation_id == Conversation.id)
+        .where(ChatSession.id == session_id)
+    ).one()
+    link = seat.links.get(session["channel"])
+    person = Person(installation.id, "operator", link)
+    return {
+        **session,
+        "workspace": installation.external_id,
+        "mine": is_mine(seat, session),
+        "seat": {"id": link, "name": find_names(db, [person]).name(person)} if link else None,
+    }
+
+
+def find_teams(db: Transaction, channel: str) -> list[tuple[str, str]]:
+    """The teams that a channel has told of: its ids of them, and their names, by name."""
+    rows = db.execute(
+        select(Staff.external_id, Staff.name)
+        .join(Installation, Installation.id == Staff.installation_id)
+        .where(Installation.channel == channel, Staff.kind == "team", Staff.removed.is_(False))
+        .order_by(Staff.name, Staff.external_id)
+    )
+    return [(row.external_id, row.name or f"Team {row.external_id}") for row in rows]
 
 
 def count_desk(db: Transaction, seat: Seat) -> Counts:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway import feed
 from gateway.clock import to_micros
 from gateway.conversations import deadlines, offers
 from gateway.conversations.deadlines import Climbed
-from gateway.conversations.thread import lock_session
+from gateway.conversations.thread import Held, lock_session
 from gateway.handover import Run, Wait
 from gateway.people import routing
 from gateway.people.availability import Reach, offered, within
@@ -69,7 +70,7 @@ class Deadlines:
         run = held.thread.run  # as the climb left it
         if run is not None and run.wait is not None and row.status == "active":
             if terms.agent.routing == "round_robin" and run.wait.step == "accept":
-                self._offer(db, terms, session_id, run, run.wait, seen, now)
+                self._offer(db, terms, held, session_id, run, run.wait, seen, now)
             if climbed.notify and terms.agent.email_when_waiting:
                 self._call(db, terms, session_id, run, run.wait, seen, now)
         return climbed
@@ -101,6 +102,7 @@ class Deadlines:
         self,
         db: Transaction,
         terms: Terms,
+        held: Held,
         session_id: str,
         run: Run,
         wait: Wait,
@@ -128,6 +130,7 @@ class Deadlines:
             return
         offers.offer(db, session_id, chosen.id, now, now + int(terms.agent.offer_s * 1e6))
         offered(db, chosen.id, now)
+        feed.tell(db, "session.updated", at=now, session_id=session_id, conversation_id=held.id)
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())

@@ -93,7 +93,7 @@ class House:
 
     def __init__(self, database_url: str, *, people: bool = True, **more: Any) -> None:
         self.clock = MovableClock(START)
-        self.parts = wiring.build(settings(database_url, **more), clock=self.clock)
+        self.parts = wiring.build(self.settings(database_url, **more), clock=self.clock)
         self.database = self.parts.database
         # Kept when a test says so, and not by a thread that outlives it.
         self.answers = AnswerCounter(self.database, every_s=0)
@@ -103,6 +103,10 @@ class House:
         self.ids: dict[str, str] = {}
         for role in operators.ROLES if people else ():
             self.add_operator(role, link=f"9000{len(self.tokens)}")
+
+    def settings(self, database_url: str, **more: Any) -> Settings:
+        """What it is built from; a house with more in it says so here."""
+        return settings(database_url, **more)
 
     # -- people ---------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.console.house import ConsoleHouse
+from tests.console.people_house import PeopleHouse
 from tests.console.window import Windows, served
 
 
@@ -23,11 +24,29 @@ def house(migrated_sqlite_url: str) -> Iterator[ConsoleHouse]:
 @pytest.fixture
 def windows(migrated_sqlite_url: str, chromium: Browser) -> Iterator[Windows]:
     """A gateway that is served, and browsers: `windows.open("admin", "/console/sessions")`."""
+    yield from _windows(ConsoleHouse, migrated_sqlite_url, chromium)
+
+
+@pytest.fixture
+def office(migrated_sqlite_url: str) -> Iterator[PeopleHouse]:
+    """A gateway with the widget, whose visitors write and whose operators answer."""
+    office = PeopleHouse(migrated_sqlite_url)
+    yield office
+    office.parts.database.dispose()
+
+
+@pytest.fixture
+def office_windows(migrated_sqlite_url: str, chromium: Browser) -> Iterator[Windows]:
+    """The same, served, with browsers."""
+    yield from _windows(PeopleHouse, migrated_sqlite_url, chromium)
+
+
+def _windows(kind: type[ConsoleHouse], database_url: str, chromium: Browser) -> Iterator[Windows]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    house = ConsoleHouse(migrated_sqlite_url, public_url=url)
+    house = kind(database_url, public_url=url)
     with served(house, port):
         windows = Windows(house, url, chromium)
         yield windows

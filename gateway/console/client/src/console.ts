@@ -3,9 +3,11 @@
 import htmx from "htmx.org";
 
 import { installActs } from "./acts.ts";
+import { installDesk } from "./desk.ts";
 import { installDialogs } from "./dialogs.ts";
 import { installHistory } from "./history.ts";
 import { installLive } from "./live.ts";
+import { installNotices } from "./notices.ts";
 import { installProfile } from "./profile.ts";
 import { installTimes } from "./times.ts";
 import { installToasts } from "./toasts.ts";
@@ -16,4 +18,6 @@ installActs();
 installTimes();
 installProfile();
 installHistory();
+installDesk();
+installNotices();
 installLive(htmx);

@@ -7,10 +7,18 @@ function meta(name: string): HTMLMetaElement | null {
 export const csrf = meta("csrf-token")?.content ?? "";
 export const timeZone = meta("time-zone")?.content ?? "UTC";
 
+const ahead = Date.now() - Date.parse(meta("now")?.content ?? "");
+/** What time it is where the gateway runs (ms): this machine's clock may be wrong. */
+export function now(): number {
+  return Date.now() - (Number.isNaN(ahead) ? 0 : ahead);
+}
+
 export interface Me {
   id: string;
   name: string;
   role: string;
+  /** Who they are in a channel, by its name. */
+  links: Record<string, string>;
 }
 
 const found = meta("me");
@@ -19,6 +27,7 @@ export const me: Me | null = found && {
   id: found.content,
   name: found.dataset["name"] ?? "",
   role: found.dataset["role"] ?? "",
+  links: JSON.parse(found.dataset["links"] ?? "{}") as Record<string, string>,
 };
 
 /** Ends the page where the sign-in has ended: to the form, and back here from there. */

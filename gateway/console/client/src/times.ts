@@ -1,6 +1,6 @@
 /** Times that are told from now (`data-ago`) stay true while the page is open. */
 
-import { timeZone } from "./page.ts";
+import { now, timeZone } from "./page.ts";
 
 const EVERY_MS = 20_000;
 
@@ -11,7 +11,7 @@ export function installTimes(): void {
 }
 
 function tell(time: HTMLTimeElement): void {
-  const text = ago(new Date(time.dateTime), new Date());
+  const text = ago(new Date(time.dateTime), new Date(now()));
   if (time.textContent !== text) time.textContent = text;
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
-from gateway.errors import GatewayError, Ours
+from gateway.errors import GatewayError, Ours, Unreadable
 from gateway.rails.answers import error_answer, error_body, json_answer
 
 log = structlog.get_logger(__name__)
@@ -16,6 +17,8 @@ def add_error_answers(app: Flask) -> None:
     """Answer for whatever is raised behind any door."""
     app.register_error_handler(GatewayError, _ours)
     app.register_error_handler(HTTPException, _http)
+    # What gunicorn finds wrong with a chunked body while it is read.
+    app.register_error_handler(ParseException, _garbled)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -40,6 +43,10 @@ def _http(error: HTTPException) -> Response:
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
     return answer
+
+
+def _garbled(_: Exception) -> Response:
+    return error_answer(Unreadable("the body is not as its own headers have it"))
 
 
 def _unexpected(error: Exception) -> Response:

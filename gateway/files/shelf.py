@@ -101,7 +101,7 @@ class Files:
         measured = _Measured(chain([head], rest), most)
         try:
             self._vault.write(key, iter(measured))
-        except GatewayError:
+        except Exception:
             self._database.write(lambda db: rows.forget_coming(db, file_id))
             raise
         return Received(

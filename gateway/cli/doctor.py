@@ -33,6 +33,7 @@ def doctor(as_json: bool) -> None:
 
 def _examine() -> Iterator[tuple[str, Finding]]:
     from gateway.cli import examinations
+    from gateway.cli.examining_files import of_files
     from gateway.cli.examining_people import of_people
     from gateway.config import load_settings
     from gateway.errors import ConfigError
@@ -56,6 +57,8 @@ def _examine() -> Iterator[tuple[str, Finding]]:
     for where, examine in rooms.items():
         for finding in examine(settings):
             yield where, finding
+    for finding in of_files(parts):
+        yield "files", finding
     for finding in of_people(settings, parts):
         yield "people", finding
     for name, channel in parts.channels.items():

@@ -58,7 +58,8 @@ class Files:
         public_url: str,
         clock: Clock,
     ) -> None:
-        self._database, self._vault, self._clock = database, vault, clock
+        self._database, self._clock = database, clock
+        self.vault = vault
         self._links, self._public_url = links, public_url
         self.settings = settings
 
@@ -100,7 +101,7 @@ class Files:
         )  # fmt: skip
         measured = _Measured(chain([head], rest), most)
         try:
-            self._vault.write(key, iter(measured))
+            self.vault.write(key, iter(measured))
         except Exception:
             self._database.write(lambda db: rows.forget_coming(db, file_id))
             raise
@@ -118,7 +119,7 @@ class Files:
             with self._database.read() as db:
                 if not rows.is_coming(db, received.id):
                     return
-            self._vault.remove(received.key)
+            self.vault.remove(received.key)
             self._database.write(lambda db: rows.forget_coming(db, received.id))
         except Unavailable as trouble:  # upkeep finds it
             log.warning("file_not_removed", file=received.id, error=trouble.message)
@@ -128,7 +129,7 @@ class Files:
     def download(self, file: File) -> Download:
         """A file with its bytes. Raises NotFound at once if the place has lost them."""
         try:
-            chunks = self._vault.read(file.key)
+            chunks = self.vault.read(file.key)
         except NotFound:
             log.error("file_missing", file=file.id)
             raise
@@ -195,7 +196,7 @@ class Files:
 
     def _removed(self, file_id: str, key: str) -> bool:
         try:
-            self._vault.remove(key)
+            self.vault.remove(key)
         except Unavailable as trouble:
             log.warning("file_not_removed", file=file_id, error=trouble.message)
             return False

@@ -39,11 +39,23 @@ def test_all_is_well(
     for what in (
         *("1 channel (acme-intercom), 1 agent (shop); times in Europe/Dublin", "the data folder"),
         *("can be reached", "tables of this version", "can be written to"),
+        "files can be written, read and removed",
         *("GATEWAY_REDIS_URL answers", "http://127.0.0.1:8080/webhooks/acme-intercom"),
         *("the access token opens", "the AI answers as Sage (AI)", "conversation.admin.assigned"),
     ):
         assert what in seen
     assert result.stdout.splitlines()[-1] == "all is well"
+
+
+def test_a_place_for_files_that_cannot_be_written_to(gateway: Gateway, standin: StandIn) -> None:
+    gateway.configure(url=standin.base_url)
+    (gateway.folder / "data").mkdir()
+    (gateway.folder / "data" / "files").write_text("in the way")
+    result = gateway.run("doctor")
+    assert result.exit_code == 1
+    (line,) = lines(result.stdout, "✗")
+    assert "the file cannot be kept just now" in line
+    assert "[files] url" in line
 
 
 def test_it_says_the_same_as_json(gateway: Gateway, standin: StandIn) -> None:

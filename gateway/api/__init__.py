@@ -6,6 +6,7 @@ from flask import Flask
 
 from gateway import __version__
 from gateway.api.callers import require_caller, tell_standing
+from gateway.api.doors.access import add_access_doors
 from gateway.api.doors.acts import add_act_doors
 from gateway.api.doors.among import add_people_doors
 from gateway.api.doors.audit import add_audit_doors
@@ -61,6 +62,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_channel_doors(people, parts)
     add_pass_doors(people, parts)
     add_operator_doors(people, parts)
+    add_access_doors(people, parts)
     add_avatar_doors(people, parts)
     add_team_doors(people, parts)
     add_audit_doors(people, parts)

@@ -125,6 +125,7 @@ _PREFIXES: Mapping[str, str] = {
     "operator_id": "opr",
     "pass_id": "rec",
     "team_id": "tea",
+    "token_id": "tok",
     "turn_id": "trn",
 }
 
@@ -140,7 +141,7 @@ class Door:
     roles: bool
     tagged: bool
     guarded: bool
-    fleeting: bool
+    keyed: bool
     refuses: frozenset[int]
 
 
@@ -178,7 +179,7 @@ def operation(door: Door) -> Json:
     """What is said of the operation itself: who may come in, and with which headers."""
     named: Json = {"security": [{"token": []}] if door.by_token else []}
     headers = []
-    if door.by_token and door.changes and not door.fleeting:
+    if door.keyed:
         headers.append("Idempotency-Key")
     if door.guarded:
         headers.append("If-Match")
@@ -194,7 +195,7 @@ def headers(door: Door) -> Json:
     told = [*_EVERY_ANSWER]
     if door.by_token:
         told += _RATE
-    if door.by_token and door.changes and not door.fleeting:
+    if door.keyed:
         told.append("Idempotency-Replayed")
     if door.tagged or door.guarded:
         told.append("ETag")

@@ -51,6 +51,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         takes_files: Collection[str] = (),
         takes_upload: bool = False,
         fleeting: bool = False,
+        secret: bool = False,
     ) -> Callable[[View], View]:
         """Open a door; what it takes is the query of a GET and the JSON body of anything else.
 
@@ -61,6 +62,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         file of one of these types; `takes_files`: the body is one, which the view reads itself;
         `takes_upload`: it is a form with one in the field `file`. `fleeting`: what it changes runs
         out by itself, or is only what its caller has seen, so no key is taken and no entry left.
+        `secret`: the answer holds what is shown just once, so no key is taken: it would be kept.
         """
         door = described.Door(
             changes=method != "GET",
@@ -70,7 +72,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
             roles=bool(roles),
             tagged=tagged,
             guarded=guarded,
-            fleeting=fleeting,
+            keyed=method != "GET" and by_token and not fleeting and not secret,
             refuses=frozenset(refuses),
         )
 

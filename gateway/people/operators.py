@@ -24,7 +24,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 TOKEN_PREFIX = "gwt_"
 
-_EMAIL = re.compile(r"[^@\s\x00]+@[^@\s\x00]+")
+EMAIL = r"[^@\s\x00]+@[^@\s\x00]+"
+LONGEST_EMAIL = 254
+_EMAIL = re.compile(EMAIL)
 _TOKEN = re.compile(r"gwt_[A-Za-z0-9_-]{43}")
 _NOT_KNOWN = "the token is not known or was revoked"
 
@@ -209,7 +211,7 @@ def _operator(db: Transaction, id: str, email: str, name: str, role: str) -> Ope
 def read_email(text: str) -> str:
     """An e-mail address in lower case; raise Unreadable."""
     email = text.strip().lower()
-    if not _EMAIL.fullmatch(email) or len(email) > 254:
+    if not _EMAIL.fullmatch(email) or len(email) > LONGEST_EMAIL:
         raise Unreadable(f"{text!r} is not an e-mail address")
     return email
 

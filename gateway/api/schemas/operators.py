@@ -24,7 +24,8 @@ _MOST_MEMBERS = 1_000
 _PIXEL = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
-def _named(name: str, longest: int, *, required: bool = False) -> Words:
+def named(name: str, longest: int, *, required: bool = False) -> Words:
+    """A name that is not blank."""
     blank = validate.Regexp(r"[\s\S]*\S", error="Must not be blank.")
     return Words(
         required=required,
@@ -97,7 +98,7 @@ class Week(Words):
 class OperatorBody(ma.Schema):
     """What is to be changed of an operator; what is left out stays."""
 
-    name = _named("Ann Lee", 200)
+    name = named("Ann Lee", 200)
     role = Words(validate=validate.OneOf(ROLES), metadata=example("admin"))
     active = Flag(metadata=about("false deactivates, and ends their tokens for good", False))
     max_sessions = Whole(
@@ -149,7 +150,7 @@ class Picture(Words):
 class MeBody(ma.Schema):
     """What everybody may change of themselves; what is left out stays."""
 
-    name = _named("Ann Lee", 200)
+    name = named("Ann Lee", 200)
     avatar = Picture(
         allow_none=True,
         metadata={**about("base64; null: initials", _PIXEL), "format": "picture"},
@@ -192,7 +193,7 @@ class TeamListSchema(Told):
 class TeamBody(ma.Schema):
     """What is to be changed of a team; what is left out stays."""
 
-    name = _named("First line", 100)
+    name = named("First line", 100)
     member_ids = fields.List(
         Words(validate=validate.Length(max=200)),
         validate=validate.Length(max=_MOST_MEMBERS),
@@ -203,7 +204,7 @@ class TeamBody(ma.Schema):
 class NewTeamBody(TeamBody):
     """A team to be made."""
 
-    name = _named("First line", 100, required=True)
+    name = named("First line", 100, required=True)
 
 
 class GoneSchema(Told):

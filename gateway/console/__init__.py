@@ -8,6 +8,7 @@ from gateway.console.errors import add_error_pages
 from gateway.console.events import EVENTS, add_event_stream
 from gateway.console.files import Files, add_file_doors
 from gateway.console.history import add_history_parts
+from gateway.console.pages.account import add_account_pages
 from gateway.console.pages.audit import add_audit_pages
 from gateway.console.pages.channels import add_channel_pages
 from gateway.console.pages.customers import add_customer_pages
@@ -39,6 +40,7 @@ def add_console(app: Flask, parts: Parts) -> None:
     add_channel_pages(pages)
     add_operator_pages(pages)
     add_audit_pages(pages)
+    add_account_pages(pages)
     add_event_stream(pages)
     add_error_pages(pages)
     app.register_blueprint(pages.blueprint, url_prefix=PREFIX)

@@ -98,6 +98,10 @@ class Pages:
         found: SignedIn | None = g.signed_in
         return found
 
+    def signed_in(self) -> SignedIn:
+        """Who looks at this page, and by which sign-in."""
+        return self.require(*EVERYBODY)
+
     def operator(self) -> Operator:
         """The operator who looks at this page."""
         return self.require(*EVERYBODY).operator

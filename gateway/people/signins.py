@@ -51,6 +51,17 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A sign-in as its person sees it. Times in µs."""
+
+    id: str
+    created_at: int
+    seen_at: int
+    address: str | None
+    browser: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """From where somebody signs in."""
 
@@ -222,13 +233,30 @@ def end_all(db: Transaction, operator_id: str, *, but: str | None = None) -> int
     return len(db.execute(gone.returning(Signin.id)).all())
 
 
+def of_operator(db: Transaction, operator_id: str, now: int) -> list[Open]:
+    """Where an operator is signed in, the last heard of first."""
+    rows = db.execute(
+        select(Signin.id, Signin.created_at, Signin.seen_at, Signin.address, Signin.browser)
+        .where(
+            Signin.operator_id == operator_id,
+            Signin.expires_at > now,
+            Signin.seen_at > now - IDLE_S * 1_000_000,
+        )
+        .order_by(Signin.seen_at.desc(), Signin.id.desc())
+    )
+    return [Open(**row._mapping) for row in rows]
+
+
 def still_signed_in(db: Transaction, ids: list[str], now: int) -> set[str]:
     """Those of these sign-ins that would let somebody in."""
     query = select(Signin.id).join(OperatorRow, OperatorRow.id == Signin.operator_id)
     return set(
         db.scalars(
             query.where(
-                Signin.id.in_(ids), Signin.expires_at > now, OperatorRow.deactivated_at.is_(None)
+                Signin.id.in_(ids),
+                Signin.expires_at > now,
+                Signin.seen_at > now - IDLE_S * 1_000_000,
+                OperatorRow.deactivated_at.is_(None),
             )
         )
     )

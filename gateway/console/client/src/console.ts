@@ -10,12 +10,14 @@ import { installLive } from "./live.ts";
 import { installNotices } from "./notices.ts";
 import { installProfile } from "./profile.ts";
 import { installTimes } from "./times.ts";
+import { installTokens } from "./tokens.ts";
 import { installToasts } from "./toasts.ts";
 
 installToasts();
 installDialogs();
 installActs();
 installTimes();
+installTokens();
 installProfile();
 installHistory();
 installDesk();

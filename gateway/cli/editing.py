@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.people import ROLES, check_channel, operators, read_links, told
+from gateway.cli.people import ROLES, check_channel, operators, read_links, read_password, told
 from gateway.cli.settings import open_record, read_settings
 
 if TYPE_CHECKING:
@@ -85,6 +85,32 @@ def edit_operator(
         return found
 
     _change(settings, email, "edit_operator", changes)
+
+
+@operators.command("password")
+@click.argument("email")
+@click.option(
+    "--password-stdin", is_flag=True, required=True,
+    help="Read the password from standard input's first line.",
+)  # fmt: skip
+def set_password(email: str, password_stdin: bool) -> None:
+    """Set the password with which EMAIL signs in to the console; ends their sign-ins."""
+    from gateway.audit import Thing, command_line, write
+    from gateway.clock import SystemClock, to_micros
+    from gateway.people import passwords, signins
+    from gateway.people.operators import find
+
+    kept = passwords.hashed(read_password())
+
+    def keep(db: Transaction) -> str:
+        person = find(db, email)
+        signins.set_password(db, person.id, kept)
+        now = to_micros(SystemClock().now())
+        write(db, command_line(), "set_operator_password", Thing("operator", person.id), now=now)
+        return person.email
+
+    with open_record(read_settings()) as database:
+        click.echo(f"{database.write(keep)} has a new password")
 
 
 @operators.command("deactivate")

@@ -67,7 +67,7 @@ def add_operator(
     from gateway.people.operators import add, find, link
     from gateway.people.teams import find_by_name, join
 
-    password = _read_password() if password_stdin else None
+    password = read_password() if password_stdin else None
     settings = read_settings()
     wanted = read_links(settings, links)
 
@@ -133,7 +133,8 @@ def _only_additions(
         )
 
 
-def _read_password() -> str:
+def read_password() -> str:
+    """The password in the first line of standard input."""
     password = sys.stdin.readline().rstrip("\r\n")
     if not password:
         raise click.UsageError("--password-stdin: standard input holds no password")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gateway.demo.stage import OPERATOR, OPERATOR_NAME, Stage
+from gateway.demo.stage import COLLEAGUES, OPERATOR, OPERATOR_NAME, PASSWORD, Stage
 
 _GUIDE = """
 {title}                                              Ctrl-C stops everything
@@ -21,6 +21,10 @@ _GUIDE = """
   A page with the web widget, bottom right, answered by the same AI.
   1. Ask for an order (FL-1042), shipping, anything. Reload, open a second tab: the talk is there.
   2. “Can I talk to a person?” The AI hands over, and how to answer is printed here.
+
+{console}  {gateway_url}/console
+  Sessions, Human Agents, 360 View: sign in as one of these, password  {password}
+{logins}
 
 {api}  {gateway_url}/api/v1   (its description: /api/v1/openapi.json)
   login   {operator} ({name}, admin)
@@ -43,6 +47,9 @@ def guide(stage: Stage, session: str) -> str:
         title=click.style("The channel gateway is running.", bold=True),
         inbox=click.style("The support team's inbox", bold=True),
         shop=click.style("A shop", bold=True),
+        console=click.style("The console", bold=True),
+        password=PASSWORD,
+        logins="\n".join(f"    {email:<30} {name}, {role}" for email, name, role in COLLEAGUES),
         api=click.style("The gateway's API", bold=True),
         files=click.style("Files", bold=True),
         inbox_url=stage.inbox_url,

@@ -15,7 +15,7 @@ from gateway.clock import SystemClock, to_micros
 from gateway.errors import ConfigError
 from gateway.instance import find_running
 from gateway.people import operators
-from gateway.store import Database, migrate
+from gateway.store import Database, Transaction, migrate
 from gateway.supervisor import Child
 
 CHANNEL = "acme-intercom"
@@ -29,6 +29,14 @@ TEAMMATE_ADMIN = "1396651"
 # The same teammate at our doors.
 OPERATOR = "aoife.byrne@acme.example"
 OPERATOR_NAME = "Aoife Byrne"
+# Who signs in to the console, e-mail address, name, role; the first two are teammates there, too.
+COLLEAGUES = (
+    (OPERATOR, OPERATOR_NAME, "admin"),
+    ("marek.nowak@acme.example", "Marek Nowak", "operator"),
+    ("sam.keane@acme.example", "Sam Keane", "viewer"),
+)
+_LINKS = {OPERATOR: TEAMMATE_ADMIN, "marek.nowak@acme.example": "1845203"}
+PASSWORD = "a-demo-password"
 TEAM = "5017690"
 APP_ID = "abc123std"
 ACCESS_TOKEN = "demo-access-token"
@@ -161,7 +169,7 @@ def stage(environ: Mapping[str, str], port: int | None, inbox_port: int | None) 
             folder=folder,
             gateway_url=gateway_url,
             inbox_url=inbox_url,
-            token=_operator_with_token(f"sqlite:///{folder / 'gateway.db'}"),
+            token=_people_and_token(f"sqlite:///{folder / 'gateway.db'}"),
             environ=own,
         )
 
@@ -209,15 +217,20 @@ def _port(asked: int | None, usual: int, option: str) -> int:
     raise ConfigError([f"{option}: {asked} is taken; name another, or leave it out"])
 
 
-def _operator_with_token(database_url: str) -> str:
+def _people_and_token(database_url: str) -> str:
+    """Add everybody, and give the token of OPERATOR."""
     migrate(database_url)
     database = Database(database_url)
     now = to_micros(SystemClock().now())
     try:
-        person = database.write(
-            lambda db: operators.add(db, email=OPERATOR, name=OPERATOR_NAME, role="admin", now=now)
-        )
-        database.write(lambda db: operators.link(db, person.id, CHANNEL, TEAMMATE_ADMIN))
-        return database.write(lambda db: operators.new_token(db, person.id, now))
+        return database.write(lambda db: _add_people(db, now))
     finally:
         database.dispose()
+
+
+def _add_people(db: Transaction, now: int) -> str:
+    for email, name, role in COLLEAGUES:
+        person = operators.add(db, email=email, name=name, role=role, now=now, password=PASSWORD)
+        if email in _LINKS:
+            operators.link(db, person.id, CHANNEL, _LINKS[email])
+    return operators.new_token(db, operators.find(db, OPERATOR).id, now)

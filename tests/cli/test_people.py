@@ -80,6 +80,19 @@ def test_a_password_is_read_from_standard_input(on_migrated: Gateway, database: 
     assert on_migrated.run(*ANN, "--password-stdin", stdin="").exit_code == 2
 
 
+def test_a_password_is_set_anew(on_migrated: Gateway, database: Database) -> None:
+    on_migrated.run(*ANN)
+    for password in ("a first sentence", "a second sentence"):
+        set_ = ("operators", "password", "ann@acme.test", "--password-stdin")
+        assert on_migrated.run(*set_, stdin=f"{password}\n").exit_code == 0
+        with database.read() as db:
+            assert operators.password_holds(db, "ann@acme.test", password)
+    assert on_migrated.run("operators", "password", "ann@acme.test").exit_code == 2
+    nobody = ("operators", "password", "bob@acme.test", "--password-stdin")
+    assert "there is no operator" in on_migrated.run(*nobody, stdin="12345678\n").stderr
+    assert on_migrated.run(*set_, stdin="short\n").exit_code == 1
+
+
 def test_the_last_line_is_the_token_until_it_is_revoked(
     on_migrated: Gateway, database: Database
 ) -> None:

@@ -107,7 +107,8 @@ def test_a_form_of_another_site_changes_nothing(house: ConsoleHouse) -> None:
     browser = house.browser("operator")
     answer = browser.ask(
         "POST", f"/api/v1/sessions/{session}/handover",
-        headers={"Origin": "https://evil.test", "Content-Type": "text/plain"}, data='{"reason":"="}',
+        headers={"Origin": "https://evil.test", "Content-Type": "text/plain"},
+        data='{"reason":"="}',
     )  # fmt: skip
     assert answer.status_code == 403
     assert house.get(f"/sessions/{session}").json["mode"] == "ai"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select, update
@@ -189,16 +188,16 @@ def test_signing_in_again_ends_what_was(house: ConsoleHouse) -> None:
 
 
 @pytest.fixture
-def two(house: ConsoleHouse) -> Iterator[tuple[ConsoleHouse, str]]:
-    """Somebody who has signed in twice; the first browser's cookie."""
+def two(house: ConsoleHouse) -> ConsoleHouse:
+    """An operator has signed in with another browser, too."""
     other = house.stranger()
     other.sign_in(WHO)
     house.browser("operator")
-    yield house, other.cookie()
+    return house
 
 
-def test_signing_out_ends_this_one(two: tuple[ConsoleHouse, str]) -> None:
-    house, _ = two
+def test_signing_out_ends_this_one(two: ConsoleHouse) -> None:
+    house = two
     browser = house.browser("operator")
     kept = browser.cookie()
     answer = browser.ask("POST", "/console/logout", data={"csrf": browser.csrf})
@@ -210,8 +209,8 @@ def test_signing_out_ends_this_one(two: tuple[ConsoleHouse, str]) -> None:
     assert signed_in(house) == 1
 
 
-def test_signing_out_everywhere_ends_all(two: tuple[ConsoleHouse, str]) -> None:
-    house, _ = two
+def test_signing_out_everywhere_ends_all(two: ConsoleHouse) -> None:
+    house = two
     viewer = house.browser("viewer")
     browser = house.browser("operator")
     browser.ask("POST", "/console/logout-everywhere", data={"csrf": browser.csrf})
@@ -264,8 +263,8 @@ def test_a_role_holds_from_the_next_call_on(house: ConsoleHouse) -> None:
     assert "Human Agents" not in browser.html("/sessions")
 
 
-def test_a_new_password_signs_out_everywhere_else(two: tuple[ConsoleHouse, str]) -> None:
-    house, _ = two
+def test_a_new_password_signs_out_everywhere_else(two: ConsoleHouse) -> None:
+    house = two
     browser = house.browser("operator")
     body = {"current_password": PASSWORD, "password": "another sentence"}
     assert browser.api("PUT", "/me/password", body).status_code == 200

@@ -34,7 +34,7 @@ export async function call(
   const timer = setTimeout(() => stop.abort(), DEADLINE_MS);
   try {
     const asked = { method, headers, keepalive, signal: stop.signal, body: body ? JSON.stringify(body) : null };
-    const response = await fetch(url, { ...asked, credentials: "omit", cache: "no-store" });
+    const response = await fetch(url, { ...asked, credentials: "omit" });
     if (response.ok) return response;
     throw refusal(response.status, await response.text(), response.headers.get("Retry-After"));
   } catch (error) {

@@ -106,8 +106,8 @@ async function stream(lost: AbortSignal): Promise<void> {
   let watchdog = later(giveUp, SILENCE_MS);
   try {
     const { ticket } = await ask<{ ticket: string }>("POST", "stream_tickets", {});
-    const asked = { credentials: "omit", cache: "no-store", signal: stop.signal } as const;
-    const response = await fetch(V1 + "events?ticket=" + encodeURIComponent(ticket), asked);
+    const { signal } = stop;
+    const response = await fetch(V1 + "events?ticket=" + encodeURIComponent(ticket), { signal });
     const pieces = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     const read = reader(happened);
     while (response.ok) {

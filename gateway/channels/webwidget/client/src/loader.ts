@@ -248,7 +248,6 @@ function start(script: HTMLScriptElement): unknown {
     position: "fixed",
     "z-index": "2147483647",
     direction: RIGHT_TO_LEFT.test(lang) ? "rtl" : "ltr",
-    "color-scheme": "light",
   };
   for (const name in own) host.style.setProperty(name, own[name]!, "important");
   const styles = new page.CSSStyleSheet();

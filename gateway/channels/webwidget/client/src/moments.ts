@@ -29,7 +29,7 @@ export function moments(lang: string, now: () => Date = () => new Date()): Momen
         : format(date, { weekday: "long", day: "numeric", month: "long" });
     },
     size(bytes) {
-      const [amount, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+      const [amount, unit] = bytes < 1e6 ? [Math.ceil(bytes / 1e3), "kilobyte"] : [bytes / 1e6, "megabyte"];
       return amount.toLocaleString(locale, { style: "unit", unit, maximumSignificantDigits: 2 });
     },
   };

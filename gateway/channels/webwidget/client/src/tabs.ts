@@ -72,22 +72,16 @@ export function hold(what: string, now: boolean, have: (lost: AbortSignal) => Pr
 
 /** A lock that is a note in localStorage: written, looked at again, and worn out after a while. */
 async function leased<T>(name: string, act: () => Promise<T>): Promise<T> {
-  const me = Math.random() + " ";
-  const take = (): unknown => pocket.set(name, me + (Date.now() + LEASE_MS));
-  for (let mine = false; !mine; ) {
-    const [, until] = pocket.get(name)?.split(" ") ?? [];
-    if (!(Number(until) > Date.now())) {
-      take();
+  for (;;) {
+    if (!(parseFloat(pocket.get(name)!) > Date.now())) {
+      const mine = `${Date.now() + LEASE_MS} ${Math.random()}`;
+      pocket.set(name, mine);
       await sleep(LOOK_MS * Math.random());
-      mine = pocket.get(name)!.startsWith(me); // nobody was faster
+      if (pocket.get(name) === mine) break; // nobody was faster
     }
-    if (!mine) await sleep(LOOK_MS);
+    await sleep(LOOK_MS);
   }
-  const renewing = setInterval(take, LEASE_MS / 3);
-  return act().finally(() => {
-    clearInterval(renewing);
-    pocket.remove(name);
-  });
+  return act().finally(() => pocket.remove(name));
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -75,8 +75,8 @@ export async function start(): Promise<void> {
   page.addEventListener("pagehide", () => leave(true), options);
   page.addEventListener("pageshow", () => leave(false), options);
   panel.appear();
+  restoreDraft(); // first: what else changes the field keeps what stands in it
   configure();
-  restoreDraft();
   if (tab.get("open") && !panel.narrow()) panel.open(false);
   await outbox.load();
   wake();
@@ -251,10 +251,11 @@ function tellMessage({ id, client_id, kind, author, text }: Message): void {
 
 function tellSession(): void {
   const { session } = talk;
-  const now = session && { id: session.id, status: session.status, speaker: session.speaker.kind };
-  if (JSON.stringify(now) === toldSession) return;
-  toldSession = JSON.stringify(now);
-  emit("session", now);
+  const { id, status, speaker } = session ?? {};
+  const now = `${id} ${status} ${speaker?.kind}`;
+  if (now === toldSession) return;
+  toldSession = now;
+  emit("session", session && { id, status, speaker: speaker!.kind });
 }
 
 // When to do what

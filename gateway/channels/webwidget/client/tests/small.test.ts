@@ -60,5 +60,5 @@ test("days are named as people name them", () => {
 
 test("a language that nobody knows is English", () => {
   equal(moments("no such language").size(1_500_000), "1.5 MB");
-  equal(moments("en").size(1_234), "1.2 kB");
+  equal(moments("en").size(1_234), "2 kB");
 });

@@ -49,7 +49,6 @@ export function restoreDraft(): void {
     text.value = draft.text;
     restore(draft.files);
   }
-  changed();
 }
 
 /** What the deployment allows is known, or has changed. */

@@ -51,7 +51,6 @@ async function attempt(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch {
-    const again = button(t("retry"), openEarlier, "plain");
-    earlier.replaceChildren(h("p", { class: "wrong", role: "alert" }, t("failed")), again);
+    earlier.replaceChildren(button(`${t("failed")}. ${t("retry")}`, openEarlier, "plain"));
   }
 }

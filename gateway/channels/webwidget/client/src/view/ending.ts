@@ -30,7 +30,7 @@ function form(session: string): HTMLElement {
   const words = t("comment");
   const comment = h("textarea", { rows: 2, maxlength: 2000, placeholder: words, "aria-label": words });
   const wrong = h("p", { class: "wrong", role: "alert" });
-  const more = div("more", comment, h("button", {}, t("submit")), wrong);
+  const more = div("more", comment, h("button", { class: "plain" }, t("submit")), wrong);
   more.hidden = true;
   const stars = div("stars", ...[1, 2, 3, 4, 5].map(star));
   const submit = (event: Event): void => {

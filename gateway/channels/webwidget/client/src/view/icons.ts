@@ -1,7 +1,7 @@
 // Line drawings, 24 by 24.
 
 export const SEND = "M12 19V5m-6 6 6-6 6 6";
-export const CLIP = "m20 11-8 8a5 5 0 0 1-7-7l8-8a3.5 3.5 0 0 1 5 5l-8 8a1.7 1.7 0 0 1-2.5-2.5l7-7";
+export const CLIP = "M6 8v8a6 6 0 0 0 12 0V7a4 4 0 0 0-8 0v9a2 2 0 0 0 4 0V8";
 export const CLOSE = "m6 6 12 12M18 6 6 18";
 export const BACK = "M19 12H5m6-6-6 6 6 6";
 export const CLOCK = "M12 7v5l3 2m6-2a9 9 0 1 1-18 0 9 9 0 0 1 18 0Z";

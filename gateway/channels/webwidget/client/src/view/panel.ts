@@ -27,7 +27,6 @@ const main = div("main");
 const dialog = h("dialog", { "aria-label": t("chat"), tabindex: -1, close: closed });
 /** Says what happens while the dialog is closed, to those who do not see the badge. */
 const status = h("div", { class: "unseen", role: "status" });
-const badge = h("span", { class: "badge", "aria-hidden": "true" });
 const frame = h(
   "div",
   { class: "gw", dir: host.style.direction, lang, "data-theme": option("theme"), "data-side": option("position") },
@@ -50,10 +49,9 @@ export function appear(): void {
   styles.replaceSync(sheet);
   // The loader's comes first; an app that had to begin again replaces what the last one drew.
   root.adoptedStyleSheets = [root.adoptedStyleSheets[0]!, styles];
-  for (const old of [...root.querySelectorAll(".gw, .badge")]) old.remove();
+  for (const old of [...root.querySelectorAll(".gw")]) old.remove();
   dialog.append(header, notice, main, earlier);
   root.prepend(frame);
-  Node.prototype.appendChild.call(launcher, badge); // its own method is the page's
   // What is typed here is not for the page's shortcuts.
   for (const type of ["keydown", "keypress", "keyup", "input", "change", "paste"]) {
     frame.addEventListener(type, (event) => event.stopPropagation());
@@ -79,8 +77,7 @@ export function disappear(): void {
   close();
   page.visualViewport?.removeEventListener("resize", fit);
   page.visualViewport?.removeEventListener("scroll", fit);
-  showTitle(0);
-  badge.remove();
+  showUnread(0);
   frame.remove();
 }
 
@@ -136,8 +133,8 @@ export function go(away: boolean): void {
 /** Show how much was not read: on the launcher, and in the title of a page nobody looks at. */
 export function showUnread(count: number): void {
   const words = count && !opened ? `${t("newest")} (${count})` : "";
-  badge.textContent = String(count);
-  badge.hidden = !words;
+  // The badge is drawn by the style sheet: as text it would have to be in the button's name.
+  set(launcher, "data-unread", words ? count : null);
   set(launcher, "aria-description", words || null);
   say(status, words);
   showTitle(visible() ? 0 : count);

@@ -40,7 +40,7 @@ def add_file_doors(room: Room, parts: Parts) -> None:
         refuses=(415,),
     )
     def upload_file() -> Response:
-        """Upload a file, to be sent with a message within two days"""
+        """Upload a file, to be sent with a message before `keep_days` have passed"""
         request.max_content_length = most + ROUND_THE_FILE
         upload = read_upload(
             request.stream, request.content_type or "", request.content_length, most=most

@@ -97,11 +97,12 @@ async function askForSession(): Promise<void> {
   } catch (error) {
     told = false;
     if (!jwt || (error as Refused).status !== 401) throw error;
-    // Nothing has changed there, and nobody is left without a talk for it.
+    // Nothing has changed there, and nobody is left without a talk for it. The page may answer
+    // with another JWT at once: that is not told yet.
     identity = claims;
+    told = true;
     emit("identity_rejected", { code: (error as Refused).code });
     opened = await post(said);
-    told = true;
   }
   if (stopped) return;
   const { visitor_token, visitor } = opened;

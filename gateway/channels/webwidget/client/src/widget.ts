@@ -75,7 +75,7 @@ export async function start(): Promise<void> {
   page.addEventListener("pagehide", () => leave(true), options);
   page.addEventListener("pageshow", () => leave(false), options);
   panel.appear();
-  restoreDraft(); // first: what else changes the field keeps what stands in it
+  restoreDraft(); // before anything that keeps what stands in the composer
   configure();
   if (tab.get("open") && !panel.narrow()) panel.open(false);
   await outbox.load();
@@ -154,7 +154,8 @@ export async function pull(): Promise<void> {
   const before = generation;
   const { cursor, messages } = talk;
   const news = await ask<News>("GET", "messages" + (cursor ? "?after=" + encodeURIComponent(cursor) : ""));
-  if (before !== generation) return void live.ring();
+  // Somebody else speaks, or more may be theirs to read: this was asked before.
+  if (before !== generation || cursor !== talk.cursor) return void live.ring();
   if (!cursor || news.reset) panel.log.hush();
   const fresh = cursor ? without(news.messages, messages) : [];
   talk = merge(talk, news);
@@ -236,7 +237,7 @@ function heard(...[what, said]: tabs.Word): void {
 /** What is open and looked at is read. */
 function read(): void {
   const last = talk.messages.filter(({ author }) => author.kind !== "customer").at(-1)?.id;
-  if (!seen() || !talk.unread || last === readUpTo) return;
+  if (!seen() || !talk.unread || !last || last === readUpTo) return;
   readUpTo = last;
   talk = { ...talk, unread: 0 };
   draw();

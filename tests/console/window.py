@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gateway.people.signins import Caller
 from tests.console.house import PASSWORD, ConsoleHouse
@@ -45,19 +45,18 @@ class Windows:
                 [{"name": self.house.parts.cookie.name, "value": secret, "url": self.url,
                   "httpOnly": True, "sameSite": "Lax"}]
             )  # fmt: skip
-        page = made.new_page()
+        return self._go(made.new_page(), path)
+
+    def tab(self, page: Page, path: str) -> Page:
+        """Another page in the same browser."""
+        return self._go(page.context.new_page(), path)
+
+    def _go(self, page: Page, path: str) -> Page:
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", self._note)
         page.goto(path)
         return page
-
-    def tab(self, page: Page, path: str) -> Page:
-        """Another page in the same browser."""
-        other = page.context.new_page()
-        other.set_default_timeout(10_000)
-        other.goto(path)
-        return other
 
     def picture(self, page: Page, name: str, **more: Any) -> None:
         """Keep what is seen, to be looked at: build/screens/NAME.png."""
@@ -79,10 +78,16 @@ class Windows:
             context.close()
 
 
+class _Quiet(WSGIRequestHandler):
+    """A line for each request would hide what matters."""
+
+    def log(self, *args: Any) -> None: ...
+
+
 @contextmanager
 def served(house: ConsoleHouse, port: int) -> Iterator[None]:
     """The house at this port of this machine."""
-    server = make_server("127.0.0.1", port, house.app, threaded=True)
+    server = make_server("127.0.0.1", port, house.app, threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

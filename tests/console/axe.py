@@ -1,0 +1,38 @@
+"""axe-core in a page: what it finds of WCAG 2.2 AA, and of good practice."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+# Installed with the widget's tools (`make setup`).
+_AXE = (
+    Path(__file__).parents[2] / "gateway/channels/webwidget/client/node_modules/axe-core/axe.min.js"
+)
+_RUN = """
+async () => {
+  const found = await axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    resultTypes: ["violations"],
+  });
+  return found.violations.map((one) => ({
+    rule: one.id, help: one.help,
+    where: one.nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`),
+  }));
+}
+"""
+
+
+@cache
+def _source() -> str:
+    return _AXE.read_text(encoding="utf-8")
+
+
+def violations(page: Page) -> list[Any]:
+    """What axe objects to on this page as it is now."""
+    page.evaluate(_source())  # not as a script of the page: its policy lets none in
+    found: list[Any] = page.evaluate(_RUN)
+    return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import handover, reconcile, reply, streams, webhook
+from bench import handover, reconcile, reply, streams, webhook, widget
 from bench.agent import MARK
 from bench.figures import Spread, quantile
 from bench.sidelook import busiest
@@ -99,3 +99,12 @@ def test_figures() -> None:
     assert quantile([3, 1, 2, 4], 0.5) == 2
     assert quantile(range(1, 101), 0.99) == 99
     assert Spread.of([1, 3, 2]).text() == "2 (1 to 3)"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_to_the_visitors_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert widget.main(["--messages", "5", "--rate", "20", "--folder", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "RIGHT: 5 of 5 messages seen, 0 twice" in said
+    assert "REACHED no layout shift" in said

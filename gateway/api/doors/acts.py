@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gateway import audit
 from gateway.api.callers import caller_in, operator, refusal
+from gateway.api.doors.looking import give_typing
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import (
@@ -228,6 +229,8 @@ def add_act_doors(room: Room, parts: Parts) -> None:
     def write_message(body: Arguments, session_id: str) -> Response:
         """Say something to the customer; this takes the session over from the AI"""
         session_id = checked_id("ses", session_id)
+
+        give_typing(parts, session_id, on=False)  # before the words are there: they end it
 
         def work(db: Transaction, terms: Terms, caller: Caller, now: int) -> Done:
             return doors.write_message(

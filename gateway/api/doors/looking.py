@@ -57,15 +57,7 @@ def add_looking_doors(room: Room, parts: Parts) -> None:
     def say_typing(body: Arguments, session_id: str) -> Response:
         """Say that one is writing in a session, or no longer; it is shown for a few seconds"""
         session_id = checked_id("ses", session_id)
-        row = _find(database, session_id)
-        one = operator()
-        given = row.status == "active" and parts.hints.give(
-            Hint(
-                kind="typing", conversation=row.conversation_id, session=session_id, by="operator",
-                id=one.id, name=one.name, on=body["on"], at=to_micros(parts.clock.now()),
-            )
-        )  # fmt: skip
-        return json_answer({"shown": given})
+        return json_answer({"shown": give_typing(parts, session_id, on=body["on"])})
 
     @room.door(
         "POST", "/sessions/<session_id>/looking",
@@ -85,6 +77,21 @@ def add_looking_doors(room: Room, parts: Parts) -> None:
             )
         )  # fmt: skip
         return json_answer({"others": [asdict(other) for other in others]})
+
+
+def give_typing(parts: Parts, session_id: str, *, on: bool) -> bool:
+    """Show that the caller types in a session, or no longer; False where nobody is shown it.
+
+    Raises NotFound.
+    """
+    row = _find(parts.database, session_id)
+    one = operator()
+    return row.status == "active" and parts.hints.give(
+        Hint(
+            kind="typing", conversation=row.conversation_id, session=session_id, by="operator",
+            id=one.id, name=one.name, on=on, at=to_micros(parts.clock.now()),
+        )
+    )  # fmt: skip
 
 
 def _find(database: Database, session_id: str) -> Any:

@@ -221,7 +221,8 @@ class Origin(WebAddress):
         parts = urlsplit(text)
         if parts.path or parts.query or parts.fragment or parts.username is not None:
             raise ValidationError('must be an origin only, such as "https://www.acme.example"')
-        return text.lower()
+        # Browsers never send the port that a scheme has anyway.
+        return re.sub(r"^(http:.*):80$|^(https:.*):443$", r"\1\2", text.lower())
 
 
 class PageOrigin(Origin):

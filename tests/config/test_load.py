@@ -407,3 +407,43 @@ def test_problems_in_a_script_name_the_rule(tmp_path: Path) -> None:
         "agents.demo.script[0].handover.why: is not a setting; "
         "known here: reason, summary, trigger",
     )
+
+
+WIDGET = """
+[agents.a]
+kind = "scripted"
+[channels.web]
+kind = "webwidget"
+agent = "a"
+key = "k"
+"""
+
+
+def test_origins_are_those_that_browsers_send(tmp_path: Path) -> None:
+    origins = '["https://A.example:443", "http://b.example:80/", "http://c.example:8080", "null"]'
+    file = tmp_path / "gateway.toml"
+    file.write_text(f"{WIDGET}allowed_origins = {origins}\n")
+    widget = load_settings({"GATEWAY_DATA_DIR": str(tmp_path)}, file).channels["web"]
+    assert isinstance(widget, WebWidgetSettings)
+    assert widget.allowed_origins == (
+        "https://a.example", "http://b.example", "http://c.example:8080", "null",
+    )  # fmt: skip
+
+
+def test_what_a_widget_may_not_be(tmp_path: Path) -> None:
+    text = (
+        WIDGET
+        + """allowed_origins = ["*"]
+identity_secret = ["too short", "long enough for a signature with HS256"]
+color = "red"
+token_days = 400
+requests_per_second = 0
+"""
+    )
+    assert [problem.partition(": ")[0] for problem in problems_of(tmp_path, text)] == [
+        "channels.web.allowed_origins[0]",
+        "channels.web.identity_secret[0]",
+        "channels.web.color",
+        "channels.web.token_days",
+        "channels.web.requests_per_second",
+    ]

@@ -166,3 +166,23 @@ class Browser:
         answer = self.call("POST", "/messages", body)
         assert answer.status_code == status, answer.text
         return answer.json
+
+
+def at_once(works: list[Any]) -> None:
+    """Do several things at the same moment, and fail if one of them fails."""
+    failed: list[BaseException] = []
+    start = threading.Barrier(len(works))
+
+    def do(work: Any) -> None:
+        start.wait()
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=do, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed

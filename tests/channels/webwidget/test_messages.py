@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import threading
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ from gateway.channels.webwidget.signature import HEADER, derived_key, sign
 from gateway.events import Delivery
 from gateway.quota.callers import Callers
 from gateway.store.models import ChatSession, InboxDelivery, Message
-from tests.channels.webwidget.site import ACME, Browser, Site
+from tests.channels.webwidget.site import ACME, Browser, Site, at_once
 
 TOGETHER = 8
 
@@ -57,26 +56,6 @@ def test_the_same_again_changes_nothing_and_answers_the_same(any_site: Site) -> 
     assert browser.say("one", client_id="a") == {**first, "again": True}
     assert browser.say("quite another", client_id="a") == {**first, "again": True}
     assert words(any_site) == [("customer", "one"), ("customer", "two")]
-
-
-def at_once(works: list[Any]) -> None:
-    """Do several things at the same moment, and fail if one of them fails."""
-    failed: list[BaseException] = []
-    start = threading.Barrier(len(works))
-
-    def do(work: Any) -> None:
-        start.wait()
-        try:
-            work()
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=do, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed, failed
 
 
 def test_at_the_same_moment_it_is_kept_once(any_site: Site) -> None:

@@ -1,11 +1,13 @@
 """Who is who: claims open nothing, proofs open what is one's own; no talk changes hands."""
 
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import select
 
 from gateway.store.models import Contact, ContactIdentity, InboxDelivery, Visitor
-from tests.channels.webwidget.site import ACME, OTHER, Browser, Site
+from gateway.visitors import rows as rows_of
+from tests.channels.webwidget.site import ACME, OTHER, Browser, Site, at_once
 
 
 def rows(site: Site, *columns: Any) -> list[Any]:
@@ -140,6 +142,37 @@ def test_a_visitor_never_changes_hands(any_site: Site) -> None:
     assert (owner(any_site, anns), owner(any_site, bobs["visitor"]["id"])) == ("ann", "bob")
     again = browser.open(jwt=any_site.jwt("ann"))
     assert again["visitor"]["id"] == anns
+
+
+def test_of_two_who_are_proven_at_once_one_gets_the_talk(any_site: Site) -> None:
+    """Two tabs of one browser, in which two people sign in at the same moment."""
+    browser = any_site.browser()
+    visitor = browser.open()["visitor"]["id"]
+    browser.say("whose is this?")
+    tabs = [Browser(any_site, any_site.app.test_client(), ACME, browser.token) for _ in "abcdef"]
+    users = [("ann", "bob")[number % 2] for number in range(len(tabs))]
+    opened: dict[str, set[str]] = {"ann": set(), "bob": set()}
+
+    def sign_in(tab: Browser, user: str) -> None:
+        opened[user].add(tab.open(jwt=any_site.jwt(user))["visitor"]["id"])
+
+    at_once([partial(sign_in, tab, user) for tab, user in zip(tabs, users, strict=True)])
+    winner = owner(any_site, visitor)
+    assert winner in opened
+    assert not opened["ann"] & opened["bob"]
+    for user, ids in opened.items():
+        assert {owner(any_site, id) for id in ids} == {user}
+        assert (visitor in ids) == (user == winner)
+
+
+def test_who_is_bound_stays_bound(site: Site) -> None:
+    def bind(user: str) -> bool:
+        return site.parts.database.write(lambda db: rows_of.bind(db, ACME, "vis_a", user, 1))
+
+    assert (bind("ann"), bind("bob"), bind("ann")) == (True, False, True)
+    assert owner(site, "vis_a") == "ann"
+    found = rows(site, Visitor.generation)
+    assert [row.generation for row in found] == [1]
 
 
 def test_without_the_proof_the_token_is_enough_to_go_on(site: Site) -> None:

@@ -183,6 +183,8 @@ def test_nothing_of_anns_comes_back_or_changes(
             path, query = ask.get("path", rule), ask.get("query")
             more = {name: ask[name] for name in ("data", "headers") if name in ask}
             answer = browser.call(method, path, ask.get("json"), query_string=query, **more)
+            # Before it is read: a stream would never end.
+            assert answer.content_type != "text/event-stream", f"{who} follows Ann"
             told = f"{who} at {method} {rule}: {answer.status_code} {answer.text}"
             assert answer.status_code < 500, told
             assert SECRET not in answer.text.lower(), told

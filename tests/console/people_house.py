@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gateway.config import Settings, WebWidgetSettings
+from gateway.config import ScriptedAgentSettings, Settings, WebWidgetSettings
 from tests.console.house import ConsoleHouse
 
 WEB, KEY, SHOP = "acme-web", "acme-web-key", "https://shop.acme.test"
@@ -20,7 +20,12 @@ class PeopleHouse(ConsoleHouse):
         widget = WebWidgetSettings(
             name=WEB, agent="support", key=KEY, allowed_origins=(SHOP,), title="Acme"
         )
-        return replace(made, channels={**made.channels, WEB: widget})
+        speaks = ScriptedAgentSettings(name="support", fallback_reply="It is on its **way**.")
+        return replace(
+            made,
+            agents={**made.agents, "support": speaks},
+            channels={**made.channels, WEB: widget},
+        )
 
     def visitor(self, name: str | None = None, email: str | None = None) -> Visitor:
         """Somebody who opens the widget for the first time."""

@@ -168,6 +168,10 @@ class Composer {
     const text = this.#kept[tab].trim();
     const files = tab === "reply" ? this.#kept.files : [];
     if (this.#words.disabled || (!text && files.length === 0)) return;
+    if (tab === "reply" && this.form.querySelector("[data-coming]")) {
+      toast("A file is still on its way. Send it in a moment.");
+      return;
+    }
     const words: Outgoing = {
       key: newKey(), kind: tab, text: this.#kept[tab], files, draft: tab === "reply" ? this.#kept.draft : null,
       at: Date.now(), problem: "", final: false,

@@ -11,9 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Select,
+    String,
+    and_,
+    any_,
+    false,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
-from gateway.reading.searching import sessions_that_say, walk
+from gateway.reading.searching import NEAR, Walk, sessions_that_say, walk
 from gateway.store import Transaction
 from gateway.store.models import (
     ChatSession,
@@ -68,27 +81,51 @@ class Chosen:
     following: Key | None = None
 
 
-def choose(db: Transaction, wanted: SessionFilter, *, limit: int, after: Key | None) -> Chosen:
-    """Choose the sessions of a page."""
+def choose(
+    db: Transaction,
+    wanted: SessionFilter,
+    *,
+    limit: int,
+    after: Key | None = None,
+    start: Key | None = None,
+    newer_than: Key | None = None,
+) -> Chosen:
+    """Choose the sessions of a page: those `after` a key, or from that of `start` on.
+
+    `newer_than`: only those that stand before this key.
+    """
     conditions = _conditions(db, wanted)
     if after is not None:
         conditions.append(tuple_(*_KEY) < tuple_(*after))
+    if start is not None:
+        conditions.append(tuple_(*_KEY) <= tuple_(*start))
+    if newer_than is not None:
+        conditions.append(tuple_(*_KEY) > tuple_(*newer_than))
     asked = (wanted.q or "").strip()
     if not asked:
         return _page(db, select(*_KEY).where(*conditions), limit)
     words = words_of(asked)
     if not words:
         return Chosen()
-    few = sessions_that_say(db, words)
-    if few is not None:
-        return _page(db, select(*_KEY).where(*conditions, ChatSession.id.in_(few)), limit)
-    walked = walk(db, words, select(*_KEY, ChatSession.message_count).where(*conditions), NEWEST)
-    if walked is None:
-        return Chosen()
-    page = _page(db, select(*_KEY).where(*conditions, *walked.within), limit)
-    if page.following is None and walked.more:
-        return Chosen(page.ids, walked.last)
-    return page
+    candidates = select(*_KEY, ChatSession.message_count).where(*conditions)
+
+    def within(walked: Walk) -> Chosen:
+        page = _page(db, select(*_KEY).where(*conditions, *walked.within), limit)
+        if page.following is None and walked.more:
+            return Chosen(page.ids, walked.last)
+        return page
+
+    if db.kind != "sqlite":
+        walked = walk(db, words, candidates, NEWEST, far=NEAR)
+        page = within(walked) if walked is not None else Chosen()
+        if len(page.ids) == limit or page.following is None:
+            return page
+        few = sessions_that_say(db, words)
+        if few is not None:
+            rare = ChatSession.id == any_(literal(few, ARRAY(String)))
+            return _page(db, select(*_KEY).where(*conditions, rare), limit)
+    walked = walk(db, words, candidates, NEWEST)
+    return within(walked) if walked is not None else Chosen()
 
 
 def _page(db: Transaction, keys: Select[*tuple[Any, ...]], limit: int) -> Chosen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, select, tuple_
 
 from gateway.errors import NotFound
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
@@ -30,18 +30,8 @@ def find_explanations(
 ) -> Page:
     """A page of a session's customer messages, the oldest first, each with why the AI did what it
     did. Raises NotFound, and Unreadable for a foreign cursor."""
-    session = db.execute(
-        select(ChatSession.mode, ChatSession.status, ChatSession.handover, Conversation.held_since)
-        .join(Conversation, Conversation.id == ChatSession.conversation_id)
-        .where(ChatSession.id == session_id)
-    ).one_or_none()
-    if session is None:
-        raise NotFound("there is no such session")
-    query = select(*_POSITION, Message.asked_in, Message.created_at).where(
-        Message.session_id == session_id,
-        Message.kind == "message",
-        Message.author_kind == "customer",
-    )
+    session = _session(db, session_id)
+    query = _query(session_id)
     if cursor is not None:
         query = query.where(tuple_(*_POSITION) > tuple_(*from_cursor(cursor, (int, int, int, str))))
     rows = db.execute(query.order_by(*_POSITION).limit(limit + 1)).all()
@@ -52,6 +42,44 @@ def find_explanations(
         following = to_cursor((end.at, end.number, end.step, end.id))
     story = _Story(db, session_id, session)
     return Page(items=[story.told(row) for row in page], next_cursor=following)
+
+
+def find_latest_explanations(
+    db: Transaction, session_id: str, *, limit: int = DEFAULT_LIMIT, before: str | None = None
+) -> Page:
+    """The same from the other end: the newest first, and its cursor leads `before` the oldest."""
+    session = _session(db, session_id)
+    query = _query(session_id)
+    if before is not None:
+        query = query.where(tuple_(*_POSITION) < tuple_(*from_cursor(before, (int, int, int, str))))
+    order = (column.desc() for column in _POSITION)
+    rows = db.execute(query.order_by(*order).limit(limit + 1)).all()
+    page = rows[:limit]
+    following = None
+    if len(rows) > limit:
+        end = page[-1]
+        following = to_cursor((end.at, end.number, end.step, end.id))
+    story = _Story(db, session_id, session)
+    return Page(items=[story.told(row) for row in page], next_cursor=following)
+
+
+def _session(db: Transaction, session_id: str) -> Any:
+    session = db.execute(
+        select(ChatSession.mode, ChatSession.status, ChatSession.handover, Conversation.held_since)
+        .join(Conversation, Conversation.id == ChatSession.conversation_id)
+        .where(ChatSession.id == session_id)
+    ).one_or_none()
+    if session is None:
+        raise NotFound("there is no such session")
+    return session
+
+
+def _query(session_id: str) -> Select[*tuple[Any, ...]]:
+    return select(*_POSITION, Message.asked_in, Message.created_at).where(
+        Message.session_id == session_id,
+        Message.kind == "message",
+        Message.author_kind == "customer",
+    )
 
 
 class _Story:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Row, Select, and_, bindparam, select
 
+from gateway.clock import to_micros
 from gateway.errors import NotFound
 from gateway.reading.avatars import Avatars, find_avatars
 from gateway.reading.choosing import NEWEST, Key, SessionFilter, choose
@@ -24,7 +26,14 @@ from gateway.store.models import (
 )
 from gateway.store.prepared import Prepared
 
-__all__ = ["SessionFilter", "find_session", "find_sessions", "sessions_by_id"]
+__all__ = [
+    "SessionFilter",
+    "count_newer",
+    "find_session",
+    "find_sessions",
+    "place_of",
+    "sessions_by_id",
+]
 
 Json = dict[str, Any]
 Refusal = Callable[[str, str], str | None]
@@ -50,14 +59,16 @@ def find_sessions(
     refusal: Refusal,
     limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
+    start: str | None = None,
 ) -> Page:
     """A page of sessions, the newest first. Raises Unreadable for a foreign cursor.
+
+    `start` is the `place_of` a session: what has come before it meanwhile is left out.
 
     The cursor names the last row seen, so sessions that open meanwhile move nothing. A page of a
     search may hold fewer than `limit`, even none, and yet have a next one.
     """
-    after = from_cursor(cursor, (int, str)) if cursor is not None else None
-    chosen = choose(db, wanted, limit=limit, after=cast("Key | None", after and tuple(after)))
+    chosen = choose(db, wanted, limit=limit, after=_key(cursor), start=_key(start))
     items: list[Json] = []
     if chosen.ids:
         rows = db.execute(
@@ -66,6 +77,22 @@ def find_sessions(
         items = rows_to_json(db, rows, refusal)
     following = to_cursor(chosen.following) if chosen.following is not None else None
     return Page(items=items, next_cursor=following)
+
+
+def place_of(session: Json) -> str:
+    """Where a session stands in the list."""
+    return to_cursor((to_micros(datetime.fromisoformat(session["started_at"])), session["id"]))
+
+
+def count_newer(db: Transaction, wanted: SessionFilter, place: str, *, most: int) -> int:
+    """How many sessions stand before a place by now, `most` at most. Raises Unreadable."""
+    return len(choose(db, wanted, limit=most, newer_than=_key(place)).ids)
+
+
+def _key(cursor: str | None) -> Key | None:
+    if cursor is None:
+        return None
+    return cast(Key, tuple(from_cursor(cursor, (int, str))))
 
 
 def find_session(db: Transaction, session_id: str, *, refusal: Refusal) -> Json:

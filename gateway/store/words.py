@@ -1,8 +1,9 @@
 """Searching for words: the same words for whoever looks, on either database.
 
 Every word asked for must begin a word of the text (a single letter must be one), in any case. On
-PostgreSQL an index on an expression holds what texts say (`ix_messages_words`): it costs no
-statement and no column, and what is redacted is gone from it in the same commit. SQLite asks us.
+PostgreSQL the words of a row stand in a column that the database makes itself (`words`, generated;
+no model tells of it) with an index over it: it costs no statement, and what is redacted is gone
+from it in the same commit. SQLite asks us.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from sqlalchemy import ColumnElement, func, literal_column
 SEARCHED = 20_000
 """How many characters of a text are searched: a tsvector that grows too large would be an error."""
 
-WHO = "coalesce(name, '') || ' ' || coalesce(email, '')"
-"""What of a contact is searched."""
+SAYS = {"messages": "text", "contacts": "coalesce(name, '') || ' ' || coalesce(email, '')"}
+"""What is searched of the rows of which tables."""
 
 _MOST_WORDS = 16
 # What parts words: all of ASCII's signs, since PostgreSQL's parser would take `carol@example.com`,
@@ -40,23 +41,12 @@ def says(text: str | None, asked: str) -> bool:
     )
 
 
-def text_says(dialect: str, column: str, words: tuple[str, ...]) -> ColumnElement[bool]:
-    """The condition that a column (or `WHO`) has all these words; it is ours, never a caller's."""
+def row_says(dialect: str, table: str, words: tuple[str, ...]) -> ColumnElement[bool]:
+    """The condition that a row of one of the tables of `SAYS` has all these words."""
     if dialect == "sqlite":
-        return func.says(literal_column(f"({column})"), " ".join(words))
+        return func.says(literal_column(f"({SAYS[table]})"), " ".join(words))
     asked = func.to_tsquery(literal_column("'simple'"), _tsquery(words))
-    # As it stands in the index, to the letter.
-    return literal_column(indexed(column)).op("@@")(asked)
-
-
-def indexed(expression: str) -> str:
-    """PostgreSQL's expression for the words of a text."""
-    signs = _SIGNS.replace("'", "''")
-    spaces = " " * len(_SIGNS)
-    return (
-        f"to_tsvector('simple'::regconfig, translate(left({expression}, {SEARCHED}), "
-        f"'{signs}', '{spaces}'))"
-    )
+    return literal_column(f"{table}.words").op("@@")(asked)
 
 
 def _tsquery(words: tuple[str, ...]) -> str:

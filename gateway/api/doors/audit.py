@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +13,7 @@ from gateway.api.rooms import Room
 from gateway.api.schemas.audit import AuditExportQuery, AuditPageSchema, AuditQuery
 from gateway.api.schemas.base import Arguments
 from gateway.rails.answers import Json, json_answer
+from gateway.rails.spreadsheets import csv_lines
 from gateway.reading.audit import AuditFilter, every_entry, find_entries
 from gateway.wiring import Parts
 
@@ -22,9 +21,6 @@ COLUMNS = (
     "id", "at", "actor_kind", "actor_id", "actor_name", "token_id", "address", "action",
     "object_kind", "object_id", "before", "after", "outcome", "reason", "request_id",
 )  # fmt: skip
-
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def add_audit_doors(room: Room, parts: Parts) -> None:
@@ -66,34 +62,19 @@ def _lines(entries: Iterable[Json]) -> Iterator[bytes]:
 
 def _table(entries: Iterable[Json]) -> Iterator[str]:
     """The rows of a CSV file, each as soon as it is read."""
-    written = io.StringIO()
-    table = csv.writer(written)
-
-    def row(cells: Iterable[Any]) -> str:
-        written.seek(0)
-        written.truncate()
-        table.writerow([_harmless(cell) for cell in cells])
-        return written.getvalue()
-
-    yield row(COLUMNS)
-    for entry in entries:
-        actor, thing = entry["actor"], entry["object"] or {"kind": None, "id": None}
-        flat = {
-            **entry,
-            "actor_kind": actor["kind"],
-            "actor_id": actor["id"],
-            "actor_name": actor["name"],
-            "token_id": actor["token_id"],
-            "address": actor["address"],
-            "object_kind": thing["kind"],
-            "object_id": thing["id"],
-        }
-        yield row(flat[name] for name in COLUMNS)
+    return csv_lines(COLUMNS, map(_row, entries))
 
 
-def _harmless(cell: Any) -> str:
-    """A cell as text that no spreadsheet calculates."""
-    if cell is None:
-        return ""
-    text = cell if isinstance(cell, str) else msgspec.json.encode(cell).decode()
-    return "'" + text if text.startswith(_FORMULA) else text
+def _row(entry: Json) -> list[Any]:
+    actor, thing = entry["actor"], entry["object"] or {"kind": None, "id": None}
+    flat = {
+        **entry,
+        "actor_kind": actor["kind"],
+        "actor_id": actor["id"],
+        "actor_name": actor["name"],
+        "token_id": actor["token_id"],
+        "address": actor["address"],
+        "object_kind": thing["kind"],
+        "object_id": thing["id"],
+    }
+    return [flat[name] for name in COLUMNS]

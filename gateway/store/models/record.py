@@ -217,5 +217,5 @@ class Message(Base):
         one_of("author_kind", "customer", "ai", "operator", "bot", "system"),
         one_of("state", "received", "owed", "sent", "failed", "discarded"),
         Index("ix_messages_session", "session_id", "at", "number", "step", "id"),
-        # And `ix_messages_words` on PostgreSQL, which no model can tell for both (`words.py`).
+        # And `words` with an index on PostgreSQL, which no model can tell for both (`words.py`).
     )

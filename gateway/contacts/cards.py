@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import ColumnElement, or_, select, tuple_
 
 from gateway.clock import to_time
 from gateway.contacts.details import (
@@ -21,8 +21,9 @@ from gateway.contacts.details import (
 )
 from gateway.contacts.joins import parted, standing_joins
 from gateway.contacts.trees import Tree, decode_said, load, load_one, standing_of
+from gateway.errors import Conflict
 from gateway.store import Transaction
-from gateway.store.models import Contact, ContactChange, Installation
+from gateway.store.models import Contact, ContactChange, ContactIdentity, Installation
 
 Key = tuple[int, str]
 
@@ -35,19 +36,27 @@ class Found:
     last: Key | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two contacts, what would be shown if `other` were joined into `one`, and what they share."""
+
+    one: Json
+    other: Json
+    together: Json
+    because: Sequence[Json]
+
+
 def find_contacts(db: Transaction, q: str | None, *, limit: int, after: Key | None = None) -> Found:
-    """Contacts of whom something is known, the newest first; `q` is searched for in details."""
+    """Contacts of whom something is known, the newest first.
+
+    `q` is part of a detail, a phone number however it is written, or an id: the contact's, one's
+    that was joined into it, or a channel's.
+    """
     query = select(Contact.id, Contact.created_at).where(
         Contact.joined_into.is_(None), Contact.is_known()
     )
     if q is not None and q.strip():
-        words = q.strip()
-        query = query.where(
-            or_(
-                Contact.id == words,
-                *(getattr(Contact, detail).icontains(words, autoescape=True) for detail in DETAILS),
-            )
-        )
+        query = query.where(_says(q.strip()))
     if after is not None:
         query = query.where(tuple_(Contact.created_at, Contact.id) < tuple_(*after))
     order = (Contact.created_at.desc(), Contact.id.desc())
@@ -73,6 +82,29 @@ def to_json(db: Transaction, trees: Mapping[str, Tree]) -> dict[str, Json]:
         mine = [edge for edge in joins if edge.into_id in tree.members]
         cards[tree.id] = _card(tree, mine, channels)
     return cards
+
+
+def find_pair(db: Transaction, contact_id: str, other_id: str) -> Pair:
+    """Two contacts side by side; raise NotFound, and Conflict if they are one."""
+    standing = standing_of(db, [contact_id, other_id])
+    one, other = standing[contact_id], standing[other_id]
+    if one == other:
+        raise Conflict("these are one contact already")
+    trees = load(db, [one, other])
+    mine, theirs = trees[one], trees[other]
+    both = replace(
+        mine,
+        members=mine.members + theirs.members,
+        identities=[*mine.identities, *theirs.identities],
+        statements=mine.statements + theirs.statements,
+    )
+    told = to_json(db, trees)
+    return Pair(
+        one=told[one],
+        other=told[other],
+        together=_card(both, [], channel_names(db)),
+        because=_in_common(mine.shown(), theirs.shown()),
+    )
 
 
 def find_history(
@@ -146,6 +178,19 @@ def find_suggestions(
     ]
     last = (page[-1].created_at, page[-1].id) if len(rows) > limit else None
     return Found(items=items, last=last)
+
+
+def _says(words: str) -> ColumnElement[bool]:
+    by_channel = select(ContactIdentity.contact_id).where(ContactIdentity.external_id == words)
+    named = select(Contact.standing_id()).where(
+        or_(Contact.id == words, Contact.id.in_(by_channel))
+    )
+    digits = phone_key(words)
+    return or_(
+        Contact.id.in_(named),
+        *(getattr(Contact, detail).icontains(words, autoescape=True) for detail in DETAILS),
+        *([Contact.phone_key == digits] if digits is not None else ()),
+    )
 
 
 def channel_names(db: Transaction) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import htmx from "htmx.org";
 
 import { installActs } from "./acts.ts";
+import { installCustomers } from "./customers.ts";
 import { installDesk } from "./desk.ts";
 import { installDialogs } from "./dialogs.ts";
 import { installHistory } from "./history.ts";
@@ -24,4 +25,5 @@ installHistory();
 installDesk();
 installNotices();
 installSessions(htmx);
+installCustomers();
 installLive(htmx);

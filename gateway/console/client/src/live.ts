@@ -6,7 +6,7 @@
  *              data-live="session message" data-live-session="ses_…">
  *
  * `data-live` names beginnings of event types (`session`, `message.created`), `data-live-session`
- * the only session that matters. What happens in one burst is read once. Whoever wants the events
+ * the only session that matters, `data-live-contact` the only customer. What happens in one burst is read once. Whoever wants the events
  * themselves listens: `document.addEventListener("gateway", …)` for all, `"gateway:message.created"`
  * for one type; `detail` is the event as the API tells it.
  *
@@ -111,6 +111,8 @@ function refresh(event: GatewayEvent): void {
   for (const part of document.querySelectorAll<HTMLElement>("[data-live]")) {
     const only = part.dataset["liveSession"];
     if (only !== undefined && only !== session) continue;
+    const whose = part.dataset["liveContact"];
+    if (whose !== undefined && whose !== contactOf(event)) continue;
     const wanted = (part.dataset["live"] ?? "").split(" ");
     if (wanted.some((one) => concerns(one, event.type))) ring(part);
   }
@@ -127,6 +129,13 @@ export function sessionOf(event: GatewayEvent): string | undefined {
   const data = event.data ?? {};
   const session = (data["session"] as { id?: string } | undefined)?.id ?? data["session_id"];
   return typeof session === "string" ? session : undefined;
+}
+
+/** The customer that an event is about. */
+export function contactOf(event: GatewayEvent): string | undefined {
+  type Whose = { contact?: { id?: string } | null };
+  const data = (event.data ?? {}) as Whose & { session?: Whose };
+  return (data.contact ?? data.session?.contact)?.id;
 }
 
 /** Reads every live part of the page again, now. */

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from bench import crowd
 from bench.each import on_each
@@ -28,11 +28,14 @@ from bench.servers import Ground, cpu_since
 from gateway.app import create_app
 from gateway.config import load_settings
 from gateway.config.settings import ApiSettings
-from gateway.people import operators
+from gateway.people import operators, passwords
+from gateway.people.signins import Caller
+from gateway.store.models import Operator
 from gateway.wiring import build
 
 GOAL_MS, CHAT_GOAL_MS = 200.0, 1000.0
 _OPERATORS = 12
+_ROW = '<tr id="row-ses_'
 
 
 class Desk:
@@ -48,6 +51,7 @@ class Desk:
         self.operators = [self._operator(number) for number in range(_OPERATORS)]
         token = place.database.write(lambda db: operators.new_token(db, self.operators[0], 0))
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._sign_in()
 
     def _operator(self, number: int) -> str:
         added = self.parts.database.write(
@@ -56,6 +60,22 @@ class Desk:
             )
         )
         return added.id
+
+    def _sign_in(self) -> None:
+        email, password = "op0@acme.test", "a long sentence"
+        hashed = passwords.hashed(password)
+        which = update(Operator).where(Operator.email == email).values(password_hash=hashed)
+        self.parts.database.write(lambda db: db.execute(which))
+        here = Caller(address="127.0.0.1", browser="bench")
+        secret = self.parts.signins.sign_in(email, password, here)
+        self.client.set_cookie(self.parts.cookie.name, secret)
+
+    def page(self, path: str) -> str:
+        """Open a page of the console; raises RuntimeError unless it is answered 200."""
+        answer = self.client.get(f"/console{path}")
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path}: {answer.status_code} {answer.text[:300]}")
+        return answer.text
 
     def get(self, path: str) -> Any:
         """Ask; raises RuntimeError unless it is answered 200."""
@@ -163,7 +183,23 @@ def _questions(
         GOAL_MS,
         lambda: not full(f"/sessions?mode=copilot&q={chance.choice(frequent)}"),
     )
-    yield "a chat of 5,000, all of it", CHAT_GOAL_MS, long_chat
+    yield "page: Sessions", GOAL_MS, lambda: desk.page("/sessions").count(_ROW) == 50
+    yield (
+        "page: Sessions, filtered",
+        GOAL_MS,
+        lambda: desk.page("/sessions?status=active&mode=human").count(_ROW) == 50,
+    )
+    yield (
+        "page: Sessions, searched",
+        GOAL_MS,
+        lambda: bool(desk.page(f"/sessions?q={chance.choice(seldom)}")),
+    )
+    yield (
+        "page: a chat of 5,000 opens",
+        CHAT_GOAL_MS,
+        lambda: "5,000 messages" in desk.page(f"/sessions/{crowd.LONG_SESSION}"),
+    )
+    yield "API: a chat of 5,000, all of it", CHAT_GOAL_MS, long_chat
 
 
 def _cursors(desk: Desk) -> list[str]:

@@ -54,10 +54,19 @@ export function installLive(htmx: Htmx): void {
   };
   // Where there are no locks (plain http on a network), each page follows by itself.
   if (!("locks" in navigator)) follow(hear);
-  else void navigator.locks.request("gateway-events", () => new Promise<never>(() => follow(tell)));
+  else {
+    void navigator.locks.request("gateway-events", () => new Promise<never>(() => follow(tell)));
+    void readWhatWasMissed();
+  }
   window.addEventListener("online", () => readAgain());
   // A page that comes back from the browser's memory may be hours old.
   window.addEventListener("pageshow", (event) => event.persisted && readAgain());
+}
+
+/** Whoever is told by another page has heard nothing since this one was written. */
+async function readWhatWasMissed(): Promise<void> {
+  const { held } = await navigator.locks.query();
+  if (held?.some((lock) => lock.name === "gateway-events")) readAgain();
 }
 
 function follow(tell: (told: Told) => void): void {
@@ -76,7 +85,6 @@ function follow(tell: (told: Told) => void): void {
   }
 }
 
-let connectedOnce = false;
 let offline: ReturnType<typeof setTimeout> | undefined;
 
 function hear(told: Told): void {
@@ -101,9 +109,9 @@ function showConnection(connected: boolean): void {
     return;
   }
   note?.setAttribute("hidden", "");
-  // The stream goes on where it was, but what it said while nobody listened may be too old.
-  if (connectedOnce) readAgain();
-  connectedOnce = true;
+  // What happened between the writing of this page and its stream was told to nobody; later on the
+  // stream goes on where it was, but what it said while nobody listened may be too old.
+  readAgain();
 }
 
 function refresh(event: GatewayEvent): void {
@@ -138,8 +146,9 @@ export function contactOf(event: GatewayEvent): string | undefined {
   return (data.contact ?? data.session?.contact)?.id;
 }
 
-/** Reads every live part of the page again, now. */
+/** Reads every live part of the page again, now. Who shows something else hears `read-again`. */
 export function readAgain(): void {
+  document.dispatchEvent(new CustomEvent("read-again"));
   for (const part of document.querySelectorAll<HTMLElement>("[data-live]")) ring(part);
 }
 

@@ -13,6 +13,7 @@ import { toast } from "./toasts.ts";
 
 const ROWS_MS = 300;
 const NEWER_MS = 2_000;
+const EVERY_MS = 30_000;
 const PLACE = "gateway-sessions-scroll";
 
 export function installSessions(htmx: Htmx): void {
@@ -24,11 +25,11 @@ export function installSessions(htmx: Htmx): void {
   installFilters(pane);
   installExport();
   installWhy(htmx);
-  const back = (): void => {
-    const link = document.querySelector<HTMLAnchorElement>("[data-back]");
+  // The head of a chat is read again by itself, and does not know from which list it was opened.
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>("[data-back]") : null;
     if (link) link.href = `/console/sessions${withoutOpen(query())}`;
-  };
-  back();
+  });
 }
 
 /** What the list was asked for: filters, and where its page begins. */
@@ -62,13 +63,19 @@ function installRows(pane: HTMLElement, htmx: Htmx): void {
         changed.clear();
         void readRows(ids, htmx);
       }, ROWS_MS);
-    } else if (document.querySelector("[data-newest]") !== null) {
-      newer ??= setTimeout(() => {
-        newer = undefined;
-        void countNewer();
-      }, told.type === "session.started" ? ROWS_MS : NEWER_MS);
+    } else {
+      count(told.type === "session.started" ? ROWS_MS : NEWER_MS);
     }
   });
+  const count = (afterMs: number): void => {
+    if (document.querySelector("[data-newest]") === null) return;
+    newer ??= setTimeout(() => {
+      newer = undefined;
+      void countNewer();
+    }, afterMs);
+  };
+  document.addEventListener("read-again", () => count(ROWS_MS));
+  setInterval(() => count(ROWS_MS), EVERY_MS);
   pane.addEventListener("click", (event) => {
     const from = event.target instanceof Element ? event.target : null;
     if (from === null || from.closest("a, button, input, select, summary") || event.button !== 0) return;

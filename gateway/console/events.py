@@ -17,7 +17,13 @@ def add_event_stream(pages: Pages) -> None:
     @pages.blueprint.get("/events")
     def events() -> Response:
         here = pages.require(*EVERYBODY)
-        stream = open_stream(hub, Wanted(), here.id, request.environ)
+        environ = request.environ
+        after = request.args.get("after")
+        # A page that takes over from another goes on where that one was. Once it is connected, its
+        # browser says by itself where it is.
+        if after is not None and "HTTP_LAST_EVENT_ID" not in environ:
+            environ = {**environ, "HTTP_LAST_EVENT_ID": after}
+        stream = open_stream(hub, Wanted(), here.id, environ)
         answer = Response(written(stream), content_type="text/event-stream")
         answer.call_on_close(lambda: hub.close(stream))
         answer.headers["X-Accel-Buffering"] = "no"  # nginx would collect events for a while

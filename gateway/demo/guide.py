@@ -20,7 +20,7 @@ _GUIDE = """
 {shop}  {shop_url}
   A page with the web widget, bottom right, answered by the same AI.
   1. Ask for an order (FL-1042), shipping, anything. Reload, open a second tab: the talk is there.
-  2. “Can I talk to a person?” The AI hands over, and how to answer is printed here.
+  2. “Can I talk to a person?” The AI hands over: answer in the console.
 
 {console}  {gateway_url}/console
   Sessions, Human Agents, 360 View: sign in as one of these, password  {password}

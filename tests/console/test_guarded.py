@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from werkzeug.routing import Rule
 
 from gateway.errors import Unavailable
@@ -51,17 +50,16 @@ def test_nobody_sees_a_page_who_has_not_signed_in(house: ConsoleHouse) -> None:
     assert looked_at >= 9
 
 
-@pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_administration_is_for_administrators(house: ConsoleHouse, role: str) -> None:
-    browser = house.browser(role)
-    for path in (*ADMINS_ONLY, f"/operators/{house.ids['admin']}"):
-        answer = browser.get(path)
-        assert answer.status_code == 403, path
-        assert "not for your role" in answer.text
-        assert "admin@acme.test" not in answer.text
-    menu = browser.html("/sessions")
-    assert "/console/operators" not in menu
-    assert 'href="/console/sessions"' in menu
+def test_administration_is_for_administrators(house: ConsoleHouse) -> None:
+    for browser in (house.browser("viewer"), house.browser("operator")):
+        for path in (*ADMINS_ONLY, f"/operators/{house.ids['admin']}"):
+            answer = browser.get(path)
+            assert answer.status_code == 403, path
+            assert "not for your role" in answer.text
+            assert "admin@acme.test" not in answer.text
+        menu = browser.html("/sessions")
+        assert "/console/operators" not in menu
+        assert 'href="/console/sessions"' in menu
 
 
 def test_ids_of_others_and_of_nothing_open_nothing(house: ConsoleHouse) -> None:
@@ -82,22 +80,21 @@ def test_the_api_takes_the_cookie_for_reading(house: ConsoleHouse) -> None:
         assert "RateLimit-Limit" not in answer.headers  # no Redis here
 
 
-@pytest.mark.parametrize("said", ["", "0" * 64, "é", "of another"])
-def test_a_call_that_changes_something_needs_the_pages_word(house: ConsoleHouse, said: str) -> None:
+def test_a_call_that_changes_something_needs_the_pages_word(house: ConsoleHouse) -> None:
     session = house.session()
     browser = house.browser("operator")
-    word = house.browser("admin").csrf if said == "of another" else said
-    for method, path, body in (
-        ("POST", f"/sessions/{session}/handover", {}),
-        ("POST", f"/sessions/{session}/messages", {"text": "Hello"}),
-        ("PATCH", "/me", {"name": "Mallory"}),
-        ("PUT", "/me/presence", {"state": "away"}),
-        ("PUT", "/me/password", {"current_password": "x", "password": "12345678"}),
-        ("DELETE", f"/operators/{house.ids['operator']}/avatar", None),
-    ):
-        answer = browser.api(method, path, body, csrf=word)
-        assert answer.status_code == 403, path
-        assert answer.json["error"]["code"] == "csrf"
+    for said in ("", "0" * 64, "é", house.browser("admin").csrf):
+        for method, path, body in (
+            ("POST", f"/sessions/{session}/handover", {}),
+            ("POST", f"/sessions/{session}/messages", {"text": "Hello"}),
+            ("PATCH", "/me", {"name": "Mallory"}),
+            ("PUT", "/me/presence", {"state": "away"}),
+            ("PUT", "/me/password", {"current_password": "x", "password": "12345678"}),
+            ("DELETE", f"/operators/{house.ids['operator']}/avatar", None),
+        ):
+            answer = browser.api(method, path, body, csrf=said)
+            assert answer.status_code == 403, path
+            assert answer.json["error"]["code"] == "csrf"
     assert house.get(f"/sessions/{session}").json["mode"] == "ai"
 
 
@@ -156,24 +153,23 @@ def test_the_stream_is_for_those_who_have_signed_in(house: ConsoleHouse) -> None
 # -- what browsers are told ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/login", "/sessions", "/operators", "/nothing", "/events"])
-def test_no_page_runs_or_frames_what_is_not_ours(house: ConsoleHouse, path: str) -> None:
-    who = house.stranger() if path in ("/login", "/events") else house.browser("admin")
-    headers = who.get(path).headers
-    policy = dict(
-        part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";")
-    )
-    assert policy["default-src"] == "'self'"
-    assert policy["frame-ancestors"] == "'none'"
-    assert policy["base-uri"] == policy["object-src"] == "'none'"
-    assert policy["form-action"] == "'self'"
-    assert "unsafe" not in headers["Content-Security-Policy"]
-    assert "https:" not in headers["Content-Security-Policy"]
-    assert headers["X-Frame-Options"] == "DENY"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Strict-Transport-Security"].startswith("max-age=")
-    assert headers["Cache-Control"] == "no-store"
-    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+def test_no_page_runs_or_frames_what_is_not_ours(house: ConsoleHouse) -> None:
+    for path in ("/login", "/sessions", "/operators", "/nothing", "/events"):
+        who = house.stranger() if path in ("/login", "/events") else house.browser("admin")
+        headers = who.get(path).headers
+        said = headers["Content-Security-Policy"]
+        policy = dict(part.strip().split(" ", 1) for part in said.split(";"))
+        assert policy["default-src"] == "'self'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert policy["base-uri"] == policy["object-src"] == "'none'"
+        assert policy["form-action"] == "'self'"
+        assert "unsafe" not in said
+        assert "https:" not in said
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Strict-Transport-Security"].startswith("max-age=")
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
 def test_pages_hold_nothing_inline(house: ConsoleHouse) -> None:
@@ -269,3 +265,14 @@ def test_an_open_page_whose_sign_in_has_ended_goes_to_the_form(house: ConsoleHou
     answer = house.stranger().part("/sessions")
     assert answer.status_code == 401
     assert answer.headers["HX-Refresh"] == "true"
+
+
+def test_a_page_that_takes_over_misses_nothing(house: ConsoleHouse) -> None:
+    session = house.session()
+    house.post(f"/sessions/{session}/handover")
+    browser = house.browser("viewer")
+    for after, expected in (("0", b"event: session.handed_over"), ("x", b"event: reset")):
+        answer = browser.get(f"/events?after={after}", buffered=False)
+        frames = iter(answer.response)
+        assert expected in b"".join(bytes(next(frames)) for _ in range(2))
+        answer.close()

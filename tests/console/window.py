@@ -36,6 +36,7 @@ class Windows:
     def open(self, role: str | None = "operator", path: str = "/console", **context: Any) -> Page:
         """A page in a browser of its own, where this person has signed in (None: nobody)."""
         context.setdefault("viewport", WIDE)
+        context.setdefault("reduced_motion", "reduce")  # no picture is half way
         made = self._browser.new_context(base_url=self.url, locale="en-GB", **context)
         self._contexts.append(made)
         if role is not None:

@@ -24,12 +24,13 @@ def add_operator_pages(pages: Pages) -> None:
         words = request.args.get("q", "").strip()[:100]
         people = everybody(parts)
         with parts.database.read() as db:
-            known_teams = {team.id: team.name for team in teams.find_all(db)}
+            known_teams = teams.find_all(db)
         found = [person for person in people if _wanted(person, shown, words)]
         return pages.render(
             "operators/list.html",
             people=found,
             teams=known_teams,
+            team_names={team.id: team.name for team in known_teams},
             shown=shown,
             words=words,
             channels=sorted(parts.channels),

@@ -23,7 +23,8 @@ export interface GatewayEvent {
   [more: string]: unknown;
 }
 
-type Told = { event: GatewayEvent } | { connected: boolean } | { reset: true };
+/** `place`: where in the journal the event stands; whoever follows next goes on from there. */
+type Told = { event: GatewayEvent; place: string } | { connected: boolean } | { reset: true };
 
 const BURST_MS = 250;
 const OFFLINE_AFTER_MS = 4_000;
@@ -32,7 +33,6 @@ const TYPES = [
   "session.finished", "session.updated", "session.overdue", "message.created", "message.updated",
   "note.created", "note.updated", "draft.created", "draft.updated", "contact.updated",
   "session.read", "session.typing", "session.looking",
-  "session.typing", "session.looking",
 ];
 
 let library: Htmx;
@@ -69,8 +69,11 @@ async function readWhatWasMissed(): Promise<void> {
   if (held?.some((lock) => lock.name === "gateway-events")) readAgain();
 }
 
+let place = "";
+
 function follow(tell: (told: Told) => void): void {
-  const source = new EventSource("/console/events");
+  // The page that followed before is gone: nothing that happened since its last event is missed.
+  const source = new EventSource(`/console/events${place && `?after=${encodeURIComponent(place)}`}`);
   source.addEventListener("open", () => tell({ connected: true }));
   source.addEventListener("error", () => {
     tell({ connected: false });
@@ -80,7 +83,8 @@ function follow(tell: (told: Told) => void): void {
   source.addEventListener("reset", () => tell({ reset: true }));
   for (const type of TYPES) {
     source.addEventListener(type, (message) => {
-      tell({ event: JSON.parse((message as MessageEvent<string>).data) as GatewayEvent });
+      const { data, lastEventId } = message as MessageEvent<string>;
+      tell({ event: JSON.parse(data) as GatewayEvent, place: lastEventId });
     });
   }
 }
@@ -90,6 +94,7 @@ let offline: ReturnType<typeof setTimeout> | undefined;
 function hear(told: Told): void {
   if ("event" in told) {
     const { event } = told;
+    place = told.place;
     document.dispatchEvent(new CustomEvent("gateway", { detail: event }));
     document.dispatchEvent(new CustomEvent(`gateway:${event.type}`, { detail: event }));
     refresh(event);

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.conversations import doors
 from gateway.errors import Conflict
-from gateway.people import editing
+from gateway.people import editing, teams
 from gateway.people.availability import Availability
 from gateway.people.presence import Presence, Seen
+from gateway.store.models import JournalRow
 from gateway.sync.deadlines import LOOK_AGAIN_S
 from gateway.sync.jobs import Bench
 from tests.desk import Desk
@@ -237,3 +239,25 @@ def test_turns_go_round_over_several_sessions(it: Desk) -> None:
     sessions = [wait(it, f"c{number}") for number in range(4)]
     asked = [told(it, session)[0][0] for session in sessions]
     assert asked == ["first", "second", "first", "second"]
+
+
+def test_what_waits_for_a_team_is_offered_to_its_people(on_both: Desk) -> None:
+    it = on_both
+    second = it.people["second"]
+    team = it.database.write(lambda db: teams.add(db, "Second line", [second.id], it.now))
+    session = it.says("Hello?")
+    it.act(doors.assign_team, session, it.people["first"], team=team.id, link="")
+    it.work("deadlines")
+    assert [one.operator_id for one in it.offers(session)] == [second.id]
+    told = select(JournalRow.kind).where(JournalRow.session_id == session)
+    kinds = [row.kind for row in it.all(told.order_by(JournalRow.id))]
+    assert kinds[-1] == "session.updated", "pages learn of an offer at once"
+
+
+def test_a_team_without_people_leaves_it_to_those_of_the_agent(on_both: Desk) -> None:
+    it = on_both
+    team = it.database.write(lambda db: teams.add(db, "Nobody", [], it.now))
+    session = it.says("Hello?")
+    it.act(doors.assign_team, session, it.people["first"], team=team.id, link="")
+    it.work("deadlines")
+    assert [one.operator_id for one in it.offers(session)] == [it.people["first"].id]

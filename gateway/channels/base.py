@@ -14,6 +14,7 @@ from typing import Protocol
 from gateway.commands import Command, Done
 from gateway.events import Assignee, ContactSeen, Delivery, Event
 from gateway.policy import ChannelTerms
+from gateway.quota import Headroom
 from gateway.signs import Finding, Judge
 
 
@@ -144,6 +145,8 @@ class Channel(ChannelTerms):
     imports what it needs only when called, since workers alone need it. `judge` knows the channel's
     own rules of health; `signed_in` is the header without which no report is the channel's.
     A `remote` channel keeps a record of its own, which can be read; of any other ours is the truth.
+    After `pauses_after` errors in a row it sends nothing for a while. `headroom` tells what is left
+    of the calls that it takes, where it has a limit and that is known.
     """
 
     kind: str
@@ -155,3 +158,5 @@ class Channel(ChannelTerms):
     remote: bool = True
     reconcile_every_s: float = 0.0
     installation: str | None = None
+    pauses_after: int | None = None
+    headroom: Callable[[], Headroom | None] | None = None

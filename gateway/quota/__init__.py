@@ -21,7 +21,7 @@ from gateway.quota.aside import Aside, Found
 from gateway.quota.heard import RESERVE, Heard, Who
 from gateway.quota.shared import SOONEST_S, Ledger, Shared
 
-__all__ = ["Allowance", "Quota"]
+__all__ = ["Allowance", "Headroom", "Quota"]
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,16 @@ class Allowance:
 
     calls: int
     window_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headroom:
+    """What is left of a budget: `left` of `calls` in `window_s`, all pausing for `paused_s`."""
+
+    calls: int
+    left: int
+    window_s: int
+    paused_s: float
 
 
 class Quota:
@@ -85,6 +95,10 @@ class Quota:
                 after_s=max(wait, SOONEST_S),
             )
 
+    def headroom(self) -> Headroom | None:
+        """What all processes have left just now; None while nobody knows (without Redis)."""
+        return self._in_redis(self._left)
+
     def learn(self, *, limit: int | None, remaining: int, window: float, ends_in_s: float) -> None:
         """Take in what an answer told of the channel's window.
 
@@ -114,6 +128,16 @@ class Quota:
             log.info("quota_paused", channel=self._name, seconds=round(seconds, 1))
         self._heard.pause(who, seconds)
         self._in_redis(lambda shared: shared.pause(who, seconds))
+
+    def _left(self, shared: Shared) -> Headroom:
+        notices = shared.notices()
+        calls = notices.calls or self._calls
+        return Headroom(
+            calls=calls,
+            left=shared.ledger.left(calls),
+            window_s=self._window_s,
+            paused_s=notices.everybody_s,
+        )
 
     def _learn_limit(self, limit: int) -> None:
         now = self._clock.monotonic()

@@ -112,6 +112,11 @@ class Ledger:
             return self._wait(everybody, "everybody")
         return 0.0
 
+    def left(self, limit: int) -> int:
+        """How many calls have room just now."""
+        share = self._share(limit * TOTAL_SHARE)
+        return self._limiter.get_window_stats(share, self._name, "everybody").remaining
+
     def _share(self, calls: float) -> _Share:
         return _Share(max(int(calls), 1), self._seconds)
 

@@ -46,6 +46,14 @@ def find_delivery(db: Transaction, delivery_id: str) -> Json:
     return _delivery(row)
 
 
+def find_body(db: Transaction, delivery_id: str) -> bytes:
+    """What came, byte by byte; raise NotFound."""
+    body = db.scalar(select(InboxDelivery.body).where(InboxDelivery.id == delivery_id))
+    if body is None:
+        raise NotFound("there is no such delivery")
+    return body
+
+
 def _query() -> Select[*tuple[Any, ...]]:
     return select(
         InboxDelivery.id, InboxDelivery.channel, InboxDelivery.topic, InboxDelivery.conversation,

@@ -64,6 +64,8 @@ def health(db: Transaction, watched: Watched, now: int) -> Json:
         "last_notification_at": to_time(last_at),
         "expected_per_hour": signs.usual_per_hour,
         "answers": _answers(signs.last_hour),
+        "errors_in_a_row": signs.in_a_row.errors,
+        "clock_skew_s": signs.skew_s,
         "reconcile": _pass(signs.passes[0] if signs.passes else signs.running),
         "alerts": [
             {

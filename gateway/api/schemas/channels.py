@@ -85,5 +85,11 @@ class HealthSchema(Told):
         allow_none=True, metadata=about("notifications in an hour like this one", 180.5)
     )
     answers = fields.Nested(AnswersSchema)
+    errors_in_a_row = fields.Integer(
+        metadata=about("since the last answer that was well, within 15 min", 0)
+    )
+    clock_skew_s = fields.Float(
+        allow_none=True, metadata=about("how far our clock is from the channel's", 0.2)
+    )
     reconcile = fields.Nested(PassSchema, allow_none=True)
     alerts = fields.List(fields.Nested(AlertSchema))

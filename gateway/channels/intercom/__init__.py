@@ -85,6 +85,8 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
         pushes=frozenset({"send_message", "add_note", "assign", "close"}),
         open_sender=open_sender,
         judge=partial(health.judge, seats=seats),
+        pauses_after=health.PAUSE_AFTER,
+        headroom=quota.headroom if quota is not None else None,
         signed_in=signature.NOTIFICATION_HEADER,
         ai=Assignee(kind="ai", id=settings.bot_admin_id),
         hand_over_to=_target(name, settings.hand_over_to),

@@ -68,6 +68,8 @@ class Push(Base):
               sqlite_where=text("state IN ('owed', 'sending', 'unknown')"),
               postgresql_where=text("state IN ('owed', 'sending', 'unknown')")),
         Index("ix_pushes_session", "session_id"),
+        Index("ix_pushes_failed", "id", sqlite_where=text("state = 'failed'"),
+              postgresql_where=text("state = 'failed'")),
     )  # fmt: skip
 
 

@@ -7,14 +7,19 @@ suspension after 7 days of errors.
 
 from __future__ import annotations
 
-from gateway.channels.intercom.health.answered import of_answers, of_errors, of_suspension
+from gateway.channels.intercom.health.answered import (
+    PAUSE_AFTER,
+    of_answers,
+    of_errors,
+    of_suspension,
+)
 from gateway.channels.intercom.health.heard import of_silence, of_topics
 from gateway.channels.intercom.health.inside import away, of_fin, of_seat, of_workflow, taken
 from gateway.channels.intercom.health.outside import of_skew, of_trouble, of_workspace
 from gateway.channels.intercom.people import Seats
 from gateway.signs import Finding, Signs
 
-__all__ = ["CODES", "away", "judge", "of_skew", "taken"]
+__all__ = ["CODES", "PAUSE_AFTER", "away", "judge", "of_skew", "taken"]
 
 CODES = (
     "workspace", "token", "unreachable", "silent", "topics", "errors", "suspended",

@@ -1,0 +1,143 @@
+"""Channels: whether each is well, what waits, and what is left of its limits; for admins alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import pytest
+
+from gateway.store.models import Conversation, Doubt, InboxDelivery, Reconciliation
+from tests.api.house import CHANNEL
+from tests.api.test_deliveries import payload, post, unreadable
+from tests.api.test_reading import counted
+from tests.console.house import ConsoleHouse
+
+SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+@pytest.fixture
+def on_both(migrated_url: str) -> Iterator[ConsoleHouse]:
+    house = ConsoleHouse(migrated_url)
+    yield house
+    house.parts.database.dispose()
+
+
+def words(html: str) -> str:
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
+
+
+def test_a_channel_of_which_nothing_was_heard(house: ConsoleHouse) -> None:
+    said = words(house.browser("admin").html("/channels"))
+    for text in (
+        CHANNEL, "Healthy", "Last notification None yet", "Errors in a row 0 of 1,000",
+        "Rate limit Not known", "Clock Not measured", "Reconciled Never", "Reconcile now",
+        "Customers for people None", "To be sent None",
+    ):  # fmt: skip
+        assert text in said, text
+
+
+def test_what_is_wrong_says_what_to_do(house: ConsoleHouse) -> None:
+    post(house, json.dumps(payload("conversation.user.created")).encode())
+    post(house, unreadable())
+    house.clock.advance(61)
+    for _ in range(3):
+        post(house, b"{}", "another secret")
+    assert house.answers.flush()
+    html = house.browser("admin").html("/channels")
+    said = words(html)
+    assert "1 wrong" in said
+    assert f"/console/deliveries?channel={CHANNEL}" in html
+    assert "Errors in a row 3 of 1,000, then Intercom pauses for 15 min" in said
+    assert 'value="3"' in html
+    told = house.get(f"/channels/{CHANNEL}/health").json
+    assert (told["errors_in_a_row"], told["clock_skew_s"]) == (3, None)
+
+
+def test_what_waits_and_since_when(on_both: ConsoleHouse) -> None:
+    house = on_both
+    session = house.session()
+    house.post(f"/sessions/{session}/handover", {})
+    house.post(f"/sessions/{session}/notes", {"text": "Look"})
+    house.session("1002")
+    said = words(house.browser("admin").html("/channels"))
+    assert "Customers for people 1 the oldest" in said
+    assert re.search(r"Questions to the AI 1 the oldest just now", said)
+    assert re.search(r"To be sent [1-9] the oldest", said)
+
+
+def test_reconciling_now_shows_its_progress(house: ConsoleHouse) -> None:
+    house.session()
+    admin = house.browser("admin")
+    (path,) = re.findall(r'data-act="POST (/channels/[^"]+)"', admin.html("/channels"))
+    begun = admin.api("POST", path).json
+    html = admin.html("/channels")
+    assert "Listing what changed: 0 found" in words(html)
+    assert "every 2s" in html
+
+    def walk(db) -> None:  # type: ignore[no-untyped-def]
+        db.query(Reconciliation).update(
+            {"found": 9, "doubted": 4, "read": 3, "repaired": 1, "listed_at": house.now}
+        )
+        db.add(
+            Doubt(
+                conversation_id=db.query(Conversation.id).first()[0],
+                reconciliation_id=begun["id"], doubted_at=house.now, due_at=house.now,
+            )
+        )  # fmt: skip
+
+    house.database.write(walk)
+    part = admin.part("/channels").text
+    assert "<html" not in part
+    assert "3 of 4 read, 1 repaired" in words(part)
+    assert re.search(r'<progress[^>]*max="4" value="3"', part)
+    assert "To be read again 1" in words(part)
+
+    def end(db) -> None:  # type: ignore[no-untyped-def]
+        db.query(Doubt).delete()
+        db.query(Reconciliation).update({"ended_at": house.now})
+
+    house.database.write(end)
+    said = words(admin.html("/channels"))
+    assert "Reconciled just now 9 changed, 1 repaired" in said
+    assert "Reconcile now" in said
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_channels_are_for_admins(house: ConsoleHouse, role: str) -> None:
+    answer = house.browser(role).get("/channels")
+    assert answer.status_code == 403
+    assert "Reconcile" not in answer.text
+    assert house.browser(role).api("POST", f"/channels/{CHANNEL}/passes").status_code == 403
+
+
+def test_nothing_that_a_channel_says_can_be_run(house: ConsoleHouse) -> None:
+    house.session()
+    admin = house.browser("admin")
+    admin.api("POST", f"/channels/{CHANNEL}/passes")
+    house.database.write(lambda db: db.query(Reconciliation).update({"trouble": SCRIPT}))
+    html = admin.html("/channels")
+    assert "alert(2)" in html
+    assert "<img src=x" not in html
+    assert "<script>" not in html
+
+
+def test_a_fixed_number_of_statements(on_both: ConsoleHouse) -> None:
+    house = on_both
+    admin = house.browser("admin")
+
+    def costs() -> int:
+        with counted(house) as said:
+            admin.html("/channels")
+        return len(said)
+
+    house.session("1000")
+    few = costs()
+    for number in range(10):
+        session = house.session(str(number))
+        house.post(f"/sessions/{session}/handover", {})
+        post(house, unreadable(f"n{number}"))
+    house.database.write(lambda db: db.query(InboxDelivery).update({"state": "failed"}))
+    assert costs() == few <= 40

@@ -6,11 +6,15 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.console.house import ConsoleHouse
 from tests.console.people_house import PeopleHouse
 from tests.console.window import Windows, served
+
+
+# What comes by itself comes within half a second; on a machine that others use it may take more.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from gateway.events import Actor, ContactSeen
-from gateway.store.models import ChatSession
+from gateway.store import new_id
+from gateway.store.models import ChatSession, Message
 from tests.console.axe import violations
 from tests.console.house import ConsoleHouse
 from tests.console.window import NARROW, Windows
@@ -209,6 +210,44 @@ def fill(house: ConsoleHouse) -> str:
     )
     house.post(f"/sessions/{busy['id']}/handover", {"reason": "asks for a refund " * 8})
     return str(busy["id"])
+
+
+def test_a_chat_of_5000_messages(windows: Windows) -> None:
+    """It opens at its end, and earlier lines come while one scrolls up."""
+    house = windows.house
+    session = house.session(text="The very first")
+
+    def talk(db: object) -> None:
+        first = db.query(Message).filter(Message.session_id == session).one()  # type: ignore[attr-defined]
+        db.add_all(  # type: ignore[attr-defined]
+            Message(
+                id=new_id("msg"), conversation_id=first.conversation_id, session_id=session,
+                external_id=f"m{number}", kind="message", html="",
+                author_kind="customer" if number % 2 else "ai", text=f"Line {number}",
+                state="received" if number % 2 else "sent", at=first.at + number,
+                number=number, step=0, created_at=first.at,
+            )
+            for number in range(1, 5_000)
+        )  # fmt: skip
+        db.get(ChatSession, session).message_count = 5_000  # type: ignore[attr-defined]
+        db.flush()  # type: ignore[attr-defined]
+
+    house.database.write(talk)
+    page = windows.open("viewer", f"/console/sessions/{session}")
+    expect(page.get_by_text("Line 4999", exact=True)).to_be_in_viewport()
+    expect(page.locator("[data-message-count]")).to_have_text("5,000 messages")
+    lines = page.locator(".history .line")
+    expect(lines).to_have_count(100)
+    windows.picture(page, "session-5000")
+    box = page.locator("[data-scroll]")
+    for shown in (200, 300):
+        before = page.get_by_text(f"Line {5_100 - shown}", exact=True)
+        before.scroll_into_view_if_needed()
+        expect(lines).to_have_count(shown)
+        expect(before).to_be_in_viewport()  # it stands still while others come above it
+    box.evaluate("e => e.scrollTop = e.scrollHeight")
+    house.happen("1001", house.said("1001", "And one more"))
+    expect(page.get_by_text("And one more", exact=True)).to_be_in_viewport()
 
 
 def test_how_it_looks(windows: Windows) -> None:

@@ -9,6 +9,7 @@ import type { GatewayEvent } from "./live.ts";
 import { me } from "./page.ts";
 
 const NEAR_PX = 96;
+const AHEAD_PX = 800;
 const TYPING_MS = 8_000;
 
 export function installHistory(): void {
@@ -56,6 +57,26 @@ function follow(history: HTMLElement): void {
     else pill.hidden = false;
   }).observe(history, { childList: true, subtree: true });
   showTyping(history, session, () => atEnd && toEnd(history));
+  extend(history, box);
+}
+
+/** Earlier lines come before their reader is at the first one; the button is for the keyboard. */
+function extend(history: HTMLElement, box: HTMLElement): void {
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        const button = entry.target.querySelector<HTMLButtonElement>("[data-earlier]");
+        if (entry.isIntersecting && button) void showEarlier(button);
+      }
+    },
+    { root: box === document.documentElement ? null : box, rootMargin: `${AHEAD_PX}px 0px 0px 0px` },
+  );
+  const watch = (): void => {
+    const more = history.querySelector(".history-more");
+    if (more !== null) seen.observe(more);
+  };
+  new MutationObserver(watch).observe(history, { childList: true });
+  watch();
 }
 
 function lastLine(history: HTMLElement): Element | null {
@@ -86,16 +107,32 @@ async function showEarlier(button: HTMLButtonElement): Promise<void> {
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const box = scroller(history);
-    const below = box.scrollHeight - box.scrollTop;
+    const focused = document.activeElement === button;
     const [first] = page.body.children;
+    const stay = holding(box, room.nextElementSibling);
     room.replaceWith(...page.body.children);
-    box.scrollTop = box.scrollHeight - below;
-    first?.querySelector<HTMLElement>("[data-earlier]")?.focus({ preventScroll: true });
+    stay();
+    if (focused) first?.querySelector<HTMLElement>("[data-earlier]")?.focus({ preventScroll: true });
   } catch {
     // The gateway is away, as the page says by itself: the button stays.
   } finally {
     button.removeAttribute("aria-busy");
   }
+}
+
+/** Keeps an element where it is on the screen, while what has come above it gets its real height. */
+function holding(box: HTMLElement, element: Element | null): () => void {
+  const line = element?.firstElementChild ?? element;
+  if (line === null || line === undefined) return () => undefined;
+  const top = line.getBoundingClientRect().top;
+  let frames = 3;
+  const stay = (): void => {
+    const moved = line.getBoundingClientRect().top - top;
+    if (Math.abs(moved) >= 1) box.scrollTop += moved;
+    frames -= 1;
+    if (frames > 0) requestAnimationFrame(stay);
+  };
+  return stay;
 }
 
 function showTyping(history: HTMLElement, session: string, changed: () => void): void {

@@ -12,7 +12,6 @@ from tests.console.house import ConsoleHouse
 from tests.console.people_house import PeopleHouse
 from tests.console.window import Windows, served
 
-
 # What comes by itself comes within half a second; on a machine that others use it may take more.
 expect.set_options(timeout=15_000)
 

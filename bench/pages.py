@@ -30,6 +30,7 @@ from gateway.config import load_settings
 from gateway.config.settings import ApiSettings
 from gateway.people import operators, passwords
 from gateway.people.signins import Caller
+from gateway.reading.with_people import AT_ONCE as WITH_PEOPLE_SHOWN
 from gateway.store.models import Operator
 from gateway.wiring import build
 
@@ -184,6 +185,11 @@ def _questions(
         lambda: not full(f"/sessions?mode=copilot&q={chance.choice(frequent)}"),
     )
     yield "page: Sessions", GOAL_MS, lambda: desk.page("/sessions").count(_ROW) == 50
+    yield (
+        "page: Human Agents",
+        GOAL_MS,
+        lambda: desk.page("/human-agents").count("data-ticket=") == WITH_PEOPLE_SHOWN,
+    )
     yield (
         "page: Sessions, filtered",
         GOAL_MS,

@@ -26,7 +26,7 @@ from gateway.store.models import (
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals
 
-AT_ONCE = 200
+AT_ONCE = 100
 """So many sessions are shown; more than that nobody looks through without a filter."""
 _PREVIEW = 160
 

@@ -6,9 +6,11 @@
  *              data-live="session message" data-live-session="ses_…">
  *
  * `data-live` names beginnings of event types (`session`, `message.created`), `data-live-session`
- * the only session that matters, `data-live-contact` the only customer. What happens in one burst is read once. Whoever wants the events
- * themselves listens: `document.addEventListener("gateway", …)` for all, `"gateway:message.created"`
- * for one type; `detail` is the event as the API tells it.
+ * the only session that matters, `data-live-contact` the only customer; `data-live-people` leaves out
+ * what the AI does by itself. What happens in one burst is read once, and no more often than
+ * `data-live-every` (ms) says. Whoever wants the events themselves listens:
+ * `document.addEventListener("gateway", …)` for all, `"gateway:message.created"` for one type;
+ * `detail` is the event as the API tells it.
  *
  * Browsers open only six connections to a host (HTTP/1.1): of all open pages one follows the
  * stream, and tells the others.
@@ -126,6 +128,7 @@ function refresh(event: GatewayEvent): void {
     if (only !== undefined && only !== session) continue;
     const whose = part.dataset["liveContact"];
     if (whose !== undefined && whose !== contactOf(event)) continue;
+    if (part.dataset["livePeople"] !== undefined && !concernsPeople(event)) continue;
     const wanted = (part.dataset["live"] ?? "").split(" ");
     if (wanted.some((one) => concerns(one, event.type))) ring(part);
   }
@@ -135,6 +138,12 @@ function refresh(event: GatewayEvent): void {
 function concerns(wanted: string, type: string): boolean {
   if (type === "session.typing" || type === "session.looking") return wanted === type;
   return wanted === "*" || type === wanted || type.startsWith(`${wanted}.`);
+}
+
+/** People hold the session or are waited for in it, or did until now: most events are the AI's own. */
+function concernsPeople(event: GatewayEvent): boolean {
+  const mode = (event.data?.["session"] as { mode?: string } | undefined)?.mode;
+  return mode !== "ai" || event.type === "session.returned" || event.type === "session.finished";
 }
 
 /** The session that an event is about. */
@@ -160,7 +169,8 @@ export function readAgain(): void {
 /** At once if nothing happened of late, else once for all that happens within a moment. */
 function ring(part: HTMLElement): void {
   if (waiting.has(part)) return;
-  const wait = Math.max(0, (lastAt.get(part) ?? -BURST_MS) + BURST_MS - performance.now());
+  const burst = Number(part.dataset["liveEvery"] ?? BURST_MS);
+  const wait = Math.max(0, (lastAt.get(part) ?? -burst) + burst - performance.now());
   waiting.set(
     part,
     setTimeout(() => {

@@ -8,7 +8,11 @@ import { me } from "./page.ts";
 import { toast } from "./toasts.ts";
 
 const EVERY_MS = 30_000;
-const BURST_MS = 400;
+const BURST_MS = 500;
+/** What may change the number. */
+const CHANGES = [
+  "session.handed_over", "session.assigned", "session.returned", "session.finished", "session.updated",
+];
 const AGAIN_MS = 5_000;
 const WANTED = `gateway-notices:${me?.id ?? ""}`;
 const WATCHED = `gateway-watched:${me?.id ?? ""}`;
@@ -57,7 +61,7 @@ function installCount(): void {
   setInterval(() => void ask(), EVERY_MS);
   document.addEventListener("gateway", (event) => {
     const { type } = (event as CustomEvent<GatewayEvent>).detail;
-    if (type.startsWith("session.") && soon === undefined) soon = setTimeout(() => void ask(), BURST_MS);
+    if (CHANGES.includes(type) && soon === undefined) soon = setTimeout(() => void ask(), BURST_MS);
   });
 }
 

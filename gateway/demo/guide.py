@@ -65,7 +65,8 @@ def guide(stage: Stage, session: str) -> str:
 
 _CALL = """
 {title}
-  Answer as {name}:
+  Accept and answer in the console, as Aoife or Marek: {desk}
+  Or as {name} at the API:
     curl -H 'Authorization: Bearer {token}' \\
       -H 'Content-Type: application/json' -d '{{"text": "Aoife here, how can I help?"}}' \\
       {session}/messages
@@ -81,5 +82,6 @@ def call_for(stage: Stage, session: str) -> str:
         title=click.style("A visitor of the shop waits for a person.", bold=True),
         name=OPERATOR_NAME,
         token=stage.token,
+        desk=f"{stage.gateway_url}/console/human-agents/{session}",
         session=f"{stage.gateway_url}/api/v1/sessions/{session}",
     )

@@ -11,6 +11,21 @@ from tests.channels.webwidget.browser.visitor import Visitor
 from tests.services.processes import wait_until
 
 Visit = Callable[..., Visitor]
+MESSAGES = "**/widget/v1/messages"
+
+
+def refuse_messages(visitor: Visitor) -> None:
+    """Let every message of this tab be refused for good."""
+
+    def refuse(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        error = {"code": "unreadable", "message": "no", "details": {}}
+        return route.fulfill(
+            status=400, json={"error": error}, headers={"Access-Control-Allow-Origin": "*"}
+        )
+
+    visitor.page.route(MESSAGES, refuse)
 
 
 def test_the_server_is_killed_while_the_visitor_writes(visit: Visit, shop: Shop) -> None:
@@ -78,7 +93,7 @@ def test_an_answer_that_got_lost_is_no_second_message(visit: Visit, shop: Shop) 
         else:
             route.continue_()
 
-    visitor.page.route("**/widget/v1/messages", lose)
+    visitor.page.route(MESSAGES, lose)
     visitor.write("What does shipping cost?")
     visitor.sees("Shipping is 4.90 EUR")
     assert lost[0] == 200
@@ -114,24 +129,12 @@ def test_a_slow_network_keeps_the_order(visit: Visit, shop: Shop) -> None:
 
 def test_what_the_gateway_refuses_is_kept_and_can_be_tried_again(visit: Visit, shop: Shop) -> None:
     visitor = visit()
-    visitor.page.route(
-        "**/widget/v1/messages",
-        lambda route: (
-            route.fulfill(
-                status=400,
-                content_type="application/json",
-                headers={"Access-Control-Allow-Origin": "*"},
-                body='{"error": {"code": "unreadable", "message": "no", "details": {}}}',
-            )
-            if route.request.method == "POST"
-            else route.continue_()
-        ),
-    )
+    refuse_messages(visitor)
     visitor.write("What does shipping cost?")
     visitor.sees("What does shipping cost?")
     retry = visitor.button("Try again")
     expect(retry).to_be_visible()
-    visitor.page.unroute("**/widget/v1/messages")
+    visitor.page.unroute(MESSAGES)
     visitor.troubles.clear()  # Chromium reports the 400
     retry.click()
     visitor.sees("Shipping is 4.90 EUR")

@@ -45,8 +45,15 @@ const gone = new AbortController();
 
 const outbox = createOutbox({
   shelf,
-  post: async ({ client_id, text, files }) =>
-    (await ask<{ message: Message }>("POST", "messages", { client_id, text, files: files.map(({ id }) => id) })).message,
+  async post({ client_id, text, files }) {
+    const said = { client_id, text, files: files.map(({ id }) => id) };
+    try {
+      return (await ask<{ message: Message }>("POST", "messages", said)).message;
+    } catch (error) {
+      void live.ring(); // is anybody there? A stream that still seems to stand does not tell
+      throw error;
+    }
+  },
   who: visitor.ready,
   alone: (act) => tabs.alone("send", act),
   arrived(message) {

@@ -16,7 +16,8 @@ import { button } from "./parts.ts";
 
 type Rgb = readonly number[];
 
-const SURFACES = { light: [255, 255, 255], dark: [24, 26, 31] };
+// What others' words stand on (`--soft`), which is the harder ground in both.
+const SURFACES = { light: [241, 243, 247], dark: [39, 43, 51] };
 const READABLE = 4.5;
 // Where the dialog fills the window; the style sheet says the same.
 const NARROW = "(max-width: 480px), (max-height: 480px)";

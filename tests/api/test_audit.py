@@ -168,7 +168,13 @@ def example_of_schema(document: Any, schema: Any) -> Any:
         return schema["examples"][0]
     if schema.get("type") == "object":
         properties = schema.get("properties", {})
-        return {name: example_of_schema(document, one) for name, one in properties.items()}
+        shown = {name: example_of_schema(document, one) for name, one in properties.items()}
+        # Null where it may not be: of these one is said, or another.
+        return {
+            name: value
+            for name, value in shown.items()
+            if value is not None or "null" in properties[name].get("type", "null")
+        }
     if schema.get("type") == "array":
         return [example_of_schema(document, schema["items"])]
     return schema.get("default", schema.get("enum", [None])[0])

@@ -236,7 +236,7 @@ def explained(desk: Desk) -> Iterator[list[str]]:
         with desk.parts.database.engine.connect() as connection:
             for statement, parameters in heard:
                 found = connection.exec_driver_sql(
-                    f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {statement}", parameters
+                    f"EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF) {statement}", parameters
                 )
                 lines += ["```", *(str(row[0])[:160] for row in found), "```"]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -297,6 +299,31 @@ def test_files_go_along(office_windows: Windows) -> None:
     expect(history(ann).get_by_role("link", name="form.txt")).to_be_visible()
     expect(ann.locator("[data-chosen] li")).to_have_count(0)
     assert [one["name"] for one in vera.reads()[-1]["attachments"]] == ["form.txt"]
+
+    picture = {"name": "photo.png", "mimeType": "image/png", "buffer": png(1200, 900)}
+    ann.locator("[data-file]").set_input_files(picture)
+    expect(ann.get_by_role("button", name="Remove photo.png")).to_be_visible()
+    ann.get_by_role("button", name="Send").click()
+    shown = history(ann).get_by_role("img", name="photo.png")
+    expect(shown).to_be_visible()
+    for number in range(12):
+        vera.says(f"Line {number}")
+    ann.reload()
+    expect(ann.get_by_text("Line 11", exact=True).last).to_be_in_viewport()
+    assert shown.evaluate("one => one.naturalWidth") == 1200
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture in one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = (b"\x00" + b"\x40\x80\xc0" * width) * height
+    chunks = chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 def _wait(page: Page, holds: Callable[[], bool]) -> None:

@@ -41,14 +41,20 @@ function follow(history: HTMLElement): void {
   const pill = newLines(history);
   toEnd(history);
   let atEnd = true;
+  let top = box.scrollTop;
   let newest = lastLine(history)?.id;
   const onScroll = (): void => {
-    atEnd = isAtEnd(box);
+    // Whoever scrolls up leaves the end; what grows below it does not.
+    if (isAtEnd(box)) atEnd = true;
+    else if (box.scrollTop < top) atEnd = false;
+    top = box.scrollTop;
     if (atEnd) pill.hidden = true;
   };
   (box === document.documentElement ? document : box).addEventListener("scroll", onScroll, { passive: true });
   // Pictures and fonts come later, panes are made larger: the end stays the end.
-  new ResizeObserver(() => atEnd && toEnd(history)).observe(history);
+  const resized = new ResizeObserver(() => atEnd && toEnd(history));
+  resized.observe(history);
+  if (box !== document.documentElement) resized.observe(box);
   new MutationObserver(() => {
     const last = lastLine(history);
     if (last === null || last.id === newest) return;

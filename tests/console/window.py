@@ -35,10 +35,7 @@ class Windows:
 
     def open(self, role: str | None = "operator", path: str = "/console", **context: Any) -> Page:
         """A page in a browser of its own, where this person has signed in (None: nobody)."""
-        context.setdefault("viewport", WIDE)
-        context.setdefault("reduced_motion", "reduce")  # no picture is half way
-        made = self._browser.new_context(base_url=self.url, locale="en-GB", **context)
-        self._contexts.append(made)
+        made = self.browser(**context)
         if role is not None:
             signins = self.house.parts.signins
             secret = signins.sign_in(f"{role}@acme.test", PASSWORD, _NOWHERE)
@@ -47,6 +44,14 @@ class Windows:
                   "httpOnly": True, "sameSite": "Lax"}]
             )  # fmt: skip
         return self._go(made.new_page(), path)
+
+    def browser(self, **context: Any) -> BrowserContext:
+        """A browser of somebody who has never been here."""
+        context.setdefault("viewport", WIDE)
+        context.setdefault("reduced_motion", "reduce")  # no picture is half way
+        made = self._browser.new_context(base_url=self.url, locale="en-GB", **context)
+        self._contexts.append(made)
+        return made
 
     def tab(self, page: Page, path: str) -> Page:
         """Another page in the same browser."""

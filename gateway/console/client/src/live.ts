@@ -6,7 +6,8 @@
  *              data-live="session message" data-live-session="ses_…">
  *
  * `data-live` names beginnings of event types (`session`, `message.created`), `data-live-session`
- * the only session that matters, `data-live-contact` the only customer; `data-live-people` leaves out
+ * the only session that matters, `data-live-contact` the only customer (empty: not known yet, so
+ * whoever becomes known may be the one); with both, either matters. `data-live-people` leaves out
  * what the AI does by itself. What happens in one burst is read once, and no more often than
  * `data-live-every` (ms) says. Whoever wants the events themselves listens:
  * `document.addEventListener("gateway", …)` for all, `"gateway:message.created"` for one type;
@@ -122,16 +123,20 @@ function showConnection(connected: boolean): void {
 }
 
 function refresh(event: GatewayEvent): void {
-  const session = sessionOf(event);
   for (const part of document.querySelectorAll<HTMLElement>("[data-live]")) {
-    const only = part.dataset["liveSession"];
-    if (only !== undefined && only !== session) continue;
-    const whose = part.dataset["liveContact"];
-    if (whose !== undefined && whose !== contactOf(event)) continue;
+    if (!isAbout(part, event)) continue;
     if (part.dataset["livePeople"] !== undefined && !concernsPeople(event)) continue;
     const wanted = (part.dataset["live"] ?? "").split(" ");
     if (wanted.some((one) => concerns(one, event.type))) ring(part);
   }
+}
+
+function isAbout(part: HTMLElement, event: GatewayEvent): boolean {
+  const { liveSession: session, liveContact: contact } = part.dataset;
+  if (session === undefined && contact === undefined) return true;
+  if (session !== undefined && session === sessionOf(event)) return true;
+  if (contact === "") return event.type === "contact.updated";
+  return contact !== undefined && contact === contactOf(event);
 }
 
 /** Who types or looks changes nothing that is kept: only who names that is told. */

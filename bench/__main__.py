@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import handover, pages, reconcile, reply, streams, webhook, widget
+from bench import handover, live, pages, reconcile, reply, streams, webhook, widget
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
@@ -15,6 +15,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "handover": handover.main,
     "pages": pages.main,
     "widget": widget.main,
+    "live": live.main,
 }
 
 

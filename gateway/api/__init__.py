@@ -43,7 +43,6 @@ def add_api(app: Flask, parts: Parts) -> None:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = House(app)
-    api.describe()
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     trail = Trail(parts.database, parts.clock, parts.settings.api.trusted_proxies)
     people = Room("api", trail=trail, url_prefix=PREFIX, description="For operators' programs")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
 import marshmallow as ma
-from flask import request
+from flask import Blueprint as FlaskBlueprint
+from flask import Flask, request
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 
 from gateway.api import described
@@ -30,6 +32,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         """`trail` is where the acts of callers are recorded."""
         super().__init__(name, __name__, **options)
         self._trail = trail
+        self._undescribed: list[Callable[[], None]] = []
         self.before_request(trail.begin)
         self.after_request(trail.end)
 
@@ -76,7 +79,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
             refuses=frozenset(refuses),
         )
 
-        def open_door(view: View) -> View:
+        def documented(view: View) -> Any:
             opened: Any = view
             # What is short comes first: each of these copies all that was described before it.
             for refusal in described.refusals(door):
@@ -91,21 +94,44 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
             if takes is not None:
                 location = "query" if method == "GET" else "json"
                 opened = self.arguments(takes, location=location, required=required)(opened)
-                if required and method != "GET":
-                    opened = _with_body(opened)
-            if roles:
-                opened = _only(tuple(roles), opened)
             if takes_files:
                 opened = self.doc(requestBody=described.file_body(takes_files))(opened)
             if takes_upload:
                 opened = self.doc(requestBody=described.upload_body())(opened)
+            return opened
+
+        def open_door(view: View) -> View:
+            opened: Any = view
+            if takes is not None:
+                location = "query" if method == "GET" else "json"
+                opened = self.arguments(takes, location=location, required=required)(opened)
+                if required and method != "GET":
+                    opened = _with_body(opened)
+            if roles:
+                opened = _only(tuple(roles), opened)
             if door.changes and by_token and not fleeting:
                 opened = self._trail.followed(opened)
-            parameters = described.path_parameters(rule)
-            self.route(rule, methods=[method], parameters=parameters)(opened)
+            # Flask's own: smorest's would describe the door at once.
+            FlaskBlueprint.add_url_rule(self, rule, view.__name__, opened, methods=[method])
+
+            def describe() -> None:
+                self._store_endpoint_docs(
+                    view.__name__, documented(view), described.path_parameters(rule), None,
+                    methods=[method],
+                )  # fmt: skip
+
+            self._undescribed.append(describe)
             return view
 
         return open_door
+
+    def describe_in(self, api: House, app: Flask) -> None:
+        """Describe every door in the document, once."""
+        for describe in self._undescribed:
+            describe()
+        self._undescribed.clear()
+        self.register_views_in_doc(api, app, api.spec, name=self.name, parameters=None)
+        api.spec.tag({"name": self.name, "description": self.description})
 
 
 def _with_body(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,14 +159,32 @@ def _only(roles: tuple[Role, ...], view: Callable[..., Any]) -> Callable[..., An
 
 
 class House(Api):  # type: ignore[misc]
-    """flask-smorest's description of all rooms; answering errors is the application's."""
+    """flask-smorest's description of all rooms; answering errors is the application's.
+
+    The document is written when somebody asks for it first: that takes several times as long as
+    all else that an application needs to start, and most processes are never asked.
+    """
 
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None  # each door says what can go wrong
 
-    def describe(self) -> None:
-        """Describe what doors have in common; call it before any room is registered."""
-        described.common(self.spec, self.ma_plugin)
+    def __init__(self, app: Flask) -> None:
+        self._rooms: list[Room] = []
+        self._writing = threading.Lock()
+        super().__init__(app)
+
+    def register_blueprint(self, blp: Room, **options: Any) -> None:
+        """Open a room; its doors are described later."""
+        self._app.register_blueprint(blp, **options)
+        self._rooms.append(blp)
+
+    def _openapi_json(self) -> Any:
+        with self._writing:
+            if self._rooms:
+                described.common(self.spec, self.ma_plugin)
+            while self._rooms:
+                self._rooms.pop(0).describe_in(self, self._app)
+        return super()._openapi_json()
 
     def _register_error_handlers(self) -> None:
         """None: the application has one for every door."""

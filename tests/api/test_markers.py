@@ -20,7 +20,7 @@ NAMES = Names(
         ("ins_1", "bot", "9"): "Fin",
         ("ins_2", "operator", "500"): "Somebody else's Bob",
     },
-    operators={"opr_1": "Ann"},
+    ours={"opr_1": "Ann"},
 )
 
 

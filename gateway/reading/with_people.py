@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any, Literal
 
+import nh3
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
@@ -192,9 +194,16 @@ def _conditions(db: Transaction, seat: Seat, wanted: DeskFilter) -> list[ColumnE
 def _last(row: Any) -> Json:
     return {
         "author": row.author_kind,
-        "text": " ".join(row.text.split())[:_PREVIEW],
+        "text": " ".join(_plain(row).split())[:_PREVIEW],
         "files": len(row.attachments),
     }
+
+
+def _plain(row: Any) -> str:
+    """A message's words without Markdown's signs, which are in its text and not in its HTML."""
+    if not row.html:
+        return str(row.text)
+    return unescape(nh3.clean(row.html.replace("<", " <"), tags=set()))
 
 
 # Words of ours, so that planners see that they need look at active sessions alone.
@@ -219,7 +228,7 @@ _COUNTED = (
 )
 _LAST = Prepared(
     lambda _: (
-        select(Message.author_kind, Message.text, Message.attachments)
+        select(Message.author_kind, Message.text, Message.html, Message.attachments)
         .where(
             Message.session_id == bindparam("session"),
             Message.kind.in_(literals("message")),

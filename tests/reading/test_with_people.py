@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from gateway.conversations import doors
 from gateway.conversations.doors import Caller
 from gateway.people import operators, teams
 from gateway.reading.with_people import Counts, Desk, DeskFilter, Seat, find_desk
+from gateway.store.models import Message
 from gateway.visitors import marks
 from tests.desk import PLAIN
 from tests.desk import Desk as Office
@@ -37,7 +38,13 @@ def test_who_waits_comes_first_by_the_deadline_and_the_ai_s_own_are_not_there(
     ann, bob = it.operator("Ann"), it.operator("Bob")
     answered = it.says("One", "c1")
     it.hand_over(answered, ann)
-    it.act(doors.write_message, answered, ann, text="Here I am")
+    it.act(doors.write_message, answered, ann, text="Here I am, a <b> & c")
+    html = "<p>Order <strong>7</strong>:</p><p>a &lt;b&gt; &amp; c</p>"
+    it.database.write(
+        lambda db: db.execute(
+            update(Message).where(Message.author_kind == "operator").values(html=html)
+        )
+    )
     it.advance(10)
     later = it.says("Two", "c2")
     it.hand_over(later, ann)
@@ -57,7 +64,7 @@ def test_who_waits_comes_first_by_the_deadline_and_the_ai_s_own_are_not_there(
     assert look(it, bob).counts == Counts(all=3, mine=0, unassigned=2, waiting=2)
     assert look(it, bob, channels=()).counts.waiting == 0, "where one cannot answer nobody waits"
     assert desk.items[0]["last"] == {"author": "customer", "text": "Two", "files": 0}
-    assert desk.items[2]["last"] == {"author": "operator", "text": "Here I am", "files": 0}
+    assert desk.items[2]["last"] == {"author": "operator", "text": "Order 7 : a <b> & c", "files": 0}
     assert {one["workspace"] for one in desk.items} == {"plain"}
 
     short = look(it, ann, limit=2)

@@ -76,9 +76,9 @@ class Deployments:
             raise NoSuchWidget("there is no such widget")
         return found
 
-    def with_demo_page(self) -> dict[str, str]:
-        """The keys of those that have a page to try them, by the names of their channels."""
-        return {one.name: one.settings.key for one in self._all if one.settings.demo_page}
+    def with_demo_page(self) -> dict[str, WebWidgetSettings]:
+        """The settings of those that have a page to try them, by the names of their channels."""
+        return {one.name: one.settings for one in self._all if one.settings.demo_page}
 
     def of_token(self, text: str, address: str | None) -> tuple[Deployment, Token]:
         """Whose token it is and what it says; raise TokenInvalid or TokenExpired.

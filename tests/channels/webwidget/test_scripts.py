@@ -15,6 +15,7 @@ from gateway.app.headers import add_headers
 from gateway.channels.webwidget.routes.scripts import script_routes
 from gateway.channels.webwidget.routes.shop import shop_routes
 from gateway.channels.webwidget.sender import WidgetSender
+from gateway.config import WebWidgetSettings
 from tests.channels.webwidget.site import ACME, Site
 
 LOADER, APP = b"console.log('loader')" * 9, b"console.log('app')" * 9
@@ -25,7 +26,10 @@ def client_of(folder: Path) -> Any:
     add_error_answers(app)
     add_headers(app)
     app.register_blueprint(script_routes(folder))
-    app.register_blueprint(shop_routes({"acme-web": 'a"key'}))
+    shop = WebWidgetSettings(
+        name="acme-web", agent="support", key='a"key', allowed_origins=(), color="#0b7a75"
+    )
+    app.register_blueprint(shop_routes({"acme-web": shop}))
     return app.test_client()
 
 
@@ -80,7 +84,8 @@ def test_the_shop_is_there_only_where_it_was_asked_for(client: Any) -> None:
     assert client.get("/widget/demo/other").status_code == 404
     page = client.get("/widget/demo/acme-web")
     assert page.status_code == 200
-    assert '<script async src="/widget.js" data-key="a&#34;key"></script>' in page.text
+    loader = '<script async src="/widget.js" data-key="a&#34;key" data-color="#0b7a75"></script>'
+    assert loader in page.text
 
 
 def test_the_shop_is_strict(client: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, render_template
 
+from gateway.config import WebWidgetSettings
 from gateway.errors import NotFound
 
 # What a strict page has to allow the widget (docs/widget.md), and nothing else but its own style.
@@ -18,18 +19,18 @@ _POLICY = (
 )
 
 
-def shop_routes(keys: Mapping[str, str]) -> Blueprint:
-    """The door `/widget/demo/<channel>`; `keys` are those of the channels that have a demo page."""
+def shop_routes(channels: Mapping[str, WebWidgetSettings]) -> Blueprint:
+    """The door `/widget/demo/<channel>`, for the channels that have a demo page."""
     templates = Path(__file__).with_name("templates")
     blueprint = Blueprint("widget_shop", __name__, template_folder=str(templates))
 
     @blueprint.get("/widget/demo/<channel>")
     def shop(channel: str) -> Response:
-        key = keys.get(channel)
-        if key is None:
+        settings = channels.get(channel)
+        if settings is None:
             raise NotFound("no channel of this name has a demo page (demo_page = true)")
         nonce = secrets.token_urlsafe(16)
-        page = Response(render_template("widget_shop.html", key=key, nonce=nonce))
+        page = Response(render_template("widget_shop.html", settings=settings, nonce=nonce))
         page.headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
         return page
 

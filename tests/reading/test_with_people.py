@@ -64,7 +64,11 @@ def test_who_waits_comes_first_by_the_deadline_and_the_ai_s_own_are_not_there(
     assert look(it, bob).counts == Counts(all=3, mine=0, unassigned=2, waiting=2)
     assert look(it, bob, channels=()).counts.waiting == 0, "where one cannot answer nobody waits"
     assert desk.items[0]["last"] == {"author": "customer", "text": "Two", "files": 0}
-    assert desk.items[2]["last"] == {"author": "operator", "text": "Order 7 : a <b> & c", "files": 0}
+    assert desk.items[2]["last"] == {
+        "author": "operator",
+        "text": "Order 7 : a <b> & c",
+        "files": 0,
+    }
     assert {one["workspace"] for one in desk.items} == {"plain"}
 
     short = look(it, ann, limit=2)

@@ -165,6 +165,13 @@ def common(spec: APISpec, fields: MarshmallowPlugin) -> None:
         spec.components.response(name, response, lazy=True)
 
 
+def alternatives(spec: APISpec, *bodies: Any) -> None:
+    """Say of bodies of which one field is given, and no other, that it is so."""
+    for body in bodies:
+        name = body.__name__.removesuffix("Schema")
+        spec.components.schemas[name]["oneOf"] = [{"required": [one]} for one in body.ONE_OF]
+
+
 def _anchored(_: Any, field: ma.fields.Field[Any], ret: Json, **__: Any) -> Json:
     """A pattern as JSON Schema has it: Python's matches from the beginning, that one anywhere."""
     pattern = ret.get("pattern")

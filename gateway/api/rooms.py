@@ -14,6 +14,7 @@ from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 
 from gateway.api import described
 from gateway.api.callers import needs
+from gateway.api.schemas.acts import AssignBody
 from gateway.api.schemas.errors import ErrorSchema
 from gateway.api.trail import Trail
 from gateway.people.operators import Role
@@ -184,6 +185,8 @@ class House(Api):  # type: ignore[misc]
                 described.common(self.spec, self.ma_plugin)
             while self._rooms:
                 self._rooms.pop(0).describe_in(self, self._app)
+                if not self._rooms:
+                    described.alternatives(self.spec, AssignBody)
         return super()._openapi_json()
 
     def _register_error_handlers(self) -> None:

@@ -169,12 +169,10 @@ def example_of_schema(document: Any, schema: Any) -> Any:
     if schema.get("type") == "object":
         properties = schema.get("properties", {})
         shown = {name: example_of_schema(document, one) for name, one in properties.items()}
-        # Null where it may not be: of these one is said, or another.
-        return {
-            name: value
-            for name, value in shown.items()
-            if value is not None or "null" in properties[name].get("type", "null")
-        }
+        # Of these one is said, or another.
+        for other in schema.get("oneOf", [])[1:]:
+            del shown[other["required"][0]]
+        return shown
     if schema.get("type") == "array":
         return [example_of_schema(document, schema["items"])]
     return schema.get("default", schema.get("enum", [None])[0])

@@ -39,8 +39,10 @@ def test_it_opens_with_a_running_conversation_and_stops_without_a_trace(tmp_path
         said = out.read_text()
         assert process.poll() is None, said
 
-        inbox, shop, api = re.findall(r"http://127\.0\.0\.1:\d+[\w/-]*", said)[:3]
-        for address in (inbox, shop):
+        addresses = re.findall(r"http://127\.0\.0\.1:\d+[\w/-]*", said)
+        inbox, shop, console = addresses[:3]
+        (api,) = {one for one in addresses if one.endswith("/api/v1")}
+        for address in (inbox, shop, console):
             page = requests.get(address, timeout=10)
             assert page.headers["Content-Type"].startswith("text/html")
 

@@ -26,11 +26,11 @@ from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.operators import OperatorSchema
 from gateway.audit import Thing
 from gateway.clock import to_micros
-from gateway.errors import Conflict, NotAuthentic, NotFound
+from gateway.errors import Conflict, Forbidden, NotAuthentic, NotFound
 from gateway.people import editing, operators, passwords, signins, tokens
 from gateway.people.signins import Caller
 from gateway.rails.answers import Json, json_answer
-from gateway.rails.parsing import Invalid, checked_id
+from gateway.rails.parsing import checked_id
 from gateway.reading.cursors import to_time
 from gateway.store import Transaction
 from gateway.wiring import Parts
@@ -109,7 +109,7 @@ def add_access_doors(room: Room, parts: Parts) -> None:
             kept = parts.signins.check_password(me, body["current_password"], caller)
         except NotAuthentic as error:
             fields = {"current_password": [error.message]}
-            raise Invalid(error.message, details={"fields": fields}) from error
+            raise Forbidden(error.message, details={"fields": fields}) from error
         if kept is None:
             raise Conflict("you have no password yet; an administrator sets the first one")
         return set_password(me.id, body["password"], me.signin_id)

@@ -40,6 +40,9 @@ class HandoverBody(ReasonBody):
 class AssignBody(ma.Schema):
     """To whom: an operator, or a team."""
 
+    ONE_OF = ("operator_id", "team_id")
+    """The document says so, too (`described.alternatives`)."""
+
     operator_id = Words(
         validate=_AN_OPERATOR,
         metadata=about("to this operator", "opr_06f3k9w2v0a1b2c3d4e5f6g7h8"),
@@ -48,7 +51,7 @@ class AssignBody(ma.Schema):
         validate=validate.Length(min=1, max=100),
         metadata=about(
             "instead of an operator: it waits for this team. Where the channel has teams of its "
-            "own, the channel's id of one", None,
+            "own, the channel's id of one", "tea_06f3k9w2v0a1b2c3d4e5f6g7h8",
         ),
     )  # fmt: skip
 

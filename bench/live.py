@@ -29,7 +29,7 @@ from gateway.people import operators, passwords
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Operator
 from intercom_standin.cast import AOIFE_ID
-from tests.channels.webwidget.browser.conftest import CHROMIUM_ARGS
+from tests.conftest import CHROMIUM_ARGS
 from tests.services.processes import wait_until
 
 _GOAL_P95_S = 0.5

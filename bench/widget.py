@@ -22,10 +22,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.figures import goal, quantile, table
 from bench.machine import describe
-from tests.channels.webwidget.browser.conftest import CHROMIUM_ARGS
 from tests.channels.webwidget.browser.pages import Pages
 from tests.channels.webwidget.browser.shop import CHANNEL, KEY, Operator, Shop
 from tests.channels.webwidget.browser.visitor import Visitor
+from tests.conftest import CHROMIUM_ARGS
 from tests.services.processes import wait_until
 from tests.services.valkey import running_valkey
 

@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.channels.webwidget.browser.pages import Pages
 from tests.channels.webwidget.browser.shop import KEY, Operator, Shop
 from tests.channels.webwidget.browser.visitor import Visitor
 from tests.services.valkey import ValkeyServer
 
-# Also what makes a screenshot the same on every machine: no animation is half way.
-CHROMIUM_ARGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 ROOT = Path(__file__).parents[4]
 
 
@@ -56,21 +51,13 @@ def aoife(shop: Shop) -> Iterator[Operator]:
     operator.close()
 
 
-@pytest.fixture(scope="session")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """Makes browsers of people who have never met: own storage, own tabs."""
     made: list[BrowserContext] = []
 
     def make(**how: Any) -> BrowserContext:
-        context = browser.new_context(**{"reduced_motion": "reduce", **how})
+        context = chromium.new_context(**{"reduced_motion": "reduce", **how})
         context.set_default_timeout(10_000)
         made.append(context)
         return context

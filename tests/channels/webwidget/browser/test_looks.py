@@ -19,6 +19,7 @@ from tests.channels.webwidget.browser.test_outages import MESSAGES, refuse_messa
 from tests.channels.webwidget.browser.test_talk import PICTURE, session_of
 from tests.channels.webwidget.browser.test_who import identify
 from tests.channels.webwidget.browser.visitor import Visitor
+from tests.services.processes import wait_until
 
 Visit = Callable[..., Visitor]
 Look = Callable[[Visitor, str], None]
@@ -105,6 +106,8 @@ def test_every_state_of_a_talk(
     look(visitor, "offline")
     visitor.context.set_offline(False)
     expect(visitor.dialog).not_to_contain_text("No connection.")
+    # Said after the end, it would begin a new session.
+    wait_until(lambda: aoife.messages(session)[-1]["text"] == "No, thank you!", "the last word")
     aoife.do("finish", session)
     visitor.sees("This conversation has ended")
     look(visitor, "ended")

@@ -151,11 +151,12 @@ def chromium_path() -> str:
     pytest.fail("no Chromium on PATH: run scripts/chromium.sh", pytrace=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(chromium_path: str) -> "Iterator[Browser]":
-    """The worker's Chromium; tests open contexts of their own, and close them.
+    """A module's Chromium; tests open contexts of their own, and close them.
 
-    The one place that starts Playwright: a process can have it only once.
+    The one place that starts Playwright: a process can have it only once, and no other event loop
+    beside it. So it is gone when tests of something else begin.
     """
     from playwright.sync_api import sync_playwright
 

@@ -14,6 +14,8 @@ _AXE = (
 )
 _RUN = """
 async (contrastAlone) => {
+  // Colours that were just changed are there with the next frame, and in all elements at once.
+  for (let frames = 0; frames < 2; frames += 1) await new Promise(requestAnimationFrame);
   const everything = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
   const found = await axe.run(document, {
     runOnly: contrastAlone ? { type: "rule", values: ["color-contrast"] } : everything,

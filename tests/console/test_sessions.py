@@ -18,7 +18,7 @@ from tests.api.house import CHANNEL
 from tests.console.house import ConsoleHouse
 
 BOB = Actor(kind="operator", id="500", name="Bob Builder")
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{1234567*7}}"
 
 
 def rows(html: str) -> list[str]:
@@ -374,5 +374,5 @@ def test_nothing_that_others_wrote_becomes_markup(house: ConsoleHouse) -> None:
         assert "<script>alert" not in html
         assert "<img src=x" not in html
         assert "javascript:" not in html
-        assert "49" not in re.findall(r"\{\{|49", html.replace("&#39;", ""))
+        assert "8641969" not in html
     assert sum("&lt;script&gt;alert(1)" in html for html in pages) >= 8

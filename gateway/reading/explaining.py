@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, select, tuple_
 
 from gateway.errors import NotFound
-from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
+from gateway.reading.cursors import DEFAULT_LIMIT, to_time
+from gateway.reading.places import POSITION, page_of, place_of
 from gateway.reading.reasons import OUTCOMES, Answer, Asked, Case, explain, sentence_of
 from gateway.reading.sessions import Json, Page
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Conversation, Message, Push, TurnRow
 
-_POSITION = (Message.at, Message.number, Message.step, Message.id)
 _MODE_AFTER = {
     "handover": "human", "returned": "ai", "copilot_on": "copilot", "copilot_off": "human",
     "finished": "finished",
@@ -31,17 +31,10 @@ def find_explanations(
     """A page of a session's customer messages, the oldest first, each with why the AI did what it
     did. Raises NotFound, and Unreadable for a foreign cursor."""
     session = _session(db, session_id)
-    query = _query(session_id)
+    query = _query(session_id).order_by(*POSITION)
     if cursor is not None:
-        query = query.where(tuple_(*_POSITION) > tuple_(*from_cursor(cursor, (int, int, int, str))))
-    rows = db.execute(query.order_by(*_POSITION).limit(limit + 1)).all()
-    page = rows[:limit]
-    following = None
-    if len(rows) > limit:
-        end = page[-1]
-        following = to_cursor((end.at, end.number, end.step, end.id))
-    story = _Story(db, session_id, session)
-    return Page(items=[story.told(row) for row in page], next_cursor=following)
+        query = query.where(tuple_(*POSITION) > tuple_(*place_of(cursor)))
+    return _told(db, session_id, session, query, limit)
 
 
 def find_latest_explanations(
@@ -49,16 +42,14 @@ def find_latest_explanations(
 ) -> Page:
     """The same from the other end: the newest first, and its cursor leads `before` the oldest."""
     session = _session(db, session_id)
-    query = _query(session_id)
+    query = _query(session_id).order_by(*(column.desc() for column in POSITION))
     if before is not None:
-        query = query.where(tuple_(*_POSITION) < tuple_(*from_cursor(before, (int, int, int, str))))
-    order = (column.desc() for column in _POSITION)
-    rows = db.execute(query.order_by(*order).limit(limit + 1)).all()
-    page = rows[:limit]
-    following = None
-    if len(rows) > limit:
-        end = page[-1]
-        following = to_cursor((end.at, end.number, end.step, end.id))
+        query = query.where(tuple_(*POSITION) < tuple_(*place_of(before)))
+    return _told(db, session_id, session, query, limit)
+
+
+def _told(db: Transaction, session_id: str, session: Any, query: Any, limit: int) -> Page:
+    page, following = page_of(db, query, limit)
     story = _Story(db, session_id, session)
     return Page(items=[story.told(row) for row in page], next_cursor=following)
 
@@ -75,7 +66,7 @@ def _session(db: Transaction, session_id: str) -> Any:
 
 
 def _query(session_id: str) -> Select[*tuple[Any, ...]]:
-    return select(*_POSITION, Message.asked_in, Message.created_at).where(
+    return select(*POSITION, Message.asked_in, Message.created_at).where(
         Message.session_id == session_id,
         Message.kind == "message",
         Message.author_kind == "customer",
@@ -97,9 +88,9 @@ class _Story:
         ).all()  # fmt: skip
         self._by_id = {turn.id: turn for turn in self._turns}
         self._markers = db.execute(
-            select(*_POSITION, Message.data, Message.created_at)
+            select(*POSITION, Message.data, Message.created_at)
             .where(Message.session_id == session_id, Message.kind == "marker")
-            .order_by(*_POSITION)
+            .order_by(*POSITION)
         ).all()
         self._answers = self._answers_by_time(db, session_id)
 

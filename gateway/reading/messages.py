@@ -11,15 +11,15 @@ from sqlalchemy import Row, Select, and_, bindparam, select, tuple_
 
 from gateway.errors import NotFound
 from gateway.reading.attachments import attachment_to_json
-from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
+from gateway.reading.cursors import DEFAULT_LIMIT, to_time
 from gateway.reading.markers import marker_text
 from gateway.reading.names import Names, Person, find_names
+from gateway.reading.places import POSITION, cursor_at, page_of, place_of
 from gateway.reading.sessions import Json, Page
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, ChatSession, Conversation, Draft, Message, Push
 from gateway.store.prepared import Prepared
 
-_POSITION = (Message.at, Message.number, Message.step, Message.id)
 _WHOM = {"assigned": "operator", "assigned_team": "team", "assigned_bot": "bot"}
 
 
@@ -45,14 +45,8 @@ def find_messages(
     installation = _installation_of(db, session_id)
     query = _query().where(Message.session_id == session_id)
     if cursor is not None:
-        last = from_cursor(cursor, (int, int, int, str))
-        query = query.where(tuple_(*_POSITION) > tuple_(*last))
-    rows = db.execute(query.order_by(*_POSITION).limit(limit + 1)).all()
-    page = rows[:limit]
-    following = None
-    if len(rows) > limit:
-        end = page[-1]
-        following = to_cursor((end.at, end.number, end.step, end.id))
+        query = query.where(tuple_(*POSITION) > tuple_(*place_of(cursor)))
+    page, following = page_of(db, query.order_by(*POSITION), limit)
     return Page(items=_to_json(db, installation, page, zone), next_cursor=following)
 
 
@@ -71,15 +65,11 @@ def find_latest(
     installation = _installation_of(db, session_id)
     query = _query().where(Message.session_id == session_id)
     if before is not None:
-        place = from_cursor(before, (int, int, int, str))
-        query = query.where(tuple_(*_POSITION) <= tuple_(*place))
-    newest_first = [column.desc() for column in _POSITION]
+        query = query.where(tuple_(*POSITION) <= tuple_(*place_of(before)))
+    newest_first = [column.desc() for column in POSITION]
     rows = db.execute(query.order_by(*newest_first).limit(limit + 1)).all()
     page = rows[:limit][::-1]
-    start = None
-    if len(rows) > limit:
-        end = rows[limit]
-        start = to_cursor((end.at, end.number, end.step, end.id))
+    start = cursor_at(rows[limit]) if len(rows) > limit else None
     return Latest(items=_to_json(db, installation, page, zone), start=start)
 
 

@@ -12,11 +12,9 @@ from gateway import feed
 from gateway.channels.webwidget.talk import MOST_LINES, Line, MarkerKind
 from gateway.events import Attachment
 from gateway.reading.events import SEEN_BY_CUSTOMERS
+from gateway.reading.places import POSITION
 from gateway.store import Transaction
 from gateway.store.models import UNPLACED, Message, Operator, OperatorAvatar
-
-PLACE = (Message.at, Message.number, Message.step, Message.id)
-"""Where a line stands in the history."""
 
 _MARKERS: dict[str, MarkerKind] = {
     "handover": "handover",
@@ -34,7 +32,7 @@ def may_be_seen() -> ColumnElement[bool]:
 
 def lines() -> Select[*tuple[Any, ...]]:
     return select(
-        *PLACE, Message.external_id, Message.author_kind, Message.author_id, Message.author_name,
+        *POSITION, Message.external_id, Message.author_kind, Message.author_id, Message.author_name,
         Message.text, Message.html, Message.attachments, Message.data, Message.state,
         Message.redacted,
     )  # fmt: skip
@@ -46,8 +44,8 @@ def newest(
     """The newest lines, or the newest before a place, in order; True if there are earlier ones."""
     query = lines().where(Message.session_id == session_id, may_be_seen())
     if before is not None:
-        query = query.where(tuple_(*PLACE) < tuple_(*before))
-    order = (column.desc() for column in PLACE)
+        query = query.where(tuple_(*POSITION) < tuple_(*before))
+    order = (column.desc() for column in POSITION)
     rows = db.execute(query.order_by(*order).limit(MOST_LINES + 1)).all()
     return to_lines(db, rows[:MOST_LINES][::-1]), len(rows) > MOST_LINES
 
@@ -61,7 +59,7 @@ def changed(db: Transaction, session_id: str, rows: Sequence[feed.Told]) -> Sequ
     if not which:
         return ()
     query = lines().where(Message.session_id == session_id, may_be_seen(), or_(*which))
-    return to_lines(db, db.execute(query.order_by(*PLACE)).all())
+    return to_lines(db, db.execute(query.order_by(*POSITION)).all())
 
 
 def to_lines(db: Transaction, rows: Sequence[Any]) -> list[Line]:

@@ -10,13 +10,14 @@ from sqlalchemy import select, tuple_
 from gateway import feed
 from gateway.channels.webwidget.refusals import NotFinished
 from gateway.errors import NotFound
+from gateway.reading.places import POSITION
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Message, Rating, ReadMark
 from gateway.store.sql import insert_into, locked
 
 Side = Literal["customer", "operator"]
 
-_PLACE = (Message.at, Message.number, Message.step)
+_PLACE = POSITION[:3]
 
 
 def read_up_to(

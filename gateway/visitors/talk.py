@@ -15,6 +15,7 @@ from gateway.channels.webwidget.talk import Line, Shown, Talk, Typing, Waiting
 from gateway.conversations.reception import Receive, queue_position
 from gateway.errors import NotFound, Unreadable
 from gateway.reading.cursors import from_cursor, to_cursor
+from gateway.reading.places import POSITION
 from gateway.store import Database, Transaction
 from gateway.store.models import Message
 from gateway.visitors import lines as history
@@ -75,7 +76,7 @@ class Talks:
         """The lines before one of this conversation, in its session. Raises NotFound."""
         with self._database.read() as db:
             line = db.execute(
-                select(*history.PLACE, Message.session_id).where(
+                select(*POSITION, Message.session_id).where(
                     Message.id == message_id,
                     Message.conversation_id == conversation_id,
                     history.may_be_seen(),

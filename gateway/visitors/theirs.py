@@ -15,12 +15,12 @@ from gateway.channels.webwidget.backend import Visitor
 from gateway.channels.webwidget.talk import Past
 from gateway.errors import NotFound
 from gateway.reading.cursors import from_cursor, to_cursor
+from gateway.reading.places import POSITION
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Conversation, Message
 from gateway.store.models import Visitor as VisitorRow
 from gateway.store.prepared import Prepared
 from gateway.store.sql import table_of
-from gateway.visitors.lines import PLACE
 
 PAGE = 20
 _LONGEST_WORDS = 200
@@ -79,7 +79,7 @@ def sessions(
             Message.kind == "message",
             Message.state.in_(("received", "sent")),
         )
-        .order_by(*(column.desc() for column in PLACE))
+        .order_by(*(column.desc() for column in POSITION))
         .limit(1)
     )
     query = _in_conversations(

@@ -7,7 +7,8 @@ import pytest
 from itsdangerous import URLSafeSerializer
 
 from gateway.channels.webwidget.refusals import TokenExpired, TokenInvalid
-from gateway.channels.webwidget.tokens import FRESH_S, LONGEST, Token, Tokens
+from gateway.channels.webwidget.signing import LONGEST
+from gateway.channels.webwidget.tokens import FRESH_S, Token, Tokens
 from gateway.clock import MovableClock, to_micros
 from tests.channels.webwidget.site import ACME, OTHER, START, Site
 
@@ -52,7 +53,7 @@ def test_what_another_part_of_us_signed_is_none(payload: object) -> None:
     with pytest.raises(TokenInvalid):
         tokens().read(str(URLSafeSerializer("a secret", salt="cookies").dumps(payload)))
     with pytest.raises(TokenInvalid):
-        tokens().read(str(tokens()._serializer.dumps(payload)))
+        tokens().read(str(tokens()._signer._serializer.dumps(payload)))
 
 
 def test_an_unsigned_token_is_none() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from gateway.errors import NotFound
+from gateway.rails.packed import Packed, pack, packed_answer
 
 BUILT = Path(__file__).with_name("built")
 ROOT = "/console/assets"
@@ -19,11 +19,10 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One built file, as it is and packed (gzip)."""
+    """One built file and what it is."""
 
     content_type: str
-    plain: bytes
-    packed: bytes | None
+    file: Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +76,8 @@ def add_file_doors(app: Flask, files: Files) -> None:
         file = files.by_name.get(name)
         if file is None:
             raise NotFound("there is no such file")
-        packed = file.packed is not None and request.accept_encodings.quality("gzip") > 0
-        answer = Response(
-            file.packed if packed else file.plain,
-            content_type=file.content_type,
-            headers={"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"},
-        )
-        if packed:
-            answer.headers["Content-Encoding"] = "gzip"
-        return answer
+        return packed_answer(file.file, file.content_type, {"Cache-Control": _FOREVER})
 
 
 def _read(path: Path) -> File:
-    plain = path.read_bytes()
-    packed = gzip.compress(plain, 9, mtime=0)
-    smaller = packed if len(packed) < 0.9 * len(plain) else None
-    return File(content_type=_TYPES[path.suffix], plain=plain, packed=smaller)
+    return File(content_type=_TYPES[path.suffix], file=pack(path.read_bytes()))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from gateway.rails.packed import Packed, pack
 
 BUILT = Path(__file__).with_name("built")
 LOADER = "widget.js"
@@ -15,10 +16,9 @@ HOW_TO_BUILD = "run `make setup` in a clone, or `pip install .`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One built file, as it is and packed (gzip); `tag` names its content."""
+    """One built file; `tag` names its content."""
 
-    plain: bytes
-    packed: bytes
+    file: Packed
     tag: str
 
 
@@ -33,10 +33,6 @@ def read_scripts(folder: Path = BUILT) -> dict[str, Script]:
         return {}
     contents = {path.name: path.read_bytes() for path in sorted(folder.glob("*.js"))}
     return {
-        name: Script(
-            plain=plain,
-            packed=gzip.compress(plain, 9, mtime=0),
-            tag=hashlib.sha256(plain).hexdigest()[:20],
-        )
+        name: Script(file=pack(plain), tag=hashlib.sha256(plain).hexdigest()[:20])
         for name, plain in contents.items()
     }

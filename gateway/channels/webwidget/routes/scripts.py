@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from gateway.channels.webwidget.scripts import (
     BUILT,
@@ -15,6 +15,7 @@ from gateway.channels.webwidget.scripts import (
     read_scripts,
 )
 from gateway.errors import NotFound
+from gateway.rails.packed import packed_answer
 
 # How long a site goes on with an old loader after an update.
 _LOADER_MAX_AGE_S = 300
@@ -23,7 +24,6 @@ _PUBLIC = {
     # Pages that isolate themselves (COEP) load nothing that does not say so.
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
-    "Vary": "Accept-Encoding",
 }
 
 
@@ -52,14 +52,7 @@ def script_routes(folder: Path = BUILT) -> Blueprint:
 def _answer(script: Script | None, caching: str) -> Response:
     if script is None:
         raise NotFound(f"{NOT_BUILT}: {HOW_TO_BUILD}")
-    packed = request.accept_encodings.quality("gzip") > 0
-    answer = Response(
-        script.packed if packed else script.plain,
-        content_type="text/javascript; charset=utf-8",
-        headers={**_PUBLIC, "Cache-Control": caching},
-    )
-    if packed:
-        answer.headers["Content-Encoding"] = "gzip"
-    answer.set_etag(f"{script.tag}-gzip" if packed else script.tag)
-    answer.make_conditional(request)
-    return answer
+    return packed_answer(
+        script.file, "text/javascript; charset=utf-8", {**_PUBLIC, "Cache-Control": caching},
+        script.tag,
+    )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -91,15 +92,8 @@ class Availability:
         """All operators by id, also viewers and the deactivated; circles as `agent` has them."""
         known = load(db, now)
         at = from_micros(now)
-        # Most have the same hours: what comes of them is worked out once.
-        worked_out: dict[tuple[str | None, tuple[date, ...]], _AtWork] = {}
-        members = []
-        for row in known.rows:
-            week = (row.working_hours, tuple(known.days_off.get(row.id, ())))
-            if week not in worked_out:
-                worked_out[week] = self._at_work(*week, at)
-            members.append(_member(row, known, presence, agent, worked_out[week]))
-        return members
+        at_work = self._at_work(at, known.days_off)
+        return [_member(row, known, presence, agent, at_work(row)) for row in known.rows]
 
     def shifts(self, db: Transaction, agent_name: str, now: int) -> list[Shift]:
         """When those work whom an agent's sessions are for: of `candidates` what needs neither
@@ -110,21 +104,12 @@ class Availability:
             asked = _WORKERS.ask(db, [{}])
             asked_off = _OFF.ask(db, [{"since": _since(at)}])
             asked_team = _IN_TEAM.ask(db, [{"team": agent.team}] if agent.team else [])
-        days_off: defaultdict[str, list[date]] = defaultdict(list)
-        for off in asked_off()[0]:
-            days_off[off.operator_id].append(date.fromisoformat(off.day))
+        at_work = self._at_work(at, _days_off(asked_off()[0]))
         team = {row.operator_id for rows in asked_team() for row in rows}
-        named = {address.lower() for address in agent.operators}
-        worked_out: dict[tuple[str | None, tuple[date, ...]], _AtWork] = {}
         found = []
         for row in asked()[0]:
-            week = (row.working_hours, tuple(days_off.get(row.id, ())))
-            if week not in worked_out:
-                worked_out[week] = self._at_work(*week, at)
-            circle: Circle = (
-                "named" if row.email in named else "team" if row.id in team else "others"
-            )
-            one = worked_out[week]
+            circle = _circle(row.email, row.id in team, agent)
+            one = at_work(row)
             found.append(Shift(circle=circle, in_hours=one.in_hours, opens_at=one.opens_at))
         return within(found, "first")
 
@@ -135,11 +120,19 @@ class Availability:
                 return member.candidate
         raise NotFound("there is no such operator")
 
-    def _at_work(self, own: str | None, days_off: tuple[date, ...], at: datetime) -> _AtWork:
-        hours = read_hours(own) if own else self._hours
-        opens_at = hours.opens_at(at, self._zone, days_off)
-        in_hours = opens_at is None and hours.is_open(at, self._zone, days_off)
-        return _AtWork(in_hours=in_hours, opens_at=opens_at)
+    def _at_work(
+        self, at: datetime, days_off: Mapping[str, Sequence[date]]
+    ) -> Callable[[Any], _AtWork]:
+        """Who (a row) is at work then. Most have the same hours: each is worked out once."""
+
+        @cache
+        def worked_out(own: str | None, off: tuple[date, ...]) -> _AtWork:
+            hours = read_hours(own) if own else self._hours
+            opens_at = hours.opens_at(at, self._zone, off)
+            in_hours = opens_at is None and hours.is_open(at, self._zone, off)
+            return _AtWork(in_hours=in_hours, opens_at=opens_at)
+
+        return lambda row: worked_out(row.working_hours, tuple(days_off.get(row.id, ())))
 
 
 def _member(
@@ -163,7 +156,11 @@ def _member(
             open_sessions=known.open_sessions.get(row.id, 0),
             max_sessions=row.max_sessions,
             offered_at=row.offered_at,
-            circle=_circle(row.email, [known.team_names[id] for id in teams], agent),
+            circle=_circle(
+                row.email,
+                agent is not None and agent.team in [known.team_names[id] for id in teams],
+                agent,
+            ),
             team_ids=tuple(teams),
             links=known.links.get(row.id, {}),
         ),
@@ -173,12 +170,10 @@ def _member(
     )
 
 
-def _circle(email: str, teams: Sequence[str], agent: AgentTerms | None) -> Circle:
-    if agent is None:
-        return "others"
-    if email in (address.lower() for address in agent.operators):
+def _circle(email: str, in_team: bool, agent: AgentTerms | None) -> Circle:
+    if agent is not None and email in (address.lower() for address in agent.operators):
         return "named"
-    return "team" if agent.team in teams else "others"
+    return "team" if in_team else "others"
 
 
 Near = TypeVar("Near", Candidate, Shift)
@@ -228,13 +223,13 @@ def load(db: Transaction, now: int) -> Everybody:
     ):
         names[member.id] = member.name
         teams[member.operator_id].append(member.id)
-    days: defaultdict[str, list[date]] = defaultdict(list)
-    for off in db.execute(
-        select(DayOff.operator_id, DayOff.day)
-        .where(DayOff.day >= _since(from_micros(now)))
-        .order_by(DayOff.day)
-    ):
-        days[off.operator_id].append(date.fromisoformat(off.day))
+    days = _days_off(
+        db.execute(
+            select(DayOff.operator_id, DayOff.day)
+            .where(DayOff.day >= _since(from_micros(now)))
+            .order_by(DayOff.day)
+        )
+    )
     counts: defaultdict[str, int] = defaultdict(int)
     for held in db.execute(_HELD):
         # Under the channel's own id of them, or under ours.
@@ -242,6 +237,14 @@ def load(db: Transaction, now: int) -> Everybody:
     return Everybody(
         rows=rows, links=links, teams=teams, team_names=names, days_off=days, open_sessions=counts
     )
+
+
+def _days_off(rows: Iterable[Any]) -> Mapping[str, Sequence[date]]:
+    """Days off by operator."""
+    days: defaultdict[str, list[date]] = defaultdict(list)
+    for row in rows:
+        days[row.operator_id].append(date.fromisoformat(row.day))
+    return days
 
 
 def _since(at: datetime) -> str:

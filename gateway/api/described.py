@@ -165,11 +165,12 @@ def common(spec: APISpec, fields: MarshmallowPlugin) -> None:
         spec.components.response(name, response, lazy=True)
 
 
-def alternatives(spec: APISpec, *bodies: Any) -> None:
-    """Say of bodies of which one field is given, and no other, that it is so."""
-    for body in bodies:
+def alternatives(spec: APISpec, body: type[ma.Schema] | None) -> None:
+    """Say of a body of which one field is given, and no other (`ONE_OF`), that it is so."""
+    fields = getattr(body, "ONE_OF", ())
+    if body is not None and fields:
         name = body.__name__.removesuffix("Schema")
-        spec.components.schemas[name]["oneOf"] = [{"required": [one]} for one in body.ONE_OF]
+        spec.components.schemas[name]["oneOf"] = [{"required": [one]} for one in fields]
 
 
 def _anchored(_: Any, field: ma.fields.Field[Any], ret: Json, **__: Any) -> Json:

@@ -14,7 +14,6 @@ from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 
 from gateway.api import described
 from gateway.api.callers import needs
-from gateway.api.schemas.acts import AssignBody
 from gateway.api.schemas.errors import ErrorSchema
 from gateway.api.trail import Trail
 from gateway.people.operators import Role
@@ -34,6 +33,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         super().__init__(name, __name__, **options)
         self._trail = trail
         self._undescribed: list[Callable[[], None]] = []
+        self._bodies: list[type[ma.Schema] | None] = []
         self.before_request(trail.begin)
         self.after_request(trail.end)
 
@@ -122,6 +122,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
                 )  # fmt: skip
 
             self._undescribed.append(describe)
+            self._bodies.append(takes)
             return view
 
         return open_door
@@ -130,8 +131,9 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest ships no annotatio
         """Describe every door in the document, once."""
         for describe in self._undescribed:
             describe()
-        self._undescribed.clear()
         self.register_views_in_doc(api, app, api.spec, name=self.name, parameters=None)
+        for body in self._bodies:
+            described.alternatives(api.spec, body)
         api.spec.tag({"name": self.name, "description": self.description})
 
 
@@ -185,8 +187,6 @@ class House(Api):  # type: ignore[misc]
                 described.common(self.spec, self.ma_plugin)
             while self._rooms:
                 self._rooms.pop(0).describe_in(self, self._app)
-                if not self._rooms:
-                    described.alternatives(self.spec, AssignBody)
         return super()._openapi_json()
 
     def _register_error_handlers(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response
 from sqlalchemy import select
@@ -69,13 +69,7 @@ def add_looking_doors(room: Room, parts: Parts) -> None:
         row = _find(database, session_id)
         one = operator()
         others = parts.lookers.say(session_id, Looker(id=one.id, name=one.name), on=body["on"])
-        parts.hints.give(
-            Hint(
-                kind="looking", conversation=row.conversation_id, session=session_id,
-                by="operator", id=one.id, name=one.name, on=body["on"],
-                at=to_micros(parts.clock.now()),
-            )
-        )  # fmt: skip
+        _give(parts, "looking", row, session_id, on=body["on"])
         return json_answer({"others": [asdict(other) for other in others]})
 
 
@@ -85,10 +79,16 @@ def give_typing(parts: Parts, session_id: str, *, on: bool) -> bool:
     Raises NotFound.
     """
     row = _find(parts.database, session_id)
+    return row.status == "active" and _give(parts, "typing", row, session_id, on=on)
+
+
+def _give(
+    parts: Parts, kind: Literal["typing", "looking"], row: Any, session_id: str, *, on: bool
+) -> bool:
     one = operator()
-    return row.status == "active" and parts.hints.give(
+    return parts.hints.give(
         Hint(
-            kind="typing", conversation=row.conversation_id, session=session_id, by="operator",
+            kind=kind, conversation=row.conversation_id, session=session_id, by="operator",
             id=one.id, name=one.name, on=on, at=to_micros(parts.clock.now()),
         )
     )  # fmt: skip

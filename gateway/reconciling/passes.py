@@ -21,6 +21,7 @@ from gateway.store.sql import insert_into, locked, table_of
 AskedBy = Literal["clock", "command"]
 
 MIN_AGE_S = 90.0
+MIN_AGE_US = int(MIN_AGE_S * 1e6)
 """Intercom sends a notification again after a minute and then forgets it: what is younger than
 this may still be on its way."""
 

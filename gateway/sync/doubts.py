@@ -20,7 +20,7 @@ from gateway.events import AssigneeSeen, Fact
 from gateway.handover import Thread
 from gateway.reconciling import doubts, passes
 from gateway.reconciling.doubts import Found, Taken
-from gateway.reconciling.passes import MIN_AGE_S
+from gateway.reconciling.passes import MIN_AGE_US
 from gateway.store import Transaction
 from gateway.sync.pace import Pace
 from gateway.sync.pauses import LEASE_US, Pauses
@@ -145,7 +145,7 @@ def _in_turns(lanes: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _found(before: Thread, after: Thread, outcome: Outcome, now: int) -> Found:
     """What no report had told, and what came of it. What has only just happened is no drift."""
-    old = now - int(MIN_AGE_S * 1e6)
+    old = now - MIN_AGE_US
     missed = [fact for fact in outcome.learned if fact.happened_at <= old]
     learned = Counter(name_of(fact) for fact in missed if not isinstance(fact, AssigneeSeen))
     if before.assignee != after.assignee and _only_seen(missed):

@@ -18,7 +18,7 @@ from gateway.conversations.thread import Named
 from gateway.errors import Again, Never
 from gateway.inbox import pinned
 from gateway.reconciling import doubts, passes
-from gateway.reconciling.passes import MIN_AGE_S, Pass
+from gateway.reconciling.passes import MIN_AGE_US, Pass
 from gateway.store import Transaction
 from gateway.sync.pauses import LEASE_US, Pauses
 from gateway.sync.reading import Reader
@@ -131,7 +131,7 @@ class Passes:
         def walk(db: Transaction) -> None:
             different = self._parts.inbox.meet_customers(db, taken.installation_id, page.people)
             # What has only just happened is no drift: its notification may be on its way.
-            missed = sum(one.as_of <= now - int(MIN_AGE_S * 1e6) for one in different)
+            missed = sum(one.as_of <= now - MIN_AGE_US for one in different)
             passes.walked(
                 db, taken, page.next,
                 found=len(changed), people=missed, marks=marks, now=now,
@@ -144,7 +144,7 @@ class Passes:
     ) -> None:
         def keep(db: Transaction) -> None:
             doubted = doubts.doubt(
-                db, taken.id, changed, now=now, min_age_us=int(MIN_AGE_S * 1e6)
+                db, taken.id, changed, now=now, min_age_us=MIN_AGE_US
             ) + doubts.doubt_gone(db, taken.id, gone, now)
             if doubted:
                 passes.count_doubted(db, taken.id, doubted)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
 from bench.figures import goal, quantile, table
@@ -29,7 +28,7 @@ from gateway.people import operators, passwords
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Operator
 from intercom_standin.cast import AOIFE_ID
-from tests.conftest import CHROMIUM_ARGS
+from tests.services.chromium import NONE_THERE, find_chromium, running_chromium
 from tests.services.processes import wait_until
 
 _GOAL_P95_S = 0.5
@@ -50,19 +49,20 @@ _WATCH = """() => {
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; 0 if every message was seen once."""
     options = _options(arguments)
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("no Chromium on PATH: run scripts/chromium.sh")
-    with tempfile.TemporaryDirectory(prefix="bench-live-") as name, sync_playwright() as playwright:
+    path = find_chromium()
+    if path is None:
+        raise SystemExit(NONE_THERE)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-live-") as name,
+        running_chromium(path) as browser,
+    ):
         print(*describe(Path(name)), sep="\n")
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
         with (
             ground("sqlite", Path(name)) as place,
             stage(place, rate_limit=_RATE_LIMIT, debounce_s=0.0, thinks_s=0.0) as on,
         ):
             on.up()
             took, seen_twice = _seconds(browser.new_page(), place, on, options)
-            browser.close()
     print(f"\ncustomer's message to the operator's screen, {len(took)} messages")
     figures = [quantile(took, share) for share in (0.5, 0.9, 0.95, 0.99, 1.0)]
     rows = [("", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "most ms")]

@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from bench.figures import goal, quantile, table
 from bench.machine import describe
 from tests.channels.webwidget.browser.pages import Pages
 from tests.channels.webwidget.browser.shop import CHANNEL, KEY, Operator, Shop
 from tests.channels.webwidget.browser.visitor import Visitor
-from tests.conftest import CHROMIUM_ARGS
+from tests.services.chromium import NONE_THERE, find_chromium, running_chromium
 from tests.services.processes import wait_until
 from tests.services.valkey import running_valkey
 
@@ -91,18 +91,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 @contextmanager
 def _everything(folder: Path) -> Iterator[tuple[Shop, Pages, Browser]]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("no Chromium on PATH: run scripts/chromium.sh")
+    path = find_chromium()
+    if path is None:
+        raise SystemExit(NONE_THERE)
     pages = Pages()
-    with running_valkey() as valkey, sync_playwright() as playwright:
+    with running_valkey() as valkey, running_chromium(path) as browser:
         shop = Shop(f"sqlite:///{folder / 'gateway.db'}", valkey.url, folder, pages.origin)
         shop.start()
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
         try:
             yield shop, pages, browser
         finally:
-            browser.close()
             shop.close()
             pages.close()
 

@@ -19,11 +19,6 @@ from tests.services.valkey import ValkeyServer, running_valkey
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM_ARGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
 # `ci` finds the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile(
     "ci",
@@ -141,26 +136,17 @@ def migrated_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def chromium_path() -> str:
-    """Path of the Chromium that browser tests drive (`executable_path` for Playwright)."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        path = shutil.which(name)
-        if path is not None:
-            return path
-    pytest.fail("no Chromium on PATH: run scripts/chromium.sh", pytrace=False)
-
-
 @pytest.fixture(scope="module")
-def chromium(chromium_path: str) -> "Iterator[Browser]":
+def chromium() -> "Iterator[Browser]":
     """A module's Chromium; tests open contexts of their own, and close them.
 
-    The one place that starts Playwright: a process can have it only once, and no other event loop
-    beside it. So it is gone when tests of something else begin.
+    The one place that starts Playwright: it is gone when tests of something else begin.
     """
-    from playwright.sync_api import sync_playwright
+    # Imported here: it takes a while, and most of what is run needs no browser.
+    from tests.services.chromium import NONE_THERE, find_chromium, running_chromium
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
+    path = find_chromium()
+    if path is None:
+        pytest.fail(NONE_THERE, pytrace=False)
+    with running_chromium(path) as browser:
         yield browser
-        browser.close()

@@ -13,7 +13,7 @@ import requests
 
 from gateway.supervisor import GRACE_S
 from tests.cli.conftest import Gateway
-from tests.services.processes import PATIENCE_S, is_alive, wait_until
+from tests.services.processes import PATIENCE_S, free_port, is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -78,13 +78,6 @@ def checks(url: str) -> dict[str, object]:
 
 def all_gone(pids: Sequence[int]) -> bool:
     return not any(is_alive(pid) for pid in pids)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_up_runs_everything_and_stops_cleanly(gateway: Gateway) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.console.house import ConsoleHouse
 from tests.console.people_house import PeopleHouse
 from tests.console.window import Windows, served
+from tests.services.processes import free_port
 
 # What comes by itself comes within half a second; on a machine that others use it may take more.
 expect.set_options(timeout=15_000)
@@ -20,6 +20,14 @@ expect.set_options(timeout=15_000)
 def house(migrated_sqlite_url: str) -> Iterator[ConsoleHouse]:
     """A gateway; `house.browser("admin").get("/sessions")` opens a page as somebody."""
     house = ConsoleHouse(migrated_sqlite_url)
+    yield house
+    house.parts.database.dispose()
+
+
+@pytest.fixture
+def on_both(migrated_url: str) -> Iterator[ConsoleHouse]:
+    """The same, once on SQLite, once on PostgreSQL."""
+    house = ConsoleHouse(migrated_url)
     yield house
     house.parts.database.dispose()
 
@@ -45,9 +53,7 @@ def office_windows(migrated_sqlite_url: str, chromium: Browser) -> Iterator[Wind
 
 
 def _windows(kind: type[ConsoleHouse], database_url: str, chromium: Browser) -> Iterator[Windows]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     house = kind(database_url, public_url=url)
     with served(house, port):

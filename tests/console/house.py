@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -21,6 +22,11 @@ HERE = "https://gateway.acme.test"
 _HASHED = passwords.hashed(PASSWORD)
 _FORM = re.compile(r'name="form" value="([0-9a-f]+)"')
 _CSRF = re.compile(r'name="csrf-token" content="([0-9a-f]+)"')
+
+
+def words(html: str) -> str:
+    """What a page says, without its tags."""
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
 
 class Browser:

@@ -6,7 +6,6 @@ clock is not: it stands until a story moves it, so that markers say what is expe
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 from gateway.config import Settings, load_settings
 from gateway.demo import stage
 from gateway.people import operators
-from gateway.sync.jobs import Bench
 from intercom_standin.cast import AOIFE_ID, MAREK_ID
 from intercom_standin.server import StandIn
 from tests.api.house import BOT, CHANNEL
 from tests.console.house import ConsoleHouse
 from tests.services.processes import wait_until
+from tests.services.worker import Worker
 
 WEB, KEY = "acme-web", "acme-web-key"
 AOIFE, MAREK, SAM, VERA = "Aoife Byrne", "Marek Nowak", "Sam Supervisor", "Vera Viewer"
@@ -73,9 +72,7 @@ class MissionHouse(ConsoleHouse):
         self.standin.notifier.url = f"{url}/webhooks/{CHANNEL}"
         self.database.write(self._employ)
         self.give_passwords()
-        self._bench = Bench(self.parts, threading.Event())
-        self._over = threading.Event()
-        self._troubles: list[BaseException] = []
+        self._worker = Worker(self.parts, _WORK)
 
     def settings(self, database_url: str, *, url: str = "", **_: Any) -> Settings:
         """As a file and an environment say them."""
@@ -120,27 +117,14 @@ class MissionHouse(ConsoleHouse):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Do what is due, all the time."""
-        worker = threading.Thread(target=self._work, name="worker", daemon=True)
-        worker.start()
+        self._worker.start()
         try:
             yield
         finally:
-            self._over.set()
-            worker.join(10)
+            troubles = self._worker.stop()
             self.standin.stop()
             self.database.dispose()
-        assert self._troubles == []
-
-    def _work(self) -> None:
-        try:
-            while not self._over.wait(0.02):
-                for kind in _WORK:
-                    work = self._bench.works[kind]
-                    for key in work.due(50):
-                        work.do(key)
-        except BaseException as error:
-            self._troubles.append(error)
-            raise
+        assert troubles == []
 
     def quiet(self) -> None:
         """Wait until nothing is owed: what has not been said by then is not said."""
@@ -148,8 +132,7 @@ class MissionHouse(ConsoleHouse):
 
         def is_quiet() -> bool:
             nonlocal calm
-            busy = any(list(self._bench.works[kind].due(1)) for kind in _WORK)
-            calm = 0 if busy else calm + 1
+            calm = 0 if self._worker.is_busy() else calm + 1
             return calm > 2
 
         wait_until(is_quiet, "nothing to do")

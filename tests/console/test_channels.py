@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from html import unescape
 
 import pytest
 
@@ -13,20 +11,9 @@ from gateway.store.models import Conversation, Doubt, InboxDelivery, Reconciliat
 from tests.api.house import CHANNEL
 from tests.api.test_deliveries import payload, post, unreadable
 from tests.api.test_reading import counted
-from tests.console.house import ConsoleHouse
+from tests.console.house import ConsoleHouse, words
 
 SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>"
-
-
-@pytest.fixture
-def on_both(migrated_url: str) -> Iterator[ConsoleHouse]:
-    house = ConsoleHouse(migrated_url)
-    yield house
-    house.parts.database.dispose()
-
-
-def words(html: str) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
 
 def test_a_channel_of_which_nothing_was_heard(house: ConsoleHouse) -> None:

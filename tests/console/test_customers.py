@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-
 from gateway.events import ContactSeen
 from gateway.store.models import ChatSession, Contact
 from tests.api.test_reading import counted
-from tests.console.house import ConsoleHouse
+from tests.console.house import ConsoleHouse, words
 
 SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
 NOBODY = "con_" + "0" * 26
-
-
-@pytest.fixture
-def on_both(migrated_url: str) -> Iterator[ConsoleHouse]:
-    house = ConsoleHouse(migrated_url)
-    yield house
-    house.parts.database.dispose()
-
-
-def words(html: str) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
 
 def customer(house: ConsoleHouse, key: str, **details: Any) -> str:

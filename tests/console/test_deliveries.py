@@ -25,7 +25,7 @@ from gateway.store.sql import insert_into
 from tests.api.house import CHANNEL
 from tests.api.test_deliveries import payload, post, unreadable
 from tests.api.test_reading import counted
-from tests.console.house import ConsoleHouse
+from tests.console.house import ConsoleHouse, words
 
 SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>"
 LISTS = ("inbox", "pushes", "events")
@@ -39,10 +39,6 @@ def on_both(migrated_url: str) -> Iterator[ConsoleHouse]:
     house = ConsoleHouse(migrated_url, subscribers=(shop,))
     yield house
     house.parts.database.dispose()
-
-
-def words(html: str) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
 
 def push(house: ConsoleHouse, state: str, *, cause: str, tries: int = 1, **more: Any) -> int:

@@ -13,14 +13,10 @@ from gateway.console.history import LINES
 from gateway.console.words import outside, size
 from gateway.events import Actor, Attachment
 from gateway.reading.messages import find_latest
-from tests.console.house import ConsoleHouse
+from tests.console.house import ConsoleHouse, words
 
 BOB = Actor(kind="operator", id="500", name="Bob")
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-
-
-def words(html: str) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
 
 def part(house: ConsoleHouse, session: str, query: str = "?after=") -> str:

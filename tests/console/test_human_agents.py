@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -12,14 +11,11 @@ import pytest
 from gateway.console.desk import View, passed, tone
 from gateway.people import operators, teams
 from tests.api.house import CHANNEL
+from tests.console.house import words
 from tests.console.people_house import PeopleHouse
 
 PART = "/parts/human-agents"
 EVIL = "<script>alert(1)</script>"
-
-
-def words(html: str) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
 
 def heads(html: str) -> list[str]:

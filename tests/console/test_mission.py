@@ -7,7 +7,6 @@ origin, and the inbox page of Intercom's stand-in, where a teammate changes the 
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from tests.channels.webwidget.browser.pages import Pages
 from tests.channels.webwidget.browser.visitor import Visitor
 from tests.console.mission_house import AOIFE, AOIFE_ID, KEY, SAM, WEB, MissionHouse
 from tests.console.window import Windows, served
+from tests.services.processes import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -36,8 +36,7 @@ def place(
 ) -> Iterator[tuple[MissionHouse, str, str]]:
     """The gateway, its address, and a page of a site with the widget."""
     folder = tmp_path_factory.mktemp("mission")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     url, database_url = f"http://127.0.0.1:{port}", f"sqlite:///{folder / 'gateway.db'}"
     migrate(database_url)
     pages = Pages()

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,7 @@ from intercom_standin.cast import BOT_ADMIN_ID, SUPPORT_TEAM_ID
 from intercom_standin.server import StandIn
 from tests.crash.agent import SECRET, NamingAgent, naming_agent
 from tests.crash.load import Talk
-from tests.services.processes import wait_until
+from tests.services.processes import free_port, wait_until
 
 CHANNEL = "acme-intercom"
 BOT = str(BOT_ADMIN_ID)
@@ -214,10 +213,3 @@ def tree(url: str, *, seed: int = 0, migrated: bool = False, **standin: Any) -> 
         finally:
             it.close()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number

@@ -1,5 +1,6 @@
-"""Looking at real processes: what is alive, and waiting for it to change."""
+"""Real processes: what is alive, waiting for it to change, and a port that is free for one."""
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -23,3 +24,11 @@ def wait_until(condition: Callable[[], object], what: str, *, within_s: float = 
     while not condition():
         assert time.monotonic() < until, f"waited {within_s:g} s in vain for: {what}"
         time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

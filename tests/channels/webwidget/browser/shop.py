@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,9 @@ from gateway.demo import stage
 from gateway.people import operators
 from gateway.store import migrate
 from gateway.store.models import Conversation, Message
-from gateway.sync.jobs import Bench
 from gateway.wiring import build
-from tests.services.processes import wait_until
+from tests.services.processes import free_port, wait_until
+from tests.services.worker import Worker
 
 CHANNEL, KEY = "acme-web", "acme-web-key"
 OTHER, OTHER_KEY = "other-web", "other-web-key"
@@ -118,17 +116,13 @@ class Shop:
         }  # fmt: skip
         self.parts = build(load_settings(self._environ))
         self.database = self.parts.database
-        self._over = threading.Event()
-        self._bench = Bench(self.parts, self._over)
-        self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
-        self._troubles: list[BaseException] = []
+        self._worker = Worker(self.parts, _WORK)
 
     # -- the processes -----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start what is not running; wait until it serves."""
-        if not self._worker.is_alive():
-            self._worker.start()
+        self._worker.start()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "web", "--port", str(self._port)],
@@ -144,29 +138,17 @@ class Shop:
         self._process.wait()
 
     def close(self) -> None:
-        self._over.set()
-        self._worker.join(10)
+        troubles = self._worker.stop()
         if self._process is not None and self._process.poll() is None:
             self.kill()
         self.database.dispose()
-        assert self._troubles == []
+        assert troubles == []
 
     def _serves(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", timeout=2).ok
         except requests.RequestException:
             return False
-
-    def _work(self) -> None:
-        try:
-            while not self._over.wait(0.02):
-                for kind in _WORK:
-                    work = self._bench.works[kind]
-                    for key in work.due(50):
-                        work.do(key)
-        except BaseException as error:
-            self._troubles.append(error)
-            raise
 
     # -- people ------------------------------------------------------------------------------------
 
@@ -204,9 +186,3 @@ class Shop:
 def proof(secret: str = IDENTITY_SECRET, *, lasts_s: float = 600, **claims: Any) -> str:
     """What a site's server makes for a person who has logged in."""
     return jwt.encode({"exp": int(time.time() + lasts_s), **claims}, secret, algorithm="HS256")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -109,7 +109,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     channels: dict[str, Channel] = {}
     connection = impatient_redis(settings.redis_url) if settings.redis_url else None
     for name, channel in settings.channels.items():
-        built = _channel(name, channel, settings.secret_key, connection)
+        built = _channel(name, channel, settings.secret_keys, connection)
         if built is None:
             problems.append(
                 f"[channels.{name}] kind: {channel.kind!r} is not available in this version; "
@@ -164,7 +164,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         visitors=Visitors(database, clock, reception, hints, partial(_follow, streams), files),
         widgets=_widgets(settings, channels, connection, clock),
         files=files,
-        tickets=Tickets(settings.secret_key, clock),
+        tickets=Tickets(settings.secret_keys, clock),
     )
 
 
@@ -180,7 +180,7 @@ def _widgets(
             for name, channel in settings.channels.items()
             if isinstance(channel, WebWidgetSettings)
         ],
-        Tokens(settings.secret_key, clock),
+        Tokens(settings.secret_keys, clock),
         strangers=Callers(connection, per_second=1, burst=20),
     )
 
@@ -226,7 +226,7 @@ def _files(settings: Settings, database: Database, clock: Clock) -> Files:
         database,
         Vault(place, settings.files.options),
         settings.files,
-        links=Links(settings.secret_key),
+        links=Links(settings.secret_keys),
         public_url=settings.public_url,
         clock=clock,
     )
@@ -259,14 +259,17 @@ def _watched(settings: Settings, channel: Channel) -> Watched:
 
 
 def _channel(
-    name: str, settings: ChannelSettings, secret_key: str, connection: redis.Redis | None
+    name: str,
+    settings: ChannelSettings,
+    secret_keys: Sequence[str],
+    connection: redis.Redis | None,
 ) -> Channel | None:
     match settings:
         case IntercomSettings():
             quota = Quota(connection, name, allowance=intercom.ALLOWANCE)
             return intercom.open_channel(name, settings, quota)
         case WebWidgetSettings():
-            return webwidget.open_channel(name, settings, secret_key)
+            return webwidget.open_channel(name, settings, secret_keys)
         case _:
             return None
 

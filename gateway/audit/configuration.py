@@ -20,6 +20,8 @@ from gateway.store.sql import insert_into, locked
 
 # Where a start may differ from another without anybody having changed a thing.
 _OF_THE_PROCESS = frozenset({"public_url", "data_dir", "redis_url"})
+# They make the fingerprints of the others.
+_OUR_KEYS = frozenset({"secret_key", "previous_secret_keys"})
 
 
 def note(db: Transaction, settings: Settings, *, now: int) -> bool:
@@ -34,11 +36,13 @@ def note(db: Transaction, settings: Settings, *, now: int) -> bool:
     if fresh is not None:
         return False
     known = db.scalars(locked(db, select(KnownConfiguration))).one()
-    before, after = changes(known.settings, shown)
-    if not before and not after:
+    if known.settings == shown:
         return False
+    before, after = changes(_printed_anew(known.settings, settings, shown), shown)
     known.settings, known.at = shown, now
     db.flush()
+    if not before and not after:
+        return False
     write(
         db,
         SYSTEM,
@@ -51,14 +55,24 @@ def note(db: Transaction, settings: Settings, *, now: int) -> bool:
     return True
 
 
-def shown_settings(settings: Settings) -> Json:
+def shown_settings(settings: Settings, secret_key: str | None = None) -> Json:
     """Every setting by its dotted name; of a secret a fingerprint that only our key can make."""
-    key = settings.secret_key.encode()
+    key = (secret_key or settings.secret_key).encode()
     return {
         name: _print(key, value) if secret else value
         for name, value, secret in _flat(settings, "", False)
-        if name.partition(".")[0] not in _OF_THE_PROCESS | {"secret_key"}
+        if name.partition(".")[0] not in _OF_THE_PROCESS | _OUR_KEYS
     }
+
+
+def _printed_anew(known: Json, settings: Settings, shown: Json) -> Json:
+    """What was known, with fingerprints as our key of today makes them of the same secrets."""
+    anew = dict(known)
+    for key in settings.previous_secret_keys:
+        for name, value in shown_settings(settings, key).items():
+            if name in known and known[name] == value:
+                anew[name] = shown[name]
+    return anew
 
 
 def _flat(node: Any, name: str, secret: bool) -> Iterator[tuple[str, Any, bool]]:

@@ -17,6 +17,7 @@ VARIABLES = (
     "GATEWAY_DATABASE_URL",
     "GATEWAY_REDIS_URL",
     "GATEWAY_SECRET_KEY",
+    "GATEWAY_SECRET_KEY_PREVIOUS",
     "GATEWAY_PUBLIC_URL",
     "GATEWAY_DATA_DIR",
 )
@@ -32,6 +33,7 @@ class Environment:
     database_url: str = field(repr=False)
     redis_url: str | None = field(repr=False)
     secret_key: str = field(repr=False)
+    previous_secret_keys: tuple[str, ...] = field(repr=False)
     public_url: str
 
 
@@ -46,6 +48,7 @@ def read_environment(
         database_url=_database_url(environ, data_dir, problems),
         redis_url=_redis_url(environ, problems),
         secret_key=_secret_key(environ, data_dir, problems),
+        previous_secret_keys=tuple(environ.get("GATEWAY_SECRET_KEY_PREVIOUS", "").split()),
         public_url=_public_url(environ, problems),
     )
 

@@ -86,6 +86,7 @@ def load_settings(
         database_url=environment.database_url,
         redis_url=environment.redis_url,
         secret_key=environment.secret_key,
+        previous_secret_keys=environment.previous_secret_keys,
         public_url=environment.public_url,
         data_dir=environment.data_dir,
     )

@@ -125,8 +125,9 @@ class HttpAgentSettings(AgentSettings):
 
     # Where turns are posted.
     url: str
-    # `whsec_…` (base64); signs requests both ways, as Standard Webhooks has it.
-    secret: str = field(repr=False)
+    # `whsec_…` (base64); signs requests both ways, as Standard Webhooks has it; a list while one is
+    # being replaced.
+    secret: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,8 +305,8 @@ class SubscriberSettings:
     name: str = ""
     # Where events are posted.
     url: str = field(repr=False)
-    # `whsec_…` (base64); signs them.
-    secret: str = field(repr=False)
+    # `whsec_…` (base64); signs them; a list while one is being replaced.
+    secret: tuple[str, ...] = field(repr=False)
     # Which events.
     events: tuple[str, ...] = USUAL_EVENTS
 
@@ -343,8 +344,8 @@ class AlertSettings:
     email_to: tuple[str, ...] = ()
     # Where alerts are posted.
     webhook_url: str = field(default="", repr=False)
-    # `whsec_…` (base64); signs them.
-    webhook_secret: str = field(default="", repr=False)
+    # `whsec_…` (base64); signs them; a list while one is being replaced.
+    webhook_secret: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,9 +417,16 @@ class Settings:
     database_url: str = field(repr=False)
     # GATEWAY_REDIS_URL; None: `gateway up` runs its own Valkey.
     redis_url: str | None = field(default=None, repr=False)
-    # GATEWAY_SECRET_KEY; signs cookies and tickets.
+    # GATEWAY_SECRET_KEY; what the gateway signs is signed with keys made of it.
     secret_key: str = field(repr=False)
+    # GATEWAY_SECRET_KEY_PREVIOUS: what was signed with these still holds.
+    previous_secret_keys: tuple[str, ...] = field(default=(), repr=False)
     # GATEWAY_PUBLIC_URL: how the world reaches us, without a slash at the end.
     public_url: str = "http://127.0.0.1:8080"
     # GATEWAY_DATA_DIR: where the gateway keeps its files.
     data_dir: Path
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The key that signs, and after it those that are only believed."""
+        return (self.secret_key, *self.previous_secret_keys)

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 
 from gateway.errors import NotFound
 
@@ -23,23 +24,27 @@ _TOKEN = re.compile(r"(fil_[0-9a-z]{26})\.([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})"
 class Links:
     """Makes and reads tokens. Times are in seconds since 1970."""
 
-    def __init__(self, secret_key: str) -> None:
-        self._key = hmac.digest(secret_key.encode(), _AUDIENCE, hashlib.sha256)
+    def __init__(self, secret_key: str | Sequence[str]) -> None:
+        """Several keys: one is being replaced. The first signs, any of them is believed."""
+        keys = [secret_key] if isinstance(secret_key, str) else secret_key
+        self._keys = [hmac.digest(key.encode(), _AUDIENCE, hashlib.sha256) for key in keys]
 
     def token(self, file_id: str, now: float) -> str:
         """A token that opens this file for a day."""
         said = f"{file_id}.{int(now) + LASTS_S:x}"
-        return f"{said}.{self._signature(said)}"
+        return f"{said}.{_signature(self._keys[0], said)}"
 
     def file_of(self, token: str, now: float) -> str:
         """The file that a token opens now; raises NotFound, the same for whatever is wrong."""
         found = _TOKEN.fullmatch(token)
         if found is not None:
             said = f"{found[1]}.{found[2]}"
-            if hmac.compare_digest(found[3], self._signature(said)) and now < int(found[2], 16):
+            right = [hmac.compare_digest(found[3], _signature(key, said)) for key in self._keys]
+            if any(right) and now < int(found[2], 16):
                 return found[1]
         raise NotFound("there is no such file, or its link is too old")
 
-    def _signature(self, said: str) -> str:
-        made = hmac.digest(self._key, said.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+
+def _signature(key: bytes, said: str) -> str:
+    made = hmac.digest(key, said.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()

@@ -24,10 +24,10 @@ class PostSink:
 
     together = False
 
-    def __init__(self, url: str, secret: str, *, clock: Clock) -> None:
+    def __init__(self, url: str, secret: str | Sequence[str], *, clock: Clock) -> None:
         self._url = url
         self._host = urlsplit(url).hostname
-        self._signatures = Signatures([secret])
+        self._signatures = Signatures(secret)
         self._clock = clock
 
     def tell(self, notices: Sequence[Notice]) -> None:

@@ -54,7 +54,7 @@ class Poster:
         self.kinds = frozenset(settings.events)
         self.host = urlsplit(settings.url).hostname or ""
         self._url = settings.url
-        self._signatures = Signatures([settings.secret])
+        self._signatures = Signatures(settings.secret)
         self._clock = clock
         self._session: requests.Session | None = None
 

@@ -46,7 +46,7 @@ class HttpAgent:
         self._post = Post(
             url, setting="url", timeout_s=timeout_s, passing=_PASSING, clock=self._clock
         )
-        self._signatures = Signatures([secret] if isinstance(secret, str) else secret)
+        self._signatures = Signatures(secret)
         self._public_url = public_url.rstrip("/")
         self._timeout_s = timeout_s
         self._allow_handover = allow_handover

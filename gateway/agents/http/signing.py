@@ -17,8 +17,9 @@ _PREFIX = "whsec_"
 class Signatures:
     """Signs with every secret it has and accepts any of them, so that secrets can be replaced."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: str | Sequence[str]) -> None:
         """Take secrets in the form `whsec_` + base64; raise ConfigError without repeating them."""
+        secrets = [secrets] if isinstance(secrets, str) else secrets
         if not secrets:
             raise ConfigError(["the agent's secret is missing"])
         self._keys = [Webhook(_to_key(secret)) for secret in secrets]

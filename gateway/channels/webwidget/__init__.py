@@ -6,7 +6,7 @@ the record it is handed (`backend.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from gateway.channels.base import Channel, Envelope
@@ -24,13 +24,13 @@ __all__ = ["WidgetReceiver", "open_channel"]
 class WidgetReceiver:
     """The reading side: pure, used in the request path."""
 
-    def __init__(self, *, key: bytes) -> None:
-        """`key` signs deliveries that come from outside this process."""
-        self._key = key
+    def __init__(self, *, keys: Sequence[bytes]) -> None:
+        """One of `keys` signs deliveries that come from outside this process."""
+        self._keys = keys
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Check a delivery's signature; raise NotAuthentic."""
-        signature.verify(headers, body, self._key)
+        signature.verify(headers, body, self._keys)
 
     def read_envelope(self, body: bytes) -> Envelope:
         """Read who said what; raise Unreadable."""
@@ -41,16 +41,16 @@ class WidgetReceiver:
         return delivery_to_events(envelope)
 
 
-def open_channel(name: str, settings: WebWidgetSettings, secret_key: str) -> Channel:
+def open_channel(name: str, settings: WebWidgetSettings, secret_keys: Sequence[str]) -> Channel:
     """Return the channel that `[channels.<name>]` describes. Opens nothing.
 
-    `secret_key` is the gateway's own, of which the channel's is derived.
+    `secret_keys` are the gateway's own, of which the channel's are derived.
     """
     return Channel(
         name=name,
         kind="webwidget",
         agent=settings.agent,
-        receiver=WidgetReceiver(key=signature.derived_key(secret_key, name)),
+        receiver=WidgetReceiver(keys=[signature.derived_key(key, name) for key in secret_keys]),
         policy=Policy(native_assignment=False),
         # What the gateway says is said by its own commit.
         pushes=frozenset(),

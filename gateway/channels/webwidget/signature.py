@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.errors import NotAuthentic
 
@@ -29,12 +29,13 @@ def sign(body: bytes, key: bytes) -> str:
     return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
-def verify(headers: Mapping[str, str], body: bytes, key: bytes) -> None:
-    """Check the signature over the raw body; raise NotAuthentic."""
+def verify(headers: Mapping[str, str], body: bytes, keys: Sequence[bytes]) -> None:
+    """Check the signature over the raw body with each of the keys; raise NotAuthentic."""
     given = headers.get(HEADER)
     if given is None:
         raise NotAuthentic(f"{HEADER} is missing: visitors speak at /widget/v1/messages")
     if _FORM.fullmatch(given) is None:
         raise NotAuthentic(f"{HEADER} is not a signature: expected sha256= and 64 digits")
-    if not hmac.compare_digest(sign(body, key).encode(), given.encode()):
+    right = [hmac.compare_digest(sign(body, key).encode(), given.encode()) for key in keys]
+    if not any(right):
         raise NotAuthentic(f"{HEADER} does not match the body")

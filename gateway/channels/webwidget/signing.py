@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -18,11 +19,14 @@ Said = TypeVar("Said", bound=tuple[object, ...])
 class Signer:
     """Signs lists and reads them back. Its key is derived for one use, and serves no other."""
 
-    def __init__(self, secret_key: str, salt: str, refusal: str) -> None:
-        """`salt` names the use; `refusal` is what is said of words that were not signed here."""
+    def __init__(self, secret_key: str | Sequence[str], salt: str, refusal: str) -> None:
+        """`salt` names the use; `refusal` is what is said of words that were not signed here.
+
+        Of several keys the first one signs, and what any of them signed is believed.
+        """
         self._refusal = refusal
         self._serializer = URLSafeSerializer(
-            secret_key,
+            [secret_key] if isinstance(secret_key, str) else secret_key[::-1],
             salt=salt,
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )

@@ -6,6 +6,7 @@ worth nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.channels.webwidget.refusals import TokenExpired
@@ -29,7 +30,7 @@ class Ticket:
 class Tickets:
     """Makes and reads tickets; the key that signs them is used for nothing else."""
 
-    def __init__(self, secret_key: str, clock: Clock) -> None:
+    def __init__(self, secret_key: str | Sequence[str], clock: Clock) -> None:
         self._clock = clock
         self._signer = Signer(secret_key, _SALT, "this is no ticket of ours; ask for one")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.channels.webwidget.refusals import TokenExpired
@@ -27,8 +28,11 @@ class Token:
 class Tokens:
     """Makes and reads tokens. They hold nothing but names; whoever has one is the visitor."""
 
-    def __init__(self, secret_key: str, clock: Clock) -> None:
-        """The key that signs is derived from `secret_key`, and used for nothing else."""
+    def __init__(self, secret_key: str | Sequence[str], clock: Clock) -> None:
+        """The key that signs is derived from `secret_key`, and used for nothing else.
+
+        Several keys: one is being replaced; the first signs.
+        """
         self._clock = clock
         self._signer = Signer(secret_key, _SALT, "this is no token of ours; ask for a session")
 

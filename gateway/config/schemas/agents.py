@@ -167,7 +167,7 @@ class HttpAgentTable(AgentTable):
     """`kind = "http"`"""
 
     url = WebAddress(**needed("the address where the agent takes turns"))
-    secret = SigningSecret(**needed("the secret shared with the agent (whsec_…)"))
+    secret = OneOrMore(SigningSecret(), **needed("the secret shared with the agent (whsec_…)"))
 
 
 class HandoverTable(Table):

@@ -48,7 +48,7 @@ class SubscriberTable(Table):
         )
     )
     url = WebAddress(**needed("the address where events are posted"))
-    secret = SigningSecret(**needed("the secret that signs events (whsec_…)"))
+    secret = OneOrMore(SigningSecret(), **needed("the secret that signs events (whsec_…)"))
     events = OneOrMore(Choice(*settings.EVENT_NAMES), only_lists=True)
 
 
@@ -101,13 +101,13 @@ class AlertsTable(Table):
 
     email_to = OneOrMore(MailAddress(), only_lists=True)
     webhook_url = WebAddress()
-    webhook_secret = SigningSecret()
+    webhook_secret = OneOrMore(SigningSecret())
 
     @validates_schema
     def check_webhook(self, data: dict[str, Any], **_: Any) -> None:
         """What is posted is signed."""
-        if ("webhook_url" in data) != ("webhook_secret" in data):
-            missing = "webhook_secret" if "webhook_url" in data else "webhook_url"
+        if bool(data.get("webhook_url")) != bool(data.get("webhook_secret")):
+            missing = "webhook_secret" if data.get("webhook_url") else "webhook_url"
             raise ValidationError(
                 "is missing; webhook_url and webhook_secret belong together", missing
             )

@@ -3,4 +3,4 @@
 from gateway.channels.webwidget import WidgetReceiver
 from gateway.channels.webwidget.signature import derived_key
 
-RECEIVER = WidgetReceiver(key=derived_key("a secret", "acme-web"))
+RECEIVER = WidgetReceiver(keys=[derived_key("a secret", "acme-web")])

@@ -77,7 +77,7 @@ def settings(**more: Any) -> WebWidgetSettings:
 
 
 def test_it_has_no_people_of_its_own_and_nothing_is_pushed() -> None:
-    channel = open_channel("acme-web", settings(), "a secret")
+    channel = open_channel("acme-web", settings(), ["a secret"])
     assert channel.pushes == frozenset()
     assert not channel.policy.native_assignment
     assert not channel.remote
@@ -85,7 +85,7 @@ def test_it_has_no_people_of_its_own_and_nothing_is_pushed() -> None:
 
 
 def test_asked_as_any_channel_is_it_knows_nothing_more() -> None:
-    sender = open_channel("acme-web", settings(), "a secret").open_sender()
+    sender = open_channel("acme-web", settings(), ["a secret"]).open_sender()
     read = sender.read("vis_a", deadline=1.0)
     assert isinstance(read, Snapshot)
     assert (read.conversation, read.events, read.closed) == ("vis_a", (), False)

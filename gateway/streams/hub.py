@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
 
 import structlog
 
@@ -20,11 +19,12 @@ from gateway.clock import Clock, SystemClock, to_micros
 from gateway.errors import GatewayError
 from gateway.feed import Bell, Head, Hint, Hints, Told
 from gateway.people import operators, signins
-from gateway.reading.events import Wording, event_id, put_into_words
-from gateway.store import Database, Transaction
+from gateway.reading.events import Wording
+from gateway.store import Database
 from gateway.streams.ear import Ear
-from gateway.streams.frames import event_frame, hint_frame, reset_frame
+from gateway.streams.frames import hint_frame
 from gateway.streams.guests import Guests, StillIn
+from gateway.streams.missed import Missed
 from gateway.streams.stream import Followed, Guest, Stream, Wanted
 
 log = structlog.get_logger(__name__)
@@ -33,18 +33,10 @@ POLL_S = 1.0
 POLL_WITH_REDIS_S = 5.0
 CHECK_TOKENS_S = 20.0
 _AT_ONCE = 200
-_REMEMBERED = 1_000
 _TOKENS_AT_ONCE = 500
 _BREATHER = 100
 _AFTER_TROUBLE_S = 1.0
 _MOST_HINTS = 1_000
-
-
-class _Shown(NamedTuple):
-    """An event as it was shown; `frame` is empty where the record knows no more of it."""
-
-    row: Told
-    frame: bytes
 
 
 class Hub:
@@ -63,7 +55,6 @@ class Hub:
         check_tokens_s: float = CHECK_TOKENS_S,
     ) -> None:
         self._database = database
-        self._wording = wording
         self._check_tokens_s = check_tokens_s
         self._lock = threading.Lock()
         # By the session that they want, None for all sessions.
@@ -78,9 +69,7 @@ class Hub:
         # which everything has reached the queues.
         self._cursor = 0
         self._settled = 0
-        self._recent: deque[_Shown] = deque(maxlen=_REMEMBERED)
-        # Everything after this place is among the recent ones.
-        self._recent_from = 0
+        self._missed = Missed(database, wording)
         bell.listen(self._news.set)
         hints.listen(self._hear)
 
@@ -106,23 +95,12 @@ class Hub:
                     if stream.guest is not None:
                         return
                     self._streams.setdefault(stream.wanted.session_id, set()).add(stream)
-                    joined, recent_from = self._cursor, self._recent_from
-                    recent = [] if after is None else list(self._recent)
+                    joined = self._cursor
                     break
         stream.begins_at = joined if after is None else max(0, after)
         stream.settled = lambda: self._settled
-        if after is None or after == joined:
-            return
-        if recent_from <= after < joined:
-            frames = [
-                shown.frame
-                for shown in recent
-                if after < shown.row.place <= joined and stream.wanted.holds(shown.row)
-            ]
-            stream.missed = lambda: iter(frames)
-        else:
-            known = head or feed.head(self._database)
-            stream.missed = lambda: self._replay(stream, after, joined, known)
+        if after is not None and after != joined:
+            stream.missed = lambda: self._missed.frames(stream.wanted, after, joined)
 
     def follow(self, guest: Guest, hang_up: Callable[[], object] | None = None) -> Followed:
         """Open a stream for a visitor. Raises Unavailable and TooMany; whoever has it closes it."""
@@ -142,39 +120,13 @@ class Hub:
         stream.end()
         self._news.set()  # with the last stream the reader goes, too
 
-    # -- what was missed -----------------------------------------------------------------------
-
-    def _replay(self, stream: Stream, after: int, joined: int, head: Head) -> Iterator[bytes]:
-        """What the record says happened after one place up to another; `reset` if it forgot."""
-        if not head.forgotten <= after <= max(head.last, joined):
-            yield reset_frame(joined)
-            return
-        while after < joined:
-            with self._database.read() as db:
-                rows = feed.read_before(
-                    db, after, joined + 1, _AT_ONCE,
-                    session_id=stream.wanted.session_id, kinds=stream.wanted.kinds,
-                )  # fmt: skip
-                shown = self._show(db, rows)
-            yield b"".join(one.frame for one in shown)
-            if len(rows) < _AT_ONCE:
-                return
-            after = rows[-1].place
-
-    def _show(self, db: Transaction, rows: list[Told]) -> list[_Shown]:
-        events = put_into_words(db, [(event_id(row.id, row), row) for row in rows], self._wording)
-        return [
-            _Shown(row, b"" if event is None else event_frame(row.place, event))
-            for row, event in zip(rows, events, strict=True)
-        ]
-
     # -- the reader ----------------------------------------------------------------------------
 
     def _start(self, head: Head) -> None:
         """Start reading from there on; called with the lock."""
         self._running = True
-        self._cursor = self._settled = self._recent_from = head.last
-        self._recent.clear()
+        self._cursor = self._settled = head.last
+        self._missed.begin_at(head.last)
         threading.Thread(target=self._run, name="streams", daemon=True).start()
         if self._ear is not None:
             self._ear.start()
@@ -228,25 +180,19 @@ class Hub:
         if not rows:
             return False
         self._guests.tell(rows)
+        self._missed.add(rows)
         with self._lock:
             sessions = {row.session_id for row in rows}
             if None not in self._streams and sessions.isdisjoint(self._streams):
-                # Nobody is here for these; who comes back for them reads them.
-                self._recent.clear()
-                self._cursor = self._settled = self._recent_from = rows[-1].place
+                # Nobody is here for these: they are put into words when somebody comes for them.
+                self._cursor = self._settled = rows[-1].place
                 return len(rows) == _AT_ONCE
-        with self._database.read() as db:
-            shown = self._show(db, rows)
-        for one in shown:
-            self._distribute(one)
+        for row, frame in zip(rows, self._missed.show(rows), strict=True):
+            self._distribute(row, frame)
         return len(rows) == _AT_ONCE
 
-    def _distribute(self, shown: _Shown) -> None:
-        row = shown.row
+    def _distribute(self, row: Told, frame: bytes) -> None:
         with self._lock:
-            if len(self._recent) == self._recent.maxlen:
-                self._recent_from = self._recent[0].row.place
-            self._recent.append(shown)
             self._cursor = row.place
             readers = [
                 stream
@@ -254,8 +200,8 @@ class Hub:
                 for stream in self._streams.get(session_id, ())
                 if stream.wanted.holds(row)
             ]
-        for number, stream in enumerate(readers if shown.frame else (), 1):
-            if not stream.put(shown.frame):
+        for number, stream in enumerate(readers if frame else (), 1):
+            if not stream.put(frame):
                 log.info("stream_dropped", place=row.place)
                 self.close(stream)
             if number % _BREATHER == 0:

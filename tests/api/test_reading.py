@@ -1,12 +1,9 @@
 """Reading through the API: filters, cursors, times, and how few statements it takes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import marshmallow as ma
 import pytest
-from sqlalchemy import event
 
 from gateway.api.schemas.deliveries import DeliverySchema
 from gateway.api.schemas.messages import MessageSchema
@@ -14,20 +11,7 @@ from gateway.api.schemas.sessions import SessionSchema
 from gateway.events import Actor, ContactSeen, Fact
 from gateway.reading.avatars import colour
 from tests.api.house import BOT, CHANNEL, House
-
-
-@contextmanager
-def counted(house: House) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        said.append(statement)
-
-    event.listen(house.database.engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(house.database.engine, "before_cursor_execute", note)
+from tests.services.statements import counted
 
 
 def ids(answer: Any) -> list[str]:
@@ -199,7 +183,7 @@ def test_a_longer_list_takes_no_more_statements(sqlite_house: House) -> None:
     house = sqlite_house
 
     def statements() -> int:
-        with counted(house) as said:
+        with counted(house.database) as said:
             assert house.get("/sessions?limit=500").status_code == 200
         return len(said)
 
@@ -230,7 +214,7 @@ def test_a_longer_history_takes_no_more_statements(sqlite_house: House) -> None:
             facts += [house.said("1001", "Hello"), house.said("1001", "Hi", bob)]
             facts.append(house.assigned("1001", "operator", str(700 + number), by=bob))
         house.happen("1001", *facts)
-        with counted(house) as said:
+        with counted(house.database) as said:
             page = house.get(f"/sessions/{session}/messages?limit=500").json
         numbers.append(len(said))
     assert len(page["items"]) > 110

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, insert, update
+from sqlalchemy import insert, update
 
 from gateway.clock import MovableClock, to_micros
 from gateway.hours import read_hours
@@ -28,6 +28,7 @@ from gateway.store.models import (
     TeamMember,
 )
 from gateway.wake import impatient_redis
+from tests.services.statements import counted
 from tests.services.valkey import ValkeyServer
 
 # A Monday, 16:08 in Dublin.
@@ -209,14 +210,8 @@ def test_the_number_of_statements_is_fixed(office: Office) -> None:
         for number in range(5 * more):
             office.id[f"p{number}"] = office.hire(f"p{number}", "operator")
             office.session(office.id[f"p{number}"])
-        said: list[str] = []
-
-        def note(_c: Any, _cur: Any, sql: str, *_: Any, said: list[str] = said) -> None:
-            said.append(sql)
-
-        event.listen(office.database.engine, "before_cursor_execute", note)
-        office.candidates("both")
-        event.remove(office.database.engine, "before_cursor_execute", note)
+        with counted(office.database) as said:
+            office.candidates("both")
         counts.append(len(said))
     assert counts == [5, 5]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from gateway.conversations import doors
 from gateway.conversations.doors import Caller
@@ -14,6 +14,7 @@ from gateway.store.models import Message
 from gateway.visitors import marks
 from tests.desk import PLAIN
 from tests.desk import Desk as Office
+from tests.services.statements import counted
 
 NOBODY_MAY = "no"
 
@@ -164,22 +165,14 @@ def test_a_deadline_that_has_passed_is_told(on_both: Office) -> None:
 def test_many_sessions_take_no_more_statements_than_a_few(on_both: Office) -> None:
     it = on_both
     ann = it.operator("Ann")
-    counted: list[int] = []
+    counts: list[int] = []
     for upto in (2, 12):
         for number in range(upto):
             session = it.says("Hello?", f"c{upto}-{number}")
             it.hand_over(session, ann)
             if number % 2:
                 it.act(doors.accept, session, ann)
-        seen: list[str] = []
-
-        def note(_c: Any, _u: Any, text: str, *_: Any, seen: list[str] = seen) -> None:
-            seen.append(text)
-
-        event.listen(it.database.engine, "before_cursor_execute", note)
-        try:
+        with counted(it.database) as seen:
             look(it, ann)
-        finally:
-            event.remove(it.database.engine, "before_cursor_execute", note)
-        counted.append(len(seen))
-    assert counted[0] == counted[1] <= 12
+        counts.append(len(seen))
+    assert counts[0] == counts[1] <= 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis
@@ -58,6 +59,9 @@ from gateway.visitors import Visitors, still_in
 from gateway.wake import Waker, impatient_redis
 from gateway.watch.looking import Watched
 
+if TYPE_CHECKING:
+    from gateway.oidc import Elsewhere
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -76,6 +80,7 @@ class Parts:
     presences: Presences
     lookers: Lookers
     signins: Signins
+    elsewhere: Elsewhere | None
     cookie: Cookie
     availability: Availability
     callers: Callers
@@ -149,6 +154,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         presences=Presences(connection, clock),
         lookers=Lookers(connection, clock),
         signins=Signins(database, clock),
+        elsewhere=_elsewhere(settings, database, clock),
         cookie=signin_cookie(settings.public_url),
         callers=Callers(
             connection, per_second=settings.api.requests_per_second, burst=settings.api.burst
@@ -230,6 +236,15 @@ def _files(settings: Settings, database: Database, clock: Clock) -> Files:
         public_url=settings.public_url,
         clock=clock,
     )
+
+
+def _elsewhere(settings: Settings, database: Database, clock: Clock) -> Elsewhere | None:
+    if settings.sign_in.oidc is None:
+        return None
+    # Authlib takes a fifth of a second to import, and most gateways have no use for it.
+    from gateway.oidc import open_provider
+
+    return open_provider(settings.sign_in.oidc, settings, database, clock)
 
 
 def _wait_mailer(settings: Settings, clock: Clock) -> WaitMailer | None:

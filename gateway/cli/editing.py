@@ -113,6 +113,31 @@ def set_password(email: str, password_stdin: bool) -> None:
         click.echo(f"{database.write(keep)} has a new password")
 
 
+@operators.command("unlink")
+@click.argument("email")
+def unlink_operator(email: str) -> None:
+    """Forget who EMAIL is at the identity provider; ends their sign-ins.
+
+    The next person for whom the provider has verified this address is EMAIL from then on.
+    """
+    from gateway.audit import Thing, command_line, write
+    from gateway.clock import SystemClock, to_micros
+    from gateway.people import identities
+    from gateway.people.operators import find
+
+    def keep(db: Transaction) -> tuple[str, int]:
+        person = find(db, email)
+        now = to_micros(SystemClock().now())
+        gone = identities.unlink(db, person.id)
+        if gone:
+            write(db, command_line(), "unlink_identity", Thing("operator", person.id), now=now)
+        return person.email, gone
+
+    with open_record(read_settings()) as database:
+        who, gone = database.write(keep)
+    click.echo(f"{who} is linked to nobody{'' if gone else ', as before'}")
+
+
 @operators.command("deactivate")
 @click.argument("email")
 def deactivate_operator(email: str) -> None:

@@ -23,6 +23,7 @@ from gateway.config.settings import (
     WebWidgetSettings,
     Workspace,
 )
+from gateway.config.sign_in import OidcSettings, SignInSettings
 
 __all__ = [
     "EVENT_NAMES",
@@ -36,11 +37,13 @@ __all__ = [
     "FileSettings",
     "HttpAgentSettings",
     "IntercomSettings",
+    "OidcSettings",
     "OpenAIAgentSettings",
     "ScriptRule",
     "ScriptedAgentSettings",
     "ScriptedHandover",
     "Settings",
+    "SignInSettings",
     "SmtpSettings",
     "SubscriberSettings",
     "WebWidgetSettings",

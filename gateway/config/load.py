@@ -16,6 +16,7 @@ from gateway.config import schemas, settings
 from gateway.config.environment import read_environment
 from gateway.config.problems import Problems, Where, did_you_mean
 from gateway.config.resolve import PLACEHOLDER, fill_in, load_script, read_toml
+from gateway.config.sign_in import SignInSettings
 from gateway.errors import ConfigError
 
 TOP_LEVEL = (
@@ -27,6 +28,7 @@ TOP_LEVEL = (
     "smtp",
     "alerts",
     "api",
+    "sign_in",
     "audit",
     "files",
 )
@@ -66,6 +68,7 @@ def load_settings(
     smtp = _checked(schemas.SmtpTable, table["smtp"], problems, "smtp") if "smtp" in table else None
     alerts = _checked(schemas.AlertsTable, table.get("alerts", {}), problems, "alerts")
     api = _checked(schemas.ApiTable, table.get("api", {}), problems, "api")
+    sign_in = _checked(schemas.SignInTable, table.get("sign_in", {}), problems, "sign_in")
     audit = _checked(schemas.AuditTable, table.get("audit", {}), problems, "audit")
     files = _checked(schemas.FilesTable, table.get("files", {}), problems, "files")
     if alerts.get("email_to") and "smtp" not in table:
@@ -81,6 +84,7 @@ def load_settings(
         smtp=settings.SmtpSettings(**smtp) if smtp is not None else None,
         alerts=settings.AlertSettings(**alerts),
         api=settings.ApiSettings(**api),
+        sign_in=SignInSettings(**sign_in),
         audit=settings.AuditSettings(**audit),
         files=settings.FileSettings(**files),
         database_url=environment.database_url,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import hours
 from gateway.config.filetypes import USUAL
+from gateway.config.sign_in import SignInSettings
 from gateway.ladder import AWAY, Rung
 from gateway.rules import HandoverRule
 
@@ -409,6 +410,8 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     # `[api]`
     api: ApiSettings = field(default_factory=ApiSettings)
+    # `[sign_in]`
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
     # `[audit]`
     audit: AuditSettings = field(default_factory=AuditSettings)
     # `[files]`

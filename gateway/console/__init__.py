@@ -31,6 +31,10 @@ def add_console(app: Flask, parts: Parts) -> None:
     add_file_doors(app, files)
     pages = Pages(parts, files)
     add_signing_doors(pages)
+    if parts.elsewhere is not None:
+        from gateway.console.provider import add_provider_doors  # brings Authlib along
+
+        add_provider_doors(pages, parts.elsewhere)
     add_start_pages(pages)
     add_session_pages(pages)
     add_human_agents_pages(pages)

@@ -19,22 +19,40 @@ from gateway.console.rooms import EVERYBODY, PREFIX, Pages
 from gateway.errors import Forbidden, NotAuthentic, TooMany
 from gateway.people.signins import LONGEST_S, csrf_holds
 from gateway.rails.cookies import CSRF_HEADER, Cookie
+from gateway.wiring import Parts
 
 _FORM_LASTS_S = 8 * 3_600
 _MOST_BYTES = 16 * 1024
 _STALE = "This form was open for too long. Try it again."
+TROUBLES = {
+    "away": "{name} cannot be reached just now. Try again in a moment.",
+    "denied": "{name} did not let you in.",
+    "not_vouched": "This sign-in took too long, or was begun elsewhere. Try it again.",
+    "email": "{name} has not verified your e-mail address, so nobody knows here who you are.",
+    "domain": "Your e-mail address is of another organisation.",
+    "unknown": "Nobody here has your e-mail address. Ask an administrator to add you.",
+    "role": "{name} gives you no role here. Ask an administrator.",
+    "deactivated": "You are deactivated here. Ask an administrator.",
+    "taken": "Your e-mail address belongs to another account of {name} here. "
+    "Ask an administrator to unlink it.",
+    "busy": "Too many sign-ins were tried from where you are. Try again in a few minutes.",
+    "again": "Something was in the way. Try it again.",
+    "out": "You are signed out here. You may still be signed in at {name}.",
+}
+"""What the sign-in page says, by the word in its address: nothing else gets onto it from there."""
 
 
 def add_signing_doors(pages: Pages) -> None:
     """Add the doors to come in and to go out."""
     parts, blueprint = pages.parts, pages.blueprint
+    ways = parts.settings.sign_in
     form_cookie = Cookie("gateway-form", parts.settings.public_url)
 
     def form(status: int = 200, **context: str | int) -> Response:
         word = form_cookie.read(request) or secrets.token_urlsafe(24)
         wanted = safe_path(request.values.get("next", ""))
         page = pages.render(
-            "signing/login.html", status, form_word=_signed(word), next=wanted, **context
+            "signing/login.html", status, form_word=_signed(word), next=wanted, ways=ways, **context
         )
         form_cookie.give(page, word, _FORM_LASTS_S)
         return page
@@ -44,11 +62,17 @@ def add_signing_doors(pages: Pages) -> None:
         here = pages.who()
         if here is not None:
             return pages.go(safe_path(request.args.get("next", "")) or start_of(here.operator.role))
-        return form()
+        trouble = request.args.get("trouble", "")
+        if ways.oidc is None or trouble not in TROUBLES:
+            return form()
+        said = TROUBLES[trouble].format(name=ways.oidc.name)
+        return form(note=said) if trouble == "out" else form(error=said)
 
     @blueprint.post("/login")
     def sign_in() -> BaseResponse:
         request.max_content_length = request.max_form_memory_size = _MOST_BYTES
+        if not ways.passwords:
+            return form(403, error="Passwords are not used here.")
         word = form_cookie.read(request)
         email = request.form.get("email", "")
         said = request.form.get("form", "")
@@ -70,8 +94,8 @@ def add_signing_doors(pages: Pages) -> None:
         here = parts.signins.enter(secret)
         wanted = safe_path(request.form.get("next", ""))
         answer = pages.go(wanted or start_of(here.operator.role))
-        parts.cookie.give(_writable(answer), secret, LONGEST_S)
-        form_cookie.take(_writable(answer))
+        give_signin(parts, answer, secret)
+        form_cookie.take(answer)
         return answer
 
     def going_out(everywhere: bool) -> BaseResponse:
@@ -86,8 +110,8 @@ def add_signing_doors(pages: Pages) -> None:
         else:
             parts.signins.sign_out(here, pages.caller())
         parts.presences.say(here.operator.id, "offline")
-        answer = pages.go(f"{PREFIX}/login")
-        parts.cookie.take(_writable(answer))
+        answer = pages.go(f"{PREFIX}/login{'?trouble=out' if ways.oidc is not None else ''}")
+        parts.cookie.take(answer)
         # What was kept in this browser for whoever signed out is nobody else's.
         answer.headers["Clear-Site-Data"] = '"cache"'
         return answer
@@ -118,7 +142,6 @@ def _signed(word: str) -> str:
     return hashlib.sha256(f"form:{word}".encode()).hexdigest()
 
 
-def _writable(answer: BaseResponse) -> Response:
-    """A redirect is made by Werkzeug; cookies are given as to any answer of ours."""
-    assert isinstance(answer, Response)
-    return answer
+def give_signin(parts: Parts, answer: BaseResponse, secret: str) -> None:
+    """Let the browser that gets this answer be signed in."""
+    parts.cookie.give(answer, secret, LONGEST_S)

@@ -39,6 +39,18 @@ def forgive(db: Transaction, account: str, address: str | None) -> None:
     db.execute(delete(PasswordGuess).where(PasswordGuess.name == both))
 
 
+def count_answer(db: Transaction, address: str | None, now: int) -> float:
+    """The same for answers of an identity provider that are brought here from one network."""
+    db.execute(delete(PasswordGuess).where(PasswordGuess.until <= now))
+    return _counted(db, _name("answers", _network(address)), MOST_OF_NETWORK, now)
+
+
+def forgive_answers(db: Transaction, address: str | None) -> None:
+    """An answer held: those before it were no guesses."""
+    name = _name("answers", _network(address))
+    db.execute(delete(PasswordGuess).where(PasswordGuess.name == name))
+
+
 def _names(account: str, address: str | None) -> dict[str, int]:
     return {
         _name("account", account): MOST_OF_ACCOUNT,

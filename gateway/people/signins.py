@@ -119,7 +119,7 @@ class Signins:
         if row is None or not right:
             log.info("sign_in_refused", address=caller.address)
             if row is not None:
-                who = _who(row.id, row.name, caller)
+                who = who_of(row.id, row.name, caller)
                 self._database.write(
                     lambda db: audit.write(
                         db, who, "sign_in", Thing("operator", who.id), now=now,
@@ -129,7 +129,7 @@ class Signins:
             raise NotAuthentic(WRONG)
         kept = row.password_hash
         anew = passwords.hashed(password) if passwords.is_outdated(kept) else kept
-        secret = secrets.token_urlsafe(32)
+        secret = new_secret()
 
         def let_in(db: Transaction) -> None:
             still = (
@@ -141,17 +141,10 @@ class Signins:
             if db.execute(known.returning(OperatorRow.id)).one_or_none() is None:
                 raise NotAuthentic(WRONG)  # changed, or deactivated, this very moment
             guesses.forgive(db, account, caller.address)
-            over = (Signin.digest == digest_of(old)) | (Signin.expires_at <= now)
-            db.execute(delete(Signin).where(over))
-            id = new_id("sgn")
-            db.execute(
-                insert_into(db, Signin).values(
-                    id=id, operator_id=row.id, digest=digest_of(secret), created_at=now,
-                    seen_at=now, expires_at=now + LONGEST_S * 1_000_000, address=caller.address,
-                    browser=caller.browser.replace("\x00", "")[:_LONGEST_BROWSER] or None,
-                )
-            )  # fmt: skip
-            audit.write(db, _who(row.id, row.name, caller), "sign_in", Thing("signin", id), now=now)
+            id = open_signin(db, row.id, secret, caller, old, now)
+            audit.write(
+                db, who_of(row.id, row.name, caller), "sign_in", Thing("signin", id), now=now
+            )
 
         self._database.write(let_in)
         return secret
@@ -179,7 +172,7 @@ class Signins:
             db.execute(delete(Signin).where(Signin.id == here.id))
             audit.write(
                 db,
-                _who(here.operator.id, here.operator.name, caller),
+                who_of(here.operator.id, here.operator.name, caller),
                 "sign_out",
                 Thing("signin", here.id),
                 now=now,
@@ -194,7 +187,7 @@ class Signins:
         def out(db: Transaction, now: int) -> int:
             ended = end_all(db, here.operator.id)
             audit.write(
-                db, _who(here.operator.id, here.operator.name, caller), "sign_out_everywhere",
+                db, who_of(here.operator.id, here.operator.name, caller), "sign_out_everywhere",
                 Thing("operator", here.operator.id), after={"ended": ended}, now=now,
             )  # fmt: skip
             return ended
@@ -212,6 +205,31 @@ class Signins:
                 f"{'minute' if minutes == 1 else 'minutes'}.",
                 after_s=wait_s,
             )
+
+
+def new_secret() -> str:
+    """A cookie's secret, another one for every sign-in."""
+    return secrets.token_urlsafe(32)
+
+
+def open_signin(
+    db: Transaction, operator_id: str, secret: str, caller: Caller, old: str, now: int
+) -> str:
+    """Let the browser with this secret in as an operator; return the sign-in's id.
+
+    Whoever was signed in there before (`old`) is so no more.
+    """
+    over = (Signin.digest == digest_of(old)) | (Signin.expires_at <= now)
+    db.execute(delete(Signin).where(over))
+    id = new_id("sgn")
+    db.execute(
+        insert_into(db, Signin).values(
+            id=id, operator_id=operator_id, digest=digest_of(secret), created_at=now, seen_at=now,
+            expires_at=now + LONGEST_S * 1_000_000, address=caller.address,
+            browser=caller.browser.replace("\x00", "")[:_LONGEST_BROWSER] or None,
+        )
+    )  # fmt: skip
+    return id
 
 
 def set_password(db: Transaction, operator_id: str, kept: str, *, but: str | None = None) -> None:
@@ -280,7 +298,8 @@ def _account(email: str) -> str:
         return email[:254].replace("\x00", "")
 
 
-def _who(id: str, name: str, caller: Caller) -> Who:
+def who_of(id: str, name: str, caller: Caller) -> Who:
+    """Somebody who comes in, or goes, as the audit names them."""
     return Who(
         kind="operator",
         id=id,

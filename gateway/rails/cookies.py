@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
+from flask import Request
+from werkzeug.wrappers import Response
 
 CSRF_HEADER = "X-CSRF-Token"
 """What a call by cookie that changes something must bring: no other site's page can."""

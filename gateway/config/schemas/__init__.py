@@ -17,6 +17,7 @@ from gateway.config.schemas.others import (
     SubscriberTable,
     WorkspaceTable,
 )
+from gateway.config.schemas.sign_in import OidcTable, SignInTable
 from gateway.config.schemas.table import Table
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "FilesTable",
     "HttpAgentTable",
     "IntercomTable",
+    "OidcTable",
     "OpenAIAgentTable",
     "ScriptedAgentTable",
+    "SignInTable",
     "SmtpTable",
     "SubscriberTable",
     "Table",

@@ -19,6 +19,7 @@ from gateway.store.models.files import FileRow
 from gateway.store.models.inside import (
     IdempotentAnswer,
     Operator,
+    OperatorIdentity,
     OperatorLink,
     PasswordGuess,
     Signin,
@@ -88,6 +89,7 @@ __all__ = [
     "Offer",
     "Operator",
     "OperatorAvatar",
+    "OperatorIdentity",
     "OperatorLink",
     "PasswordGuess",
     "Push",

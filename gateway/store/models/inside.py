@@ -70,6 +70,22 @@ class Signin(Base):
     browser: Mapped[str | None]
 
 
+class OperatorIdentity(Base):
+    """Who an operator is at an identity provider: found by nothing but issuer and subject.
+
+    One for each provider: an e-mail address that another subject has later opens nothing.
+    """
+
+    __tablename__ = "operator_identities"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"))
+    email: Mapped[str]
+    linked_at: Mapped[Micros]
+    used_at: Mapped[Micros]
+    __table_args__ = (UniqueConstraint("operator_id", "issuer"),)
+
+
 class PasswordGuess(Base):
     """How many passwords were tried under one name (an account, an address, both) until a time."""
 

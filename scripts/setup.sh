@@ -5,6 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1 lock=$2
 
+say() {
+    echo "setup: $*"
+}
+
 # The widget's scripts are built with it. Debian's npm brings node.
 if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
     scripts/apt.sh npm
@@ -31,11 +35,14 @@ if ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         scripts/apt.sh "python$version-venv"
     fi
+    say "making the virtual environment $venv (some seconds)"
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
 
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input)
+say "installing $(grep -c '^[a-z].*==' "$lock") packages from $lock (a minute or two the first time)"
 "${pip[@]}" install --quiet --quiet --require-hashes -r "$lock"
 # The build backend comes from the lock as well, hence no isolation (which would fetch another).
+say "installing the gateway, and building the scripts of its pages (half a minute)"
 "${pip[@]}" install --quiet --quiet --no-deps --no-build-isolation --editable .

@@ -41,7 +41,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     add_error_answers(app)
     add_headers(app)
     app.register_blueprint(webhook_routes(parts.channels))
-    app.register_blueprint(script_routes())
+    app.register_blueprint(script_routes(color=parts.widgets.color))
     app.register_blueprint(shop_routes(parts.widgets.with_demo_page()))
     add_api(app, parts)
     add_console(app, parts)

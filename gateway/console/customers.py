@@ -78,14 +78,6 @@ class Profiles:
         )
 
 
-def called(card: Json) -> str:
-    """What somebody is called, whatever is known of them."""
-    for detail in ("name", "email", "phone", "external_id"):
-        if card[detail]:
-            return str(card[detail])
-    return "Nameless customer"
-
-
 def collect(sessions: Iterable[Json]) -> list[Collected]:
     """What sessions (the newest first) have as parameters and results; the newest word of each."""
     newest: dict[tuple[str, str], Collected] = {}

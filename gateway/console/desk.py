@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from urllib.parse import urlencode
 
+from gateway.console.words import called
 from gateway.conversations.doors import handover_refusal
 from gateway.people.operators import Operator
 from gateway.reading.sessions import Json
@@ -142,7 +143,7 @@ class Desks:
         offer = told["offer"]
         return Card(
             told=told,
-            name=name_of(told),
+            name=called(told["contact"]),
             wait=self.wait(told),
             place=self.place(me, told),
             offered=offer is not None and offer["operator_id"] == me.id,
@@ -193,12 +194,6 @@ class Desks:
 def refusal_for(me: Operator) -> Any:
     """Why somebody may not hand a session over, as sessions tell it."""
     return lambda status, mode: handover_refusal(me.role, status, mode)
-
-
-def name_of(told: Json) -> str:
-    """What the customer is called."""
-    contact = told["contact"] or {}
-    return contact.get("name") or contact.get("email") or "Visitor"
 
 
 def tone(now: datetime, since: datetime, due: datetime, *, overdue: bool) -> Tone:

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from gateway.clock import to_micros
 from gateway.errors import NotFound
+from gateway.people import avatars
 from gateway.people.availability import Member
+from gateway.people.operators import Operator
 from gateway.people.routing import Candidate
 from gateway.reading.avatars import avatar
 from gateway.store.models import OperatorAvatar
@@ -49,6 +51,12 @@ def one(parts: Parts, operator_id: str) -> Person:
         if person.candidate.id == operator_id:
             return person
     raise NotFound("There is no such operator.")
+
+
+def picture_of(parts: Parts, one: Operator) -> str:
+    """The address of an operator's picture, or nothing."""
+    with parts.database.read() as db:
+        return avatar(one.id, one.name, avatars.digest_of(db, one.id))["url"] or ""
 
 
 def _picture(member: Member, digest: str | None) -> str:

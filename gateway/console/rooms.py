@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from gateway.console import words
 from gateway.console.files import Files
 from gateway.console.looks import Menu, read_theme, security_headers
+from gateway.console.people import picture_of
 from gateway.errors import Forbidden, NotAuthentic
 from gateway.people.operators import Operator, Role
 from gateway.people.signins import Caller, SignedIn
@@ -128,6 +129,7 @@ class Pages:
                 "theme": read_theme(request.cookies),
                 "menu": Menu.of(here.operator.role, request.path) if here else Menu(),
                 "page_title": g.get("page_title", ""),
+                "my_picture": lambda: picture_of(self.parts, here.operator) if here else "",
                 "now": self.parts.clock.now(),
                 **context,
             },

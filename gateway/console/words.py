@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from gateway.clock import Clock
+from gateway.reading.names import CUSTOMER
 
 _TINTS = 8
 
@@ -29,6 +31,8 @@ def filters(zone: ZoneInfo, clock: Clock) -> Mapping[str, Callable[..., Any]]:
         "initials": initials,
         "tint": tint,
         "count": count,
+        "called": called,
+        "breakable": breakable,
     }
 
 
@@ -99,6 +103,20 @@ def tint(id: str | None) -> int:
 def count(number: int) -> str:
     """`12,345`."""
     return f"{number:,}"
+
+
+def called(who: Mapping[str, Any] | None) -> str:
+    """What a customer is called, whatever is known of them: one word for those who are nameless."""
+    for detail in ("name", "email", "phone", "external_id"):
+        if who and who.get(detail):
+            return str(who[detail])
+    return CUSTOMER
+
+
+def breakable(name: str) -> Markup:
+    """A name of parts (`operator.password_set`) that may be broken after each of them."""
+    parts = re.split(r"(?<=[._/-])", name)
+    return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def utc(at: str | int | datetime | None) -> str:

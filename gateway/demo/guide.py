@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import click
 
-from gateway.demo.stage import COLLEAGUES, OPERATOR, OPERATOR_NAME, PASSWORD, Stage
+from gateway.demo.stage import AI, COLLEAGUES, OPERATOR, OPERATOR_NAME, PASSWORD, Stage
 
 _GUIDE = """
 {title}                                              Ctrl-C stops everything
 
 {inbox}  {inbox_url}
   A stand-in for Intercom, with one conversation already running.
-  1. Write as the customer: the AI (“Sage”) answers. Ask for an order (FL-1077), shipping, returns.
+  1. Write as the customer: the AI, “{ai}”, answers. Ask for an order (FL-1077), shipping, returns.
   2. Assign the conversation to Aoife Byrne: from now on the AI keeps silent.
   3. Write as the customer again, then reply as Aoife.
-  4. Assign it back to Sage: the AI resumes, and knows what Aoife said.
+  4. Assign it back to {ai}, then write as the customer: the AI resumes, and knows what Aoife said.
   5. As the customer: “I want a refund of 640 EUR.” The AI hands over by itself.
 
 {shop}  {shop_url}
-  A page with the web widget, bottom right, answered by the same AI.
+  A page with the web widget, bottom right, answered by {ai}, too.
   1. Ask for an order (FL-1042), shipping, anything. Reload, open a second tab: the talk is there.
   2. “Can I talk to a person?” The AI hands over: answer in the console.
 
@@ -49,6 +49,7 @@ def guide(stage: Stage, session: str) -> str:
         shop=click.style("A shop", bold=True),
         console=click.style("The console", bold=True),
         password=PASSWORD,
+        ai=AI,
         logins="\n".join(f"    {email:<30} {name}, {role}" for email, name, role in COLLEAGUES),
         api=click.style("The gateway's API", bold=True),
         files=click.style("Files", bold=True),

@@ -35,6 +35,7 @@ Happening = Callable[[Stage, HelpDesk, Observer, Patience], bool]
 
 def run_demo(port: int | None, inbox_port: int | None) -> int:
     """Run until a signal asks for the end; return the exit status."""
+    click.echo("Starting the gateway, its workers, an inbox and a shop: some ten seconds …")
     return _run(port, inbox_port, _opening, ends=False)
 
 

@@ -23,6 +23,8 @@ CHANNEL = "acme-intercom"
 SHOP = "fenlight-shop"
 SHOP_KEY = "fenlight-shop-key"
 TIME_ZONE = "Europe/Dublin"
+# What the AI is called, in the inbox (by the stand-in), in the widget and in the console.
+AI = "Sage"
 # The default workspace of the stand-in (`python -m intercom_standin --help`).
 BOT_ADMIN = "814860"
 TEAMMATE_ADMIN = "1396651"
@@ -51,7 +53,7 @@ _SETTINGS = """\
 name = "Fenlight"
 time_zone = "{time_zone}"
 
-[agents.shop]
+[agents.{ai}]
 kind = "scripted"
 script = "{script}"
 debounce_s = 0.3
@@ -61,7 +63,7 @@ handover_conditions = "The customer is upset, asks for a person, or wants more t
 
 [channels.{channel}]
 kind = "intercom"
-agent = "shop"
+agent = "{ai}"
 access_token = "{access_token}"
 client_secret = "{client_secret}"
 bot_admin_id = "{bot_admin}"
@@ -71,10 +73,11 @@ hand_over_to = "team:{team}"
 
 [channels.{shop}]
 kind = "webwidget"
-agent = "shop"
+agent = "{ai}"
 key = "{shop_key}"
 allowed_origins = ["{gateway_url}"]
 title = "Fenlight"
+ai_name = "{ai}"
 welcome_message = "Hello! Ask me about an **order**, **shipping** or our **opening hours**."
 quick_replies = ["Where is my order FL-1077?", "What does shipping cost?", "Talk to a person"]
 color = "#0b6273"
@@ -142,6 +145,7 @@ def stage(environ: Mapping[str, str], port: int | None, inbox_port: int | None) 
         config.write_text(
             _SETTINGS.format(
                 time_zone=TIME_ZONE,
+                ai=AI,
                 script=Path(__file__).with_name("shop.toml"),
                 channel=CHANNEL,
                 access_token=ACCESS_TOKEN,

@@ -20,10 +20,12 @@ from gateway.store.models import (
 
 OPERATOR_PREFIX = "opr_"
 TEAM_PREFIX = "tea_"
+CUSTOMER = "Customer"
+"""What a customer is called of whom nothing is known, wherever they are named."""
 _FALLBACKS = {"operator": "Teammate", "team": "Team", "bot": "Bot"}
 _NAMELESS = {
     "ai": "AI",
-    "customer": "Customer",
+    "customer": CUSTOMER,
     "system": "System",
     "operator": "Somebody",
     "bot": "Another bot",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import unescape
 from typing import Any, Literal
 
-import nh3
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from gateway.reading.choosing import held_by
 from gateway.reading.names import Person, find_names
+from gateway.reading.previews import preview
 from gateway.reading.sessions import Json, Refusal, find_session, rows_to_json, sessions_query
 from gateway.store import Transaction
 from gateway.store.models import (
@@ -22,7 +21,7 @@ from gateway.store.models import (
     Conversation,
     Installation,
     Message,
-    ReadMark,
+    OperatorReadMark,
     Staff,
 )
 from gateway.store.prepared import Prepared
@@ -66,8 +65,8 @@ class Counts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Sessions as the API tells them, with `last` (the last public word), `unread` (how much of the
-    customer's nobody inside has read), `workspace` (as the channel names it) and `mine`; `more`:
-    there are others."""
+    customer's the looker has not read, and nobody inside has answered), `workspace` (as the channel
+    names it) and `mine`; `more`: there are others."""
 
     items: Sequence[Json]
     more: bool
@@ -92,8 +91,9 @@ def find_desk(
     ).all()
     shown = rows[:limit]
     ids = [{"session": row.id} for row in shown]
+    theirs = [{**one, "operator": seat.id} for one in ids]
     with db.in_one_trip():
-        asked_last, asked_unread = _LAST.ask(db, ids), _UNREAD.ask(db, ids)
+        asked_last, asked_unread = _LAST.ask(db, ids), _UNREAD.ask(db, theirs)
     workspaces = {row.id: row.external_id for row in db.execute(_WORKSPACES)} if shown else {}
     items = [
         {
@@ -194,16 +194,9 @@ def _conditions(db: Transaction, seat: Seat, wanted: DeskFilter) -> list[ColumnE
 def _last(row: Any) -> Json:
     return {
         "author": row.author_kind,
-        "text": " ".join(_plain(row).split())[:_PREVIEW],
+        "text": preview(row.text, row.html, _PREVIEW),
         "files": len(row.attachments),
     }
-
-
-def _plain(row: Any) -> str:
-    """A message's words without Markdown's signs, which are in its text and not in its HTML."""
-    if not row.html:
-        return str(row.text)
-    return unescape(nh3.clean(row.html.replace("<", " <"), tags=set()))
 
 
 # Words of ours, so that planners see that they need look at active sessions alone.
@@ -254,10 +247,10 @@ _UNREAD = Prepared(
         select(func.count().label("many"))
         .select_from(Message)
         .outerjoin(
-            ReadMark,
+            OperatorReadMark,
             and_(
-                ReadMark.session_id == Message.session_id,
-                ReadMark.side.in_(literals("operator")),
+                OperatorReadMark.session_id == Message.session_id,
+                OperatorReadMark.operator_id == bindparam("operator"),
             ),
         )
         .where(
@@ -265,11 +258,11 @@ _UNREAD = Prepared(
             Message.kind.in_(literals("message")),
             Message.author_kind.in_(literals("customer")),
             or_(
-                ReadMark.at.is_(None),
+                OperatorReadMark.at.is_(None),
                 tuple_(Message.at, Message.number, Message.step)
-                > tuple_(ReadMark.at, ReadMark.number, ReadMark.step),
+                > tuple_(OperatorReadMark.at, OperatorReadMark.number, OperatorReadMark.step),
             ),
-            # Whoever answered had read what came before, wherever they did.
+            # What was answered, wherever that was, is no news to anybody.
             Message.at > func.coalesce(_ANSWERED, 0),
         )
     )

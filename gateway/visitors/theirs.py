@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_
+from sqlalchemy.orm import aliased
 
 from gateway.channels.webwidget.backend import Visitor
 from gateway.channels.webwidget.talk import Past
 from gateway.errors import NotFound
 from gateway.reading.cursors import from_cursor, to_cursor
-from gateway.reading.places import POSITION
+from gateway.reading.previews import preview
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Conversation, Message
 from gateway.store.models import Visitor as VisitorRow
@@ -72,22 +73,24 @@ def sessions(
     """
     if visitor.user is None:
         return (), None
-    words = (
-        select(Message.text)
+    said = aliased(Message)
+    newest = (
+        select(said.id)
         .where(
-            Message.session_id == ChatSession.id,
-            Message.kind == "message",
-            Message.state.in_(("received", "sent")),
+            said.session_id == ChatSession.id,
+            said.kind == "message",
+            said.state.in_(("received", "sent")),
         )
-        .order_by(*(column.desc() for column in POSITION))
+        .order_by(said.at.desc(), said.number.desc(), said.step.desc(), said.id.desc())
         .limit(1)
+        .scalar_subquery()
     )
     query = _in_conversations(
         select(
             ChatSession.id, ChatSession.status, ChatSession.opened_at, ChatSession.finished_at,
-            words.scalar_subquery().label("words"),
+            Message.author_kind, Message.text, Message.html,
         )
-    ).where(_is_theirs(visitor))  # fmt: skip
+    ).outerjoin(Message, Message.id == newest).where(_is_theirs(visitor))  # fmt: skip
     if cursor is not None:
         last = from_cursor(cursor, (int, str))
         query = query.where(tuple_(ChatSession.opened_at, ChatSession.id) < tuple_(*last))
@@ -99,12 +102,14 @@ def sessions(
 
 
 def _past(row: Any) -> Past:
+    # What customers write is no Markdown.
+    html = None if row.author_kind == "customer" else row.html
     return Past(
         id=row.id,
         status=row.status,
         started_at=row.opened_at,
         finished_at=row.finished_at,
-        last_words=(row.words or "")[:_LONGEST_WORDS],
+        last_words=preview(row.text or "", html, _LONGEST_WORDS),
     )
 
 

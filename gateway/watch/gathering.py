@@ -54,8 +54,9 @@ def gather(
         signs["topics"] = topics
         usual = rhythm.usual_hour(hours, now - now % HOUR_US, known_since, now - now % HOUR_US)
         signs["usual_per_hour"] = usual[0] if usual else None
-        last_at = max((topic.last_at for topic in topics.values()), default=None)
-        if last_at is not None:
+        seen_at = [topic.last_at for topic in topics.values()]
+        last_at = max([*seen_at, heard.newest(db, (channel, home.external_id)) or 0])
+        if last_at:
             signs["silence"] = rhythm.silence(hours, last_at, now, known_since)
         signs["seat"] = _seat(db, terms, home.id, seen.get(DIRECTORY))
     skew = seen.get(SKEW)

@@ -25,6 +25,7 @@ _PAGE = 2_000
 _MOST_PAGES = 50
 # Nobody has added up for longer than this: the sums say nothing of now.
 _FRESH_US = 5 * MINUTE_US
+_LATELY_S = 3_600.0
 # Where the reading has got to is of no channel.
 _NOBODY, _PLACE = "", "heard"
 
@@ -59,6 +60,23 @@ def topics(db: Transaction, home: Home) -> dict[str, Topic]:
         row.topic: Topic(first_at=row.first_at, last_at=row.last_at, count=row.count)
         for row in rows
     }
+
+
+def newest(db: Transaction, home: Home) -> int | None:
+    """When the last notification came of those that are not in the sums yet."""
+    place = sightings.find(db, _NOBODY).get(_PLACE)
+    # The inbox is read backwards, and no further than an hour: who adds up may be away.
+    after = max(place.value["upto"] if place is not None else "", first_id("dlv", _LATELY_S))
+    return db.scalar(
+        select(InboxDelivery.received_at)
+        .where(
+            InboxDelivery.id > after,
+            InboxDelivery.channel == home[0],
+            InboxDelivery.installation == home[1],
+        )
+        .order_by(InboxDelivery.id.desc())
+        .limit(1)
+    )
 
 
 def hours(db: Transaction, home: Home) -> dict[int, tuple[int, int]]:

@@ -67,6 +67,11 @@ class Visitor:
         found: list[dict[str, Any]] = self._call("GET", "/messages")["messages"]
         return found
 
+    def read_by_them(self) -> str | None:
+        """Up to which of the visitor's lines somebody inside has read, as the widget shows it."""
+        found: str | None = self._call("GET", "/messages")["session"]["read_by_them"]
+        return found
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Origin": SHOP}
         if hasattr(self, "_token"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -149,6 +150,32 @@ def test_an_administrator_adds_somebody_who_then_signs_in(windows: Windows) -> N
     expect(page.get_by_role("button", name="Activate", exact=True)).to_be_visible()
     nora.goto("/console/account")
     expect(nora).to_have_title("Sign in · Acme")
+
+
+def test_ones_own_picture(windows: Windows, tmp_path: Path) -> None:
+    page = windows.open("operator", "/console/account")
+    (tmp_path / "me.png").write_bytes(
+        page.screenshot(clip={"x": 0, "y": 0, "width": 600, "height": 400})
+    )
+    (tmp_path / "me.txt").write_text("no picture")
+    use = page.get_by_role("button", name="Use this picture")
+    choose = page.get_by_label("Choose a picture")
+    expect(use).to_be_disabled()
+    choose.set_input_files(tmp_path / "me.txt")
+    expect(page.get_by_role("alert")).to_contain_text("cannot read it as a picture")
+    expect(use).to_be_disabled()
+    choose.set_input_files(tmp_path / "me.png")
+    seen = page.locator("form[data-picture] .avatar img")
+    expect(seen).to_have_js_property("naturalWidth", 256)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    use.click()
+    expect(page.get_by_text("Picture saved")).to_be_visible()
+    face = page.locator(".profile-button .avatar img")
+    expect(face).to_have_js_property("naturalWidth", 256)
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("Picture removed")).to_be_visible()
+    expect(page.locator(".profile-button .avatar")).to_have_text("OA")
 
 
 def test_all_pages_of_a_browser_share_one_stream(windows: Windows) -> None:

@@ -26,6 +26,13 @@ def test_a_channel_of_which_nothing_was_heard(house: ConsoleHouse) -> None:
         assert text in said, text
 
 
+def test_the_last_notification_is_told_at_once(house: ConsoleHouse) -> None:
+    post(house, json.dumps(payload("conversation.user.created")).encode())
+    assert "Last notification just now" in words(house.browser("admin").html("/channels"))
+    told = house.get(f"/channels/{CHANNEL}/health").json
+    assert told["last_notification_at"].startswith(f"{house.clock.now():%Y-%m-%dT%H:%M:%S}")
+
+
 def test_what_is_wrong_says_what_to_do(house: ConsoleHouse) -> None:
     post(house, json.dumps(payload("conversation.user.created")).encode())
     post(house, unreadable())

@@ -175,7 +175,7 @@ def test_a_visitor_of_whom_nothing_is_known_has_a_page_too(house: ConsoleHouse) 
     house.happen("of-x", house.said("of-x", "Hi"), contact=ContactSeen(id="x"))
     with house.database.read() as db:
         contact = db.query(Contact.id).scalar()
-    assert "Nameless customer" in house.browser("viewer").html(f"/customers/{contact}")
+    assert "Customer · 360 View" in house.browser("viewer").html(f"/customers/{contact}")
 
 
 def test_ids_that_are_nobodys_open_nothing(house: ConsoleHouse) -> None:

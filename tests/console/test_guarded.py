@@ -8,7 +8,7 @@ from werkzeug.routing import Rule
 
 from gateway.errors import Unavailable
 from gateway.streams.frames import opening_frame
-from tests.console.house import ConsoleHouse
+from tests.console.house import ConsoleHouse, words
 
 ADMINS_ONLY = ("/operators", "/audit", "/channels", "/deliveries")
 
@@ -201,6 +201,21 @@ def test_built_files_are_kept_for_ever(house: ConsoleHouse) -> None:
 
 
 # -- names that want to be more than names ---------------------------------------------------------
+
+
+def test_the_audit_log_says_what_changed_in_words(house: ConsoleHouse) -> None:
+    admin = house.browser("admin")
+    path = f"/operators/{house.ids['viewer']}"
+    admin.api("PATCH", path, {"max_sessions": 3, "days_off": ["2026-12-25", "2026-12-26"]})
+    admin.api("PATCH", path, {"max_sessions": None, "active": False})
+    html = admin.html(f"/audit?object={house.ids['viewer']}")
+    for wrong in ("null", "true", "[", "{"):
+        assert wrong not in html.partition("<tbody>")[2].partition("</tbody>")[0], wrong
+    said = words(html)
+    for text in ("<ins>3</ins>", "<del>3</del>", "<ins>2026-12-25, 2026-12-26</ins>"):
+        assert text in html, text
+    assert "active yes no" in said
+
 
 SCRIPT = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{1234567*7}}'
 

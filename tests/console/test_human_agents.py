@@ -32,6 +32,41 @@ def acts(html: str) -> set[str]:
     return set(re.findall(r'data-act="POST /sessions/ses_\w+/([a-z_]+)"', head))
 
 
+def unread(html: str) -> list[str]:
+    return re.findall(r'<span class="sr-only">(\d+) unread</span>', html)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_one_has_read_is_still_news_to_the_others(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    url = "migrated_sqlite_url" if kind == "sqlite" else "migrated_postgres_url"
+    office = PeopleHouse(request.getfixturevalue(url))
+    vera = office.visitor("Vera")
+    session = vera.says("Where is my parcel?")
+    office.post(f"/sessions/{session}/handover", role="admin")
+    vera.says("Hello?")
+    ann, sam = office.browser("operator"), office.browser("admin")
+    assert [unread(one.html("/human-agents")) for one in (ann, sam)] == [["2"], ["2"]]
+
+    # Whoever looks has read it, for themselves; the customer is told of whoever says so aloud.
+    quietly = ann.api("POST", f"/sessions/{session}/read", {"quietly": True})
+    assert quietly.json == {"moved": True}
+    assert [unread(one.html("/human-agents")) for one in (ann, sam)] == [[], ["2"]]
+    assert vera.read_by_them() is None
+    assert sam.api("POST", f"/sessions/{session}/read").json == {"moved": True}
+    assert vera.read_by_them() is not None
+    again = ann.api("POST", f"/sessions/{session}/read", {"quietly": True})
+    assert again.json == {"moved": False}
+    vera.says("Anybody?")
+    assert [unread(one.html("/human-agents")) for one in (ann, sam)] == [["1"], ["1"]]
+
+    # What was answered is no news to anybody.
+    ann.api("POST", f"/sessions/{session}/messages", {"text": "It comes tomorrow."})
+    assert [unread(one.html("/human-agents")) for one in (ann, sam)] == [[], []]
+    office.parts.database.dispose()
+
+
 def test_the_page_says_when_nothing_waits(office: PeopleHouse) -> None:
     html = office.browser().html("/human-agents")
     assert "<title>Human Agents · Acme</title>" in html

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,10 @@ def test_a_supervisor_hands_over_and_an_operator_takes_it(windows: Windows) -> N
     toast = boss.get_by_role("status").get_by_text("Session set to operator", exact=True)
     expect(toast).to_be_visible()
     expect(dialog).to_be_hidden()
+    said, foot = toast.bounding_box(), boss.locator("#chat-foot").bounding_box()
+    assert said is not None
+    assert foot is not None
+    assert said["y"] + said["height"] < foot["y"], "it covers nothing that can be pressed"
 
     # M5, M7 and M9, without reloading.
     marker = boss.get_by_role("log").get_by_text("Transfer to human agent at 22 Nov 2026, 16:")
@@ -80,6 +85,13 @@ def test_a_supervisor_hands_over_and_an_operator_takes_it(windows: Windows) -> N
     expect(button).to_have_accessible_description(reason)
     facts = boss.get_by_role("region", name="Parameters & results")
     expect(facts.get_by_text("charged twice")).to_be_visible()
+
+    # Who the customer is comes by itself as well.
+    contact = house.get(f"/sessions/{session}").json["contact"]["id"]
+    tag = {"If-Match": house.get(f"/contacts/{contact}").headers["ETag"]}
+    named = {"name": "Carol Danvers"}
+    assert house.call("PATCH", f"/contacts/{contact}", "operator", json=named, headers=tag).json
+    expect(row.locator("td").nth(3)).to_have_text("Carol Danvers")
 
     # M6: it waits in Human Agents, where somebody accepts it.
     operator = windows.open("operator", f"/console/human-agents/{session}")
@@ -101,7 +113,6 @@ def test_a_supervisor_hands_over_and_an_operator_takes_it(windows: Windows) -> N
     # M1, M12: the customer's profile opens in a new tab.
     with boss.context.expect_page() as opened:
         facts.get_by_role("link", name="Open in 360").click()
-    contact = house.get(f"/sessions/{session}").json["contact"]["id"]
     opened.value.wait_for_url(f"**/console/customers/{contact}")
     assert boss.url.split("?")[0].endswith(f"/console/sessions/{session}")
     assert session_row(boss, known).count() == 1
@@ -140,9 +151,17 @@ def test_by_keyboard_alone_and_as_a_file(windows: Windows, tmp_path: Path) -> No
     page.keyboard.press("/")
     search = page.get_by_label("Search messages")
     expect(search).to_be_focused()
+    # As one types: nothing is pressed, nothing is lost of what has the focus.
     page.keyboard.type("order 1")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/console/sessions?q=order+1&status=active")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"/console/sessions\?q=order\+1&status=active$"))
+    expect(page.locator("[data-found]")).to_have_text("1 session")
+    expect(search).to_be_focused()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("Delete")
+    expect(page.locator("tbody tr")).to_have_count(4)
+    page.keyboard.type("order 1")
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_label("Status").select_option("finished")
     page.wait_for_url("**/console/sessions?q=order+1&status=finished")

@@ -40,6 +40,21 @@ def test_what_may_still_be_overtaken_waits(it: Watcher) -> None:
     assert sums(it)[0] == {"conversation.user.replied": 2}
 
 
+def test_the_newest_is_known_before_it_is_in_the_sums(it: Watcher) -> None:
+    def newest() -> int | None:
+        with it.rig.parts.database.read() as db:
+            return heard.newest(db, HOME)
+
+    assert newest() is None
+    it.came([it.now - 40_000_000, it.now - 10_000_000])
+    assert newest() == it.now - 10_000_000, "nobody has added up yet"
+    heard.listen(it.rig.parts.database)
+    assert newest() == it.now - 10_000_000
+    it.rig.advance(60)
+    heard.listen(it.rig.parts.database)
+    assert newest() is None, "the sums know of all"
+
+
 def test_many_are_taken_in_pages(lite: Watcher) -> None:
     at = lite.now - 10 * HOUR_US
     lite.came(range(at, at + 4_500 * 1_000_000, 1_000_000))

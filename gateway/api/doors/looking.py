@@ -26,7 +26,7 @@ from gateway.feed import Hint
 from gateway.people.lookers import Looker
 from gateway.rails.answers import json_answer
 from gateway.rails.parsing import checked_id
-from gateway.store import Database
+from gateway.store import Database, Transaction
 from gateway.store.models import ChatSession
 from gateway.visitors import marks
 from gateway.wiring import Parts
@@ -45,10 +45,15 @@ def add_looking_doors(room: Room, parts: Parts) -> None:
         session_id = checked_id("ses", session_id)
         one, now = operator(), to_micros(parts.clock.now())
         by = {"kind": "operator", "id": one.id, "name": one.name}
-        moved = database.write(
-            lambda db: marks.read_up_to(db, "operator", session_id, body.get("message_id"), by, now)
-        )
-        return json_answer({"moved": moved})
+        message_id = body.get("message_id")
+
+        def work(db: Transaction) -> bool:
+            moved = marks.read_by(db, one.id, session_id, message_id, now)
+            if not body.get("quietly"):
+                moved |= marks.read_up_to(db, "operator", session_id, message_id, by, now)
+            return moved
+
+        return json_answer({"moved": database.write(work)})
 
     @room.door(
         "POST", "/sessions/<session_id>/typing",

@@ -85,6 +85,10 @@ class ReadBody(ma.Schema):
         validate=validate.Regexp(r"msg_[0-9a-hjkmnp-tv-z]{26}\Z", error="Not the id of a message."),
         metadata=about("up to this one; else all of it", "msg_06f3k9w2v0a1b2c3d4e5f6g7h8"),
     )
+    quietly = Flag(
+        load_default=False,
+        metadata=about("true: it counts for the caller alone, the customer is not told", False),
+    )
 
 
 class ReadUpToSchema(Told):

@@ -80,6 +80,12 @@ class Deployments:
         """The settings of those that have a page to try them, by the names of their channels."""
         return {one.name: one.settings for one in self._all if one.settings.demo_page}
 
+    @property
+    def color(self) -> str | None:
+        """The colour that all of them have; None where they differ."""
+        colors = {one.settings.color for one in self._all}
+        return colors.pop() if len(colors) == 1 else None
+
     def of_token(self, text: str, address: str | None) -> tuple[Deployment, Token]:
         """Whose token it is and what it says; raise TokenInvalid or TokenExpired.
 

@@ -82,15 +82,25 @@ def _changed(entry: dict[str, object]) -> list[tuple[str, str, str]]:
     before, after = entry["before"] or {}, entry["after"] or {}
     assert isinstance(before, dict)
     assert isinstance(after, dict)
-    names = list({**before, **after})
-    return [(name, _said(before, name), _said(after, name)) for name in names]
+    told = [(name, _said(before.get(name)), _said(after.get(name))) for name in before | after]
+    return [(name, was, is_) for name, was, is_ in told if was != is_]
 
 
-def _said(state: dict[str, object], name: str) -> str:
-    if name not in state:
-        return ""
-    value = state[name]
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _said(value: object) -> str:
+    """A value as people read it: nothing for null, words for yes and no, lists as they are said."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case list():
+            return ", ".join(_said(one) for one in value)
+        case dict():
+            return ", ".join(f"{name}: {_said(one) or 'nothing'}" for name, one in value.items())
+        case _:
+            return msgspec.json.encode(value).decode()
 
 
 def _day(text: str | None) -> date | None:

@@ -8,8 +8,9 @@ from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.console.columns import Columns
-from gateway.console.customers import Profiles, called
+from gateway.console.customers import Profiles
 from gateway.console.rooms import EVERYBODY, MAY_ACT, Pages
+from gateway.console.words import called
 from gateway.contacts import cards
 from gateway.contacts.trees import standing_of
 from gateway.rails.parsing import checked_id

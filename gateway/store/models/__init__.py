@@ -38,7 +38,7 @@ from gateway.store.models.record import (
     Message,
     Staff,
 )
-from gateway.store.models.seen import Rating, ReadMark
+from gateway.store.models.seen import OperatorReadMark, Rating, ReadMark
 from gateway.store.models.visitors import Visitor
 from gateway.store.models.watch import (
     Alert,
@@ -91,6 +91,7 @@ __all__ = [
     "OperatorAvatar",
     "OperatorIdentity",
     "OperatorLink",
+    "OperatorReadMark",
     "PasswordGuess",
     "Push",
     "Rating",

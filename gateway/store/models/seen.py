@@ -9,7 +9,8 @@ from gateway.store.models.base import Base, Micros, one_of
 
 
 class ReadMark(Base):
-    """Up to which line of a session one side has read, and when it said so (`read_at`).
+    """Up to which line of a session one side has read, and when it said so (`read_at`): what the
+    other side is told. What each operator has read is in OperatorReadMark.
 
     The line is `message_id`; its place in the history is kept with it, since lines may go. A mark
     only ever moves on.
@@ -24,6 +25,18 @@ class ReadMark(Base):
     step: Mapped[int] = mapped_column(Integer)
     read_at: Mapped[Micros]
     __table_args__ = (one_of("side", "customer", "operator"),)
+
+
+class OperatorReadMark(Base):
+    """Up to which line of a session an operator has read: theirs alone, and told to nobody."""
+
+    __tablename__ = "operator_read_marks"
+    session_id: Mapped[str] = mapped_column(ForeignKey("chat_sessions.id"), primary_key=True)
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operators.id"), primary_key=True)
+    at: Mapped[Micros]
+    number: Mapped[int]
+    step: Mapped[int] = mapped_column(Integer)
+    read_at: Mapped[Micros]
 
 
 class Rating(Base):

@@ -14,6 +14,7 @@ from gateway.app.errors import add_error_answers
 from gateway.app.headers import add_headers
 from gateway.channels.webwidget.routes.scripts import script_routes
 from gateway.channels.webwidget.routes.shop import shop_routes
+from gateway.channels.webwidget.scripts import BUILT
 from gateway.channels.webwidget.sender import WidgetSender
 from gateway.config import WebWidgetSettings
 from tests.channels.webwidget.site import ACME, Site
@@ -21,11 +22,11 @@ from tests.channels.webwidget.site import ACME, Site
 LOADER, APP = b"console.log('loader')" * 9, b"console.log('app')" * 9
 
 
-def client_of(folder: Path) -> Any:
+def client_of(folder: Path, color: str | None = None) -> Any:
     app = Flask("test", static_folder=None)
     add_error_answers(app)
     add_headers(app)
-    app.register_blueprint(script_routes(folder))
+    app.register_blueprint(script_routes(folder, color))
     shop = WebWidgetSettings(
         name="acme-web", agent="support", key='a"key', allowed_origins=(), color="#0b7a75"
     )
@@ -65,6 +66,17 @@ def test_they_go_packed_and_not_twice(client: Any, path: str) -> None:
     )
     assert (again.status_code, again.data) == (304, b"")
     assert client.head(path).data == b""
+
+
+def test_the_loader_wears_the_colour_that_all_widgets_have(tmp_path: Path) -> None:
+    (tmp_path / "widget.js").write_bytes(b'paint(option("color")||"#1f5eff")')
+    (tmp_path / "app-0123abcd.js").write_bytes(APP)
+    dark, usual = client_of(tmp_path, "#0b6273"), client_of(tmp_path)
+    assert dark.get("/widget.js").data == b'paint(option("color")||"#0b6273")'
+    assert usual.get("/widget.js").data == b'paint(option("color")||"#1f5eff")'
+    assert dark.get("/widget.js").headers["ETag"] != usual.get("/widget.js").headers["ETag"]
+    assert dark.get("/widget/v1/app-0123abcd.js").data == APP
+    assert (BUILT / "widget.js").read_bytes().count(b"#1f5eff") == 1, "what is replaced is there"
 
 
 def test_a_loader_of_another_version_gets_the_app_that_there_is(client: Any) -> None:

@@ -171,9 +171,16 @@ def test_a_known_visitor_chooses_among_sessions_of_every_device(any_site: Site) 
     laptop.say("anonymous words")
     site.clock.advance(10)
     laptop.open(jwt=site.jwt())
+    # Plain words, whoever's: what an operator writes is Markdown, what a visitor does is not.
+    laptop.say("is *this* __it__?")
+    site.clock.advance(10)
+    whole = news(laptop)["session"]["id"]
+    assert laptop.call("GET", "/sessions").json["items"][0]["last_message"] == "is *this* __it__?"
+    answer = {"text": "**Yes**, see [here](https://acme.test)"}
+    ann.call("POST", f"/sessions/{whole}/messages", answer, status=201)
     listed = laptop.call("GET", "/sessions").json
     assert [one["last_message"] for one in listed["items"]] == [
-        "anonymous words", "question 2", "question 1", "question 0",
+        "Yes, see here", "question 2", "question 1", "question 0",
     ]  # fmt: skip
     assert listed["next_cursor"] is None
     first = listed["items"][-1]

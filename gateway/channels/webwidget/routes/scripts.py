@@ -27,9 +27,12 @@ _PUBLIC = {
 }
 
 
-def script_routes(folder: Path = BUILT) -> Blueprint:
-    """The doors `/widget.js` and `/widget/v1/app-<hash>.js`: 404 where nothing is built."""
-    scripts = read_scripts(folder)
+def script_routes(folder: Path = BUILT, color: str | None = None) -> Blueprint:
+    """The doors `/widget.js` and `/widget/v1/app-<hash>.js`: 404 where nothing is built.
+
+    `color`: the launcher's on pages that say none.
+    """
+    scripts = read_scripts(folder, color)
     app = next((one for name, one in scripts.items() if name != LOADER), None)
     blueprint = Blueprint("widget_scripts", __name__)
 

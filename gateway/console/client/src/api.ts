@@ -65,6 +65,17 @@ export async function call(method: string, path: string, more: Call = {}): Promi
   );
 }
 
+/** A part of a page, by its address; null where there is none, or the gateway is away. */
+export async function part(path: string, signal?: AbortSignal): Promise<Document | null> {
+  try {
+    const answer = await fetch(path, { headers: { "HX-Request": "true" }, signal: signal ?? null });
+    if (!answer.ok) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return null; // the page says by itself that the gateway is away, and reads again when it is back
+  }
+}
+
 interface Details {
   fields?: Record<string, string[]>;
 }

@@ -18,6 +18,8 @@ const PLACEHOLDER: Record<Kind, string> = {
   reply: "Write to the customer",
   note: "Write a note for the people inside; the customer never sees it",
 };
+const OVER = "This session is finished. When the customer writes again, a new one starts.";
+const NO_SEAT = "You cannot answer here; above it says why.";
 
 export function installCompose(): void {
   const form = document.querySelector<HTMLFormElement>("form[data-compose]");
@@ -114,7 +116,6 @@ class Composer {
       button.tabIndex = chosen ? 0 : -1;
     }
     this.form.dataset["kind"] = tab;
-    this.#words.placeholder = PLACEHOLDER[tab];
     this.#words.setAttribute("aria-labelledby", `tab-${tab}`);
     one(this.form, "[data-editing]").hidden = this.#kept.draft === null || tab !== "reply";
     this.#drawFiles();
@@ -130,7 +131,10 @@ class Composer {
     const seat = this.form.dataset["seat"] !== "no";
     const allowed = isNote ? seat : head.dataset["canReply"] === "yes";
     this.#words.disabled = !allowed;
-    one<HTMLButtonElement>(this.form, "[data-send]").disabled = !allowed;
+    this.#words.placeholder = allowed ? PLACEHOLDER[this.#kept.tab] : seat ? OVER : NO_SEAT;
+    // What cannot be done is not offered.
+    for (const tool of this.form.querySelectorAll<HTMLButtonElement>("[data-send], [data-attach]")) tool.disabled = !allowed;
+    this.form.toggleAttribute("data-closed", !allowed);
   }
 
   #choose(kind: Kind, focus: "" | "tab" | "text" = "text"): void {

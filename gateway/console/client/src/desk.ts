@@ -2,7 +2,7 @@
 
 import { call, Refused } from "./api.ts";
 import { installCompose } from "./compose.ts";
-import type { GatewayEvent } from "./live.ts";
+import { readPart, type GatewayEvent } from "./live.ts";
 import { me, now } from "./page.ts";
 
 const SOON = 0.6;
@@ -135,14 +135,21 @@ function installLooking(session: string): void {
 
 // -- what was read ---------------------------------------------------------------------------------
 
-/** Whoever has a session and has it in front of them has read it; the customer is shown that. */
+/**
+ * Whoever has a session in front of them has read it, for themselves; the customer is shown that of
+ * whoever holds it.
+ */
 function installReading(session: string): void {
   let waiting = false;
   const read = (): void => {
-    const mine = document.getElementById("talk-head")?.dataset["mine"] === "yes";
-    if (!mine || waiting || document.visibilityState !== "visible") return;
+    if (waiting || document.visibilityState !== "visible") return;
     waiting = true;
-    call("POST", `/sessions/${session}/read`)
+    const mine = document.getElementById("talk-head")?.dataset["mine"] === "yes";
+    call("POST", `/sessions/${session}/read`, { body: { quietly: !mine } })
+      .then((answer) => {
+        const queue = document.getElementById("queue");
+        if ((answer.body as { moved: boolean }).moved && queue !== null) readPart(queue);
+      })
       .catch((error: unknown) => {
         if (!(error instanceof Refused)) throw error;
       })

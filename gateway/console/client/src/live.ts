@@ -127,7 +127,7 @@ function refresh(event: GatewayEvent): void {
     if (!isAbout(part, event)) continue;
     if (part.dataset["livePeople"] !== undefined && !concernsPeople(event)) continue;
     const wanted = (part.dataset["live"] ?? "").split(" ");
-    if (wanted.some((one) => concerns(one, event.type))) ring(part);
+    if (wanted.some((one) => concerns(one, event.type))) readPart(part);
   }
 }
 
@@ -168,11 +168,12 @@ export function contactOf(event: GatewayEvent): string | undefined {
 /** Reads every live part of the page again, now. Who shows something else hears `read-again`. */
 export function readAgain(): void {
   document.dispatchEvent(new CustomEvent("read-again"));
-  for (const part of document.querySelectorAll<HTMLElement>("[data-live]")) ring(part);
+  for (const part of document.querySelectorAll<HTMLElement>("[data-live]")) readPart(part);
 }
 
-/** At once if nothing happened of late, else once for all that happens within a moment. */
-function ring(part: HTMLElement): void {
+/** Reads a live part again: at once if nothing happened of late, else once for all that happens
+ * within a moment. */
+export function readPart(part: HTMLElement): void {
   if (waiting.has(part)) return;
   const burst = Number(part.dataset["liveEvery"] ?? BURST_MS);
   const wait = Math.max(0, (lastAt.get(part) ?? -burst) + burst - performance.now());

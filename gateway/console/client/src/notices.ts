@@ -188,7 +188,7 @@ function installTelling(): void {
     if (session === undefined) return;
     const by = (data["by"] as { id?: string | null } | undefined)?.id ?? null;
     const byMe = by !== null && (by === me?.id || by === me?.links[session.channel]);
-    const name = session.contact?.name ?? session.contact?.email ?? "Visitor";
+    const name = session.contact?.name ?? session.contact?.email ?? "Customer";
     if ((type === "session.assigned" || type === "session.handed_over") && isMine(session) && !byMe) {
       tell(`assigned:${session.id}`, "You have new session assigned.", name, session.id);
     } else if (type === "session.updated" && session.offer?.operator_id === me?.id) {

@@ -6,9 +6,10 @@
  * would come before the first row is counted in a button.
  */
 
-import type { GatewayEvent } from "./live.ts";
-import { sessionOf } from "./live.ts";
+import { part } from "./api.ts";
 import type { Htmx } from "./htmx.ts";
+import { contactOf, sessionOf, type GatewayEvent } from "./live.ts";
+import { installSearch } from "./search.ts";
 import { toast } from "./toasts.ts";
 
 const ROWS_MS = 300;
@@ -22,7 +23,7 @@ export function installSessions(htmx: Htmx): void {
   keepPlace(pane);
   installRows(pane, htmx);
   installKeys(pane);
-  installFilters(pane);
+  installSearch(pane, htmx);
   installExport();
   installWhy(htmx);
   // The head of a chat is read again by itself, and does not know from which list it was opened.
@@ -53,20 +54,22 @@ function installRows(pane: HTMLElement, htmx: Htmx): void {
   let newer: ReturnType<typeof setTimeout> | undefined;
   document.addEventListener("gateway", (event) => {
     const told = (event as CustomEvent<GatewayEvent>).detail;
+    if (told.type === "contact.updated") read(rowsOf(pane, contactOf(told)));
     const session = sessionOf(told);
     if (session === undefined || told.type === "session.typing") return;
-    if (document.getElementById(`row-${session}`) !== null) {
-      changed.add(session);
-      rows ??= setTimeout(() => {
-        rows = undefined;
-        const ids = [...changed];
-        changed.clear();
-        void readRows(ids, htmx);
-      }, ROWS_MS);
-    } else {
-      count(told.type === "session.started" ? ROWS_MS : NEWER_MS);
-    }
+    if (document.getElementById(`row-${session}`) !== null) read([session]);
+    else count(told.type === "session.started" ? ROWS_MS : NEWER_MS);
   });
+  const read = (sessions: string[]): void => {
+    for (const session of sessions) changed.add(session);
+    if (changed.size === 0) return;
+    rows ??= setTimeout(() => {
+      rows = undefined;
+      const ids = [...changed];
+      changed.clear();
+      void readRows(ids, htmx);
+    }, ROWS_MS);
+  };
   const count = (afterMs: number): void => {
     if (document.querySelector("[data-newest]") === null) return;
     newer ??= setTimeout(() => {
@@ -86,14 +89,11 @@ function installRows(pane: HTMLElement, htmx: Htmx): void {
   });
 }
 
-async function part(path: string): Promise<Document | null> {
-  try {
-    const answer = await fetch(path, { headers: { "HX-Request": "true" } });
-    if (!answer.ok) return null;
-    return new DOMParser().parseFromString(await answer.text(), "text/html");
-  } catch {
-    return null; // the page says by itself that the gateway is away, and reads again when it is back
-  }
+/** The sessions of a customer that are shown, and of those who may have become known by this. */
+function rowsOf(pane: HTMLElement, contact: string | undefined): string[] {
+  const rows = [...pane.querySelectorAll<HTMLElement>("tr[data-contact]")];
+  const theirs = rows.filter((row) => row.dataset["contact"] === contact || row.dataset["contact"] === "");
+  return theirs.map((row) => row.dataset["session"] ?? "");
 }
 
 async function readRows(ids: string[], htmx: Htmx): Promise<void> {
@@ -124,11 +124,10 @@ async function countNewer(): Promise<void> {
 function keepPlace(pane: HTMLElement): void {
   const box = pane.querySelector<HTMLElement>("[data-list-scroll]");
   if (box === null) return;
-  const key = withoutOpen(query());
   const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null") as { key: string; top: number } | null;
-  if (kept?.key === key) box.scrollTop = kept.top;
+  if (kept?.key === withoutOpen(query())) box.scrollTop = kept.top;
   window.addEventListener("pagehide", () => {
-    sessionStorage.setItem(PLACE, JSON.stringify({ key, top: box.scrollTop }));
+    sessionStorage.setItem(PLACE, JSON.stringify({ key: withoutOpen(query()), top: box.scrollTop }));
   });
   box.querySelector("[aria-current='true']")?.scrollIntoView({ block: "nearest" });
 }
@@ -174,30 +173,6 @@ function openFilters(pane: HTMLElement): void {
   const room = pane.querySelector<HTMLElement>(".sessions-filters-room");
   room?.toggleAttribute("data-open", true);
   pane.querySelector("[data-filters-toggle]")?.setAttribute("aria-expanded", "true");
-}
-
-function installFilters(pane: HTMLElement): void {
-  const form = pane.querySelector<HTMLFormElement>("[data-sessions-filters]");
-  if (form === null) return;
-  form.querySelector("[data-apply]")?.setAttribute("hidden", "");
-  const apply = (): void => {
-    // What is not chosen does not stand in the address.
-    const said = new URLSearchParams();
-    for (const [name, value] of new FormData(form)) {
-      if (typeof value === "string" && value.trim() !== "") said.append(name, value.trim());
-    }
-    const text = said.toString();
-    location.assign(`${form.getAttribute("action") ?? ""}${text ? `?${text}` : ""}`);
-  };
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    apply();
-  });
-  form.addEventListener("change", (event) => {
-    // A date is changed digit by digit; one that is whole is meant.
-    if (event.target instanceof HTMLInputElement && event.target.type === "search") return;
-    apply();
-  });
 }
 
 // -- why ---------------------------------------------------------------------------------------

@@ -363,7 +363,7 @@ class TurnContact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One question to an AI agent: what should be said now?"""
+    """One question to an AI agent: what should be said now? `origin`: what it follows from."""
 
     id: str
     session: str
@@ -376,6 +376,7 @@ class Turn:
     results: Mapping[str, Any] = field(default_factory=dict)
     brief: str | None = None
     previous_summary: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,13 @@ def post_worker_init(worker: Any) -> None:
     gc.set_threshold(5_000, 5, 100)
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Send the traces that are still to be sent."""
+    from gateway.tracing import close_tracing
+
+    close_tracing()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Count a worker's gauges no more; its counters stay in the sum."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

@@ -1,6 +1,10 @@
 """What a process writes to standard error: key events only, never a body or a secret.
 
 Lines for people on a terminal, JSON everywhere else, the libraries' lines like our own.
+
+What is done for something carries its *origin*: the id of the delivery, of the call or of the piece
+of work that it follows from. It is on every line that is written meanwhile, and on the rows that
+leave work to other processes, whose lines carry it on.
 """
 
 from __future__ import annotations
@@ -8,7 +12,10 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -17,11 +24,30 @@ from structlog.typing import Processor
 # They tell of every job, which is every wake-up, of every request, of every plugin.
 _CHATTY = ("rq", "httpx", "httpx2", "alembic", "werkzeug")
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_about: ContextVar[Mapping[str, Any]] = ContextVar("gateway_about", default=_NOTHING)
+
+
+@contextmanager
+def about(**ids: Any) -> Iterator[None]:
+    """Put ids on every line that is written inside; those that are None change nothing."""
+    known = {name: id for name, id in ids.items() if id is not None}
+    token = _about.set({**_about.get(), **known})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def origin() -> str | None:
+    """The id of what the work at hand follows from; None outside of any."""
+    return _about.get().get("origin")
+
 
 def set_up_logging(level: int = logging.INFO) -> None:
     """Set logging up for this process; harmless when called again."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        about_what,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         frames_only,
@@ -48,6 +74,15 @@ def set_up_logging(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[lines], force=True)
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def about_what(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Say what a line is about, unless it says so itself."""
+    for name, id in _about.get().items():
+        event.setdefault(name, id)
+    return event
 
 
 def frames_only(

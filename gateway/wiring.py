@@ -106,6 +106,12 @@ def link_to(settings: Settings, session_id: str) -> str:
     return f"{settings.public_url}/console/sessions/{session_id}"
 
 
+def place_of_files(settings: Settings) -> str:
+    """The folder in which the bytes of files lie, or another address that fsspec knows."""
+    place = settings.files.url or "files"
+    return place if "://" in place else str(settings.data_dir / place)
+
+
 def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     """Wire a process; raises ConfigError for what cannot be built from these settings."""
     clock = clock or SystemClock()
@@ -225,12 +231,9 @@ def _deployment(
 
 
 def _files(settings: Settings, database: Database, clock: Clock) -> Files:
-    place = settings.files.url or "files"
-    if "://" not in place:
-        place = str(settings.data_dir / place)
     return Files(
         database,
-        Vault(place, settings.files.options),
+        Vault(place_of_files(settings), settings.files.options),
         settings.files,
         links=Links(settings.secret_keys),
         public_url=settings.public_url,

@@ -18,6 +18,7 @@ from gateway import audit
 from gateway.audit import Thing, Who
 from gateway.clock import Clock, to_micros
 from gateway.errors import Theirs, Unreadable
+from gateway.logs import origin
 from gateway.people.operators import Operator
 from gateway.rails.address import address_behind
 from gateway.rails.answers import Json
@@ -39,7 +40,7 @@ class Trail:
 
     def begin(self) -> None:
         """Runs before every call: who calls from where, and by which name it is found again."""
-        g.request_id = new_id("req")
+        g.request_id = origin() or new_id("req")
         g.address = address_behind(
             request.remote_addr, request.headers.getlist("X-Forwarded-For"), self._proxies
         )

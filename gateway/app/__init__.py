@@ -15,6 +15,7 @@ from gateway.app.files import add_file_links
 from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.metrics import Metrics, add_metrics
+from gateway.app.origins import with_origins
 from gateway.channels.webhook import receiving, webhook_routes
 from gateway.channels.webwidget.routes import EVENTS as WIDGET_EVENTS
 from gateway.channels.webwidget.routes import widget_routes
@@ -26,6 +27,7 @@ from gateway.console import add_console
 from gateway.logs import set_up_logging
 from gateway.store import migrate
 from gateway.streams import Gate
+from gateway.tracing import set_up_tracing
 from gateway.watch.answers import AnswerCounter
 from gateway.wiring import Parts
 
@@ -54,7 +56,8 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     )
     answers = answers or AnswerCounter(parts.database)
     wsgi: Any = app
-    followed = opening(app.wsgi_app, EVENTS, parts.database, parts.streams, HEADERS)
+    named = with_origins(app.wsgi_app)
+    followed = opening(named, EVENTS, parts.database, parts.streams, HEADERS)
     wsgi.wsgi_app = receiving(
         Gate(followed, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS),
         parts.channels,
@@ -73,6 +76,7 @@ def create_from_environment() -> Flask:
     Raises ConfigError.
     """
     set_up_logging()
+    set_up_tracing()
     settings = load_settings(os.environ)
     parts = wiring.build(settings)
     if parts.database.is_sqlite:

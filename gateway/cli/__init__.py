@@ -11,6 +11,7 @@ import click
 
 from gateway import __version__
 from gateway.cli.administration import migrate, replay
+from gateway.cli.backups import backup, restore
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
 from gateway.cli.editing import operators
@@ -55,6 +56,6 @@ def main() -> None:
 # What these need is imported when they run: `gateway --help` answers at once.
 for command in (
     *(demo, up, doctor, operators, teams, tokens),
-    *(migrate, replay, sync, web, worker, scheduler),
+    *(migrate, backup, restore, replay, sync, web, worker, scheduler),
 ):
     main.add_command(command)

@@ -15,6 +15,7 @@ from gateway.cli.settings import (
     read_settings_of_role,
 )
 from gateway.logs import set_up_logging
+from gateway.tracing import set_up_tracing
 
 # What an address may be; 0 takes any free port.
 PORT = click.IntRange(0, 65535)
@@ -96,6 +97,7 @@ def web(host: str, port: int) -> None:
 def worker(only: str | None) -> None:
     """Do the work: ask the AI agent, deliver to channels, keep in step with them."""
     set_up_logging()
+    set_up_tracing()
     settings = read_settings_of_role()
     if only is None:
         from gateway.supervisor import Supervisor
@@ -118,4 +120,5 @@ def scheduler() -> None:
     from gateway.wiring import build
 
     set_up_logging()
+    set_up_tracing()
     raise SystemExit(run_scheduler(build(read_settings_of_role())))

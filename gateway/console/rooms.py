@@ -23,6 +23,7 @@ from gateway.console.files import Files
 from gateway.console.looks import Menu, read_theme, security_headers
 from gateway.console.people import picture_of
 from gateway.errors import Forbidden, NotAuthentic
+from gateway.logs import origin
 from gateway.people.operators import Operator, Role
 from gateway.people.signins import Caller, SignedIn
 from gateway.rails.address import address_behind
@@ -146,7 +147,7 @@ class Pages:
         return redirect(path, status)
 
     def _begin(self) -> None:
-        g.request_id = new_id("req")
+        g.request_id = origin() or new_id("req")
         g.address = address_behind(
             request.remote_addr,
             request.headers.getlist("X-Forwarded-For"),

@@ -114,6 +114,7 @@ def question(
         results=session.results,
         brief=_brief(rows, held.thread.run) if turn.cause == "returned" else None,
         previous_summary=_previous_summary(db, session),
+        origin=turn.origin,
     )
 
 

@@ -45,7 +45,8 @@ _HEAD = Prepared(
     lambda _: select(
         _PUSHES.c.id, _PUSHES.c.conversation_id, _CONVERSATIONS.c.external_id,
         _CONVERSATIONS.c.channel, _PUSHES.c.state, _PUSHES.c.role, _PUSHES.c.due_at,
-        _PUSHES.c.begun_at, _PUSHES.c.reads, _CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due,
+        _PUSHES.c.begun_at, _PUSHES.c.reads, _PUSHES.c.session_id, _PUSHES.c.origin,
+        _CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due,
     )
     .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
     .where(
@@ -73,6 +74,8 @@ class Head:
     due_at: int
     begun_at: int | None
     reads: int
+    session_id: str
+    origin: str | None
     hold: Hold
 
     @property
@@ -94,5 +97,5 @@ def head(db: Transaction, conversation_id: str) -> Head | None:
         return None
     *fields, held_since, read_due = row
     names = ("id", "conversation_id", "external_id", "channel", "state", "role", "due_at",
-             "begun_at", "reads")  # fmt: skip
+             "begun_at", "reads", "session_id", "origin")  # fmt: skip
     return Head(**dict(zip(names, fields, strict=True)), hold=(held_since, read_due))

@@ -140,6 +140,7 @@ def owe(
         "unsure_for": 0,
         "overlapped": False,
         "accepted": False,
+        "origin": held.origin,
     }
     _OWE.later(db, owed)
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy import Row, bindparam, select, update
 
 from gateway.errors import NotFound
 from gateway.handover import Thread
+from gateway.logs import origin
 from gateway.store import Transaction, new_id
 from gateway.store.models import ChatSession, Conversation
 from gateway.store.prepared import Prepared
@@ -54,7 +55,10 @@ _WRITE = Prepared(lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == 
 
 @dataclass(slots=True, kw_only=True)
 class Held:
-    """A conversation whose row this transaction has locked, and its state before the change."""
+    """A conversation whose row this transaction has locked, and its state before the change.
+
+    `origin`: what the change follows from; on what it leaves owed (`logs.origin`).
+    """
 
     id: str
     installation_id: str
@@ -64,6 +68,7 @@ class Held:
     thread: Thread
     held_since: int | None
     contact_at: int
+    origin: str | None = field(default_factory=origin)
 
 
 class Named(NamedTuple):

@@ -62,6 +62,7 @@ def owe(
         "timeouts": 0,
         "upto_at": 0,
         "upto_number": 0,
+        "origin": held.origin,
         "longest": int(agent.debounce_max_s * 1e6),
     }
     _OWE.later(db, owed)

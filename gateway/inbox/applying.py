@@ -33,11 +33,15 @@ _CONFIRM_AFTER_US = 2_000_000
 
 @dataclass(slots=True, kw_only=True)
 class Told:
-    """What one delivery says. `names`: of which conversations; `owed`: what work follows."""
+    """What one delivery says. `names`: of which conversations; `owed`: what work follows.
+
+    `origin` is the delivery's id.
+    """
 
     installation_id: str
     channel: str
     events: Sequence[Event]
+    origin: str | None = None
     owed: set[str] = field(default_factory=set)
     names: set[Named] = field(init=False)
 
@@ -48,13 +52,17 @@ class Told:
 
 @dataclass(slots=True)
 class Said:
-    """All that is said of one conversation, and by which fact's word it is whose."""
+    """All that is said of one conversation, and by which fact's word it is whose.
+
+    `origin`: the last delivery that says something; None for what was read.
+    """
 
     facts: list[Fact] = field(default_factory=list)
     redacted: list[str] = field(default_factory=list)
     parameters: list[ParametersSet] = field(default_factory=list)
     whose: dict[str, str] = field(default_factory=dict)
     owed: list[set[str]] = field(default_factory=list)
+    origin: str | None = None
 
     def add(self, event: Event, contact_id: str | None) -> None:
         """Take in what an event says."""
@@ -107,6 +115,7 @@ def apply_deliveries(
                 said[name].add(event, customers.get(place))
         for name in told.names:
             said[name].owed.append(told.owed)
+            said[name].origin = told.origin
     outcomes = apply_said(db, terms, [(held[name], said[name]) for name in said], now, "delivery")
     for one, outcome in zip(said.values(), outcomes, strict=True):
         for owed in one.owed:
@@ -122,6 +131,8 @@ def apply_said(
 ) -> list[Outcome]:
     """Apply what is said of locked conversations, each of them once."""
     assumed = [held.thread.assumed for held, _ in several]
+    for held, said in several:  # several deliveries share this transaction
+        held.origin = said.origin or held.origin
     outcomes = record.apply_all(
         db,
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -24,12 +25,16 @@ _IS_KEPT = Prepared(lambda _: select(_INBOX.c.id).where(_INBOX.c.id == bindparam
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A delivery on its way in: what came, and, where it could be translated, what it says."""
+    """A delivery on its way in: what came, and, where it could be translated, what it says.
+
+    `id` is the name under which it is kept, and the origin of all that follows from it.
+    """
 
     channel: Channel
     envelope: Envelope
     body: bytes
     events: Sequence[Event] = ()
+    id: str = field(default_factory=partial(new_id, "dlv"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +98,7 @@ def _tried(db: Transaction, delivery_id: str, **values: Any) -> None:
 def _row(arrival: Arrival, state: str, error: str | None, now: int) -> dict[str, Any]:
     envelope = arrival.envelope
     return {
-        "id": new_id("dlv"),
+        "id": arrival.id,
         "channel": arrival.channel.name,
         "installation": envelope.installation,
         "dedup": envelope.id or "sha256:" + hashlib.sha256(arrival.body).hexdigest(),

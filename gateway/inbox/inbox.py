@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import select, update
@@ -19,10 +20,12 @@ from gateway.inbox import deliveries
 from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, look_up, meet
 from gateway.inbox.deliveries import Arrival, Receipt
 from gateway.inbox.installations import Installations, pinned
+from gateway.logs import about
 from gateway.people import staff
 from gateway.policy import Terms
 from gateway.store import PATIENCE_S, Database, Together, Transaction
 from gateway.store.models import Conversation, InboxDelivery
+from gateway.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +63,21 @@ class Inbox:
 
         Raises Unavailable when nothing can be kept; whatever else goes wrong is kept as failed.
         """
+        arrival = Arrival(channel=channel, envelope=envelope, body=body)
+        names = {"channel": channel.name, "topic": envelope.topic}
+        with about(origin=arrival.id), span("receive", names, begins=True):
+            receipt = self._receive(arrival)
+            log.info(
+                "delivery_kept", **names, external_id=envelope.conversation,
+                state="repeated" if receipt.again else receipt.state,
+            )  # fmt: skip
+        return receipt
+
+    def _receive(self, arrival: Arrival) -> Receipt:
+        channel, envelope = arrival.channel, arrival.envelope
         try:
             events = channel.receiver.translate(envelope).events
-            receipt = self._together.do(
-                Arrival(channel=channel, envelope=envelope, body=body, events=events)
-            )
+            receipt = self._together.do(replace(arrival, events=events))
             if isinstance(receipt, Exception):
                 raise receipt
         except Unavailable:
@@ -75,7 +88,6 @@ class Inbox:
                 "delivery_failed", channel=channel.name, topic=envelope.topic, error=trouble,
                 exc_info=not isinstance(error, GatewayError),
             )  # fmt: skip
-            arrival = Arrival(channel=channel, envelope=envelope, body=body)
             receipt = self._database.write(lambda db: self._keep_failed(db, arrival, trouble))
             self._wake_all(receipt.owed)
         return receipt
@@ -112,10 +124,16 @@ class Inbox:
         channel = self._channels.get(row.channel)
         if channel is None:
             raise Conflict(f"the channel {row.channel} is not configured any more")
-        envelope = channel.receiver.read_envelope(row.body)
+        with about(origin=delivery_id):
+            receipt = self._replay(channel, delivery_id, row.body)
+        self._wake_all(receipt.owed)
+        return receipt
+
+    def _replay(self, channel: Channel, delivery_id: str, body: bytes) -> Receipt:
+        envelope = channel.receiver.read_envelope(body)
         try:
             events = channel.receiver.translate(envelope).events
-            receipt = self._database.write(
+            return self._database.write(
                 lambda db: self._apply_kept(db, channel, envelope, delivery_id, events)
             )
         except Unavailable:
@@ -124,9 +142,7 @@ class Inbox:
             trouble = describe(error)
             log.warning("replay_failed", delivery=delivery_id, error=trouble)
             self._database.write(lambda db: deliveries.failed_again(db, delivery_id, trouble))
-            receipt = Receipt(id=delivery_id, state="failed")
-        self._wake_all(receipt.owed)
-        return receipt
+            return Receipt(id=delivery_id, state="failed")
 
     def observe(
         self, db: Transaction, held: Held, snapshot: Snapshot, truth_at: int = 0
@@ -183,9 +199,12 @@ class Inbox:
         homes = [self._home(db, arrival, now) for arrival in arrivals]
         states = ["applied" if home else "foreign" for home in homes]
         told = [
-            Told(installation_id=home or "", channel=arrival.channel.name, events=arrival.events)
+            Told(
+                installation_id=home or "", channel=arrival.channel.name, events=arrival.events,
+                origin=arrival.id,
+            )
             for home, arrival in zip(homes, arrivals, strict=True)
-        ]
+        ]  # fmt: skip
         with db.in_one_trip():
             kept = deliveries.keep(db, arrivals, states, now)
             found = look_up(db, [one for one in told if one.installation_id])

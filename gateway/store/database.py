@@ -46,6 +46,7 @@ _ATTEMPTS = 3
 _MOST_TOGETHER = 16
 _NAP_S = 0.005
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
+_NO_SUCH_TABLES = ("42P01", "42703")
 
 
 Work = Callable[[Transaction], Any]
@@ -271,6 +272,8 @@ def _worth_another_try(error: DBAPIError) -> bool:
 def _unavailable_or(error: DBAPIError) -> Exception:
     """Trouble of the database itself is Unavailable; a broken rule stays what it is."""
     state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _NO_SUCH_TABLES:  # or else statements are tested
+        return Unavailable("the database lacks tables of this version; run `gateway migrate`")
     passing = isinstance(error, OperationalError) or state[:2] in ("08", "53", "57", "40", "55")
     if not passing:
         return error

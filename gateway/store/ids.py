@@ -32,6 +32,7 @@ Prefix = Literal[
     "trn",
     "vis",
     "wml",
+    "wrk",
 ]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u

@@ -13,9 +13,11 @@ from gateway.conversations.heads import Head
 from gateway.conversations.lanes import Begun, Seen
 from gateway.conversations.thread import Held, lock_conversation
 from gateway.errors import Again, Never, NotFound, UnknownOutcome
+from gateway.logs import about
 from gateway.policy import Terms
 from gateway.store import Transaction
 from gateway.sync.reading import LOOK_DEADLINE_S, Reader, Reading, observe
+from gateway.tracing import Span, span
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -77,13 +79,18 @@ class Deliver:
             head = heads.head(db, conversation_id)
         if head is None or head.due_at > self._now():
             return False
-        terms = self._parts.terms.get(head.channel)
-        if terms is None:
-            self._postpone(head, token, Again("its channel is not configured", after_s=60))
-            return False
-        if head.state in ("sending", "unknown"):
-            return self._read_back(terms, head)
-        return self._send(terms, head, token)
+        names = {"push": head.id, "session": head.session_id}
+        with (
+            about(origin=head.origin, conversation=conversation_id, **names),
+            span("deliver", {**names, "role": head.role}) as whole,
+        ):
+            terms = self._parts.terms.get(head.channel)
+            if terms is None:
+                self._postpone(head, token, Again("its channel is not configured", after_s=60))
+                return False
+            if head.state in ("sending", "unknown"):
+                return self._read_back(terms, head, whole)
+            return self._send(terms, head, token, whole)
 
     def _extend(self, conversation_id: str, token: str) -> bool:
         """Hold the lane for longer. If a step outlasts the lease, `begin` finds the token gone."""
@@ -95,11 +102,11 @@ class Deliver:
 
     # -- the look, the begin, the post -------------------------------------------------------------
 
-    def _send(self, terms: Terms, head: Head, token: str) -> bool:
+    def _send(self, terms: Terms, head: Head, token: str, whole: Span) -> bool:
         reading = None
         if head.needs_look:
             try:
-                reading = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
+                reading = self._look(head)
             except (Again, Never) as trouble:  # not looked: not sent
                 return self._not_looked(terms, head, token, trouble)
             except NotFound:
@@ -109,9 +116,15 @@ class Deliver:
         begun = self._database.write(lambda db: self._begin(db, terms, head, token, reading))
         self._wake(begun.owed)
         if begun.command is None:
-            log.info("push_not_begun", push=head.id, why=begun.why)
+            whole.note(state="not_begun")
+            log.info("push_not_begun", why=begun.why)
             return not begun.lost
-        return self._post(terms, head, token, begun.command, begun_about)
+        log.info("push_begun", role=head.role)
+        return self._post(terms, head, token, begun.command, begun_about, whole)
+
+    def _look(self, head: Head) -> Reading:
+        with span("look", {"channel": head.channel}, calls=True):
+            return self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
 
     def _begin(
         self, db: Transaction, terms: Terms, head: Head, token: str, reading: Reading | None
@@ -132,15 +145,23 @@ class Deliver:
         return begun
 
     def _post(
-        self, terms: Terms, head: Head, token: str, command: Command, begun_about: float
+        self,
+        terms: Terms,
+        head: Head,
+        token: str,
+        command: Command,
+        begun_about: float,
+        whole: Span,
     ) -> bool:
         if self._parts.clock.monotonic() - begun_about > BEGIN_TO_POST_S:
             # This process was frozen since the begin: the world may have moved on.
             self._postpone(head, token, Again("the sender was held up before the call"))
             return True
         try:
-            done = self._reader.sender(head.channel).push(command, deadline=DEADLINE_S)
+            with span("post", {"channel": head.channel}, calls=True):
+                done = self._reader.sender(head.channel).push(command, deadline=DEADLINE_S)
         except Again as trouble:
+            log.info("push_put_off", error=trouble.message)
             self._postpone(head, token, trouble)
             return False
         except Never as trouble:
@@ -151,10 +172,12 @@ class Deliver:
             self._unsure(head, token, trouble.message, accepted=accepted)
             return False
         except Exception as error:  # whatever broke, the request may have gone out
-            log.error("sender_broke", push=head.id, exc_info=error)
+            log.error("sender_broke", exc_info=error)
             self._unsure(head, token, type(error).__name__)
             return False
         self._ended(head, lambda db, held: self._settle(db, held, terms, head, done))
+        whole.note(state="sent")
+        log.info("push_sent", external_id=done.id)
         return True
 
     def _not_looked(self, terms: Terms, head: Head, token: str, trouble: Again | Never) -> bool:
@@ -169,7 +192,7 @@ class Deliver:
         return not begun.lost
 
     def _refused(self, terms: Terms, head: Head, token: str, error: str) -> None:
-        log.warning("push_failed", push=head.id, error=error)
+        log.warning("push_failed", error=error)
         self._ended(
             head,
             lambda db, held: lanes.fail(db, terms, held, head.id, error, self._now(), token=token),
@@ -178,11 +201,11 @@ class Deliver:
     def _gone(self, terms: Terms, head: Head) -> None:
         """Nothing can be done in a conversation that the channel no longer has."""
         self._reader.gone(head.conversation_id)
-        log.warning("push_failed", push=head.id, error=_GONE)
+        log.warning("push_failed", error=_GONE)
         self._ended(head, lambda db, held: lanes.fail(db, terms, held, head.id, _GONE, self._now()))
 
     def _unsure(self, head: Head, token: str, error: str, *, accepted: bool = False) -> None:
-        log.warning("push_unknown", push=head.id, error=error)
+        log.warning("push_unknown", error=error)
         self._database.write(
             lambda db: lanes.unsure(db, head.id, error, accepted=accepted, token=token)
         )
@@ -196,9 +219,9 @@ class Deliver:
 
     # -- after an unknown outcome ------------------------------------------------------------------
 
-    def _read_back(self, terms: Terms, head: Head) -> bool:
+    def _read_back(self, terms: Terms, head: Head, whole: Span) -> bool:
         try:
-            reading = self._reader.read(head.channel, head.external_id, LOOK_DEADLINE_S)
+            reading = self._look(head)
         except (Again, Never) as trouble:
             self._look_again(head, trouble.message)
             return False
@@ -209,7 +232,8 @@ class Deliver:
         def apply(db: Transaction, held: Held) -> Begun:
             outcome = observe(self._parts.inbox, db, held, reading, head.hold)
             state = lanes.read_back(db, held, head.id, self._now())
-            log.info("push_read_back", push=head.id, state=state)
+            whole.note(state=state)
+            log.info("push_read_back", state=state)
             return Begun(owed=outcome.owed)
 
         self._ended(head, apply)

@@ -15,6 +15,8 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.errors import Again
+from gateway.logs import about
+from gateway.store import new_id
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +89,13 @@ class Drain:
             return True
         fresh = [key for key in due if key not in running.values()][:free]
         for key in fresh:
-            running[pool.submit(self._work.do, key)] = key
+            running[pool.submit(self._do, key)] = key
         return bool(fresh)
+
+    def _do(self, key: str) -> None:
+        # The origin of what nobody but time asked for; what was asked for has its own.
+        with about(origin=new_id("wrk")):
+            self._work.do(key)
 
     def _reap(self, running: dict[Future[None], str], patience_s: float) -> None:
         done, _ = wait(running, timeout=patience_s, return_when=FIRST_COMPLETED)

@@ -14,9 +14,11 @@ from gateway.conversations.thread import lock_conversation
 from gateway.errors import Again, Conflict, GatewayError, Never, NotFound, Unavailable
 from gateway.events import Answer, Later, Turn
 from gateway.feed import Hint
+from gateway.logs import about
 from gateway.policy import Terms
 from gateway.store.models import TurnRow
 from gateway.sync.reading import LOOK_DEADLINE_S, Reader, observe
+from gateway.tracing import Span, span
 from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
@@ -48,8 +50,11 @@ class Turns:
 
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""
-        if not self._has_heard(turn_id):
-            return
+        with about(turn=turn_id):
+            if self._has_heard(turn_id):
+                self._begin(turn_id)
+
+    def _begin(self, turn_id: str) -> None:
         terms_of = self._parts.terms
         turn, began = self._database.write(
             lambda db: (
@@ -59,13 +64,15 @@ class Turns:
         )
         if turn is None:
             return
-        if not isinstance(turn, Turn):
-            log.info("turn_not_asked", turn=turn_id, why=turn.why)
-            self._wake(turn.owed)
-            return
-        self._look(turn, began.conversation_id)
-        self._ask(terms_of[turn.channel], turn, began.tries)
-        self._look(turn, began.conversation_id)
+        with about(origin=began.origin, conversation=began.conversation_id):
+            if not isinstance(turn, Turn):
+                log.info("turn_not_asked", why=turn.why)
+                self._wake(turn.owed)
+                return
+            with about(session=turn.session):
+                self._look(turn, began.conversation_id)
+                self._ask(terms_of[turn.channel], turn, began.tries)
+                self._look(turn, began.conversation_id)
 
     def abandon(self, keys: Sequence[str]) -> None:
         """Let another worker ask at once; of two answers, the first one counts."""
@@ -81,24 +88,31 @@ class Turns:
             log.warning("turns_not_given_back", error=trouble.message)
 
     def _ask(self, terms: Terms, turn: Turn, number: int) -> None:
-        try:
-            answer = self._parts.agents[terms.agent.name].asks.ask(
-                self._parts.files.with_links(turn)
-            )
-        except (Again, Never) as trouble:
-            self._failed(terms, turn, number, trouble)
-            return
-        except Exception as error:  # a bug in an agent's code must not leave a customer waiting
-            log.error("agent_broke", turn=turn.id, exc_info=error)
-            broken = Never(f"{type(error).__name__} while asking the agent")
-            self._failed(terms, turn, number, broken)
-            return
+        agent = terms.agent.name
+        log.info("turn_asked", agent=agent, cause=turn.cause, number=number)
+        names = {"turn": turn.id, "session": turn.session, "agent": agent}
+        with span("turn", {**names, "try": number}) as whole:
+            try:
+                with span("ask", {"agent": agent}, calls=True):
+                    answer = self._parts.agents[agent].asks.ask(self._parts.files.with_links(turn))
+            except (Again, Never) as trouble:
+                self._failed(terms, turn, number, trouble, whole)
+            except Exception as error:  # a bug in an agent's code must not leave customers waiting
+                log.error("agent_broke", exc_info=error)
+                broken = Never(f"{type(error).__name__} while asking the agent")
+                self._failed(terms, turn, number, broken, whole)
+            else:
+                self._take(terms, turn, answer, whole)
+
+    def _take(self, terms: Terms, turn: Turn, answer: Answer | Later, whole: Span) -> None:
         if isinstance(answer, Later):
+            whole.note(verdict="later")
+            log.info("turn_waits_for_reply")
             self._database.write(
                 lambda db: asking.wait_for_reply(db, terms.agent, turn.id, self._now())
             )
             return
-        self._answered(terms, turn, answer)
+        self._answered(terms, turn, answer, whole)
 
     def _has_heard(self, turn_id: str) -> bool:
         """Read what people said before the AI goes on after them; False if that must wait.
@@ -121,7 +135,7 @@ class Turns:
             now = self._now()
             if now - back.owed_at > _WAIT_TO_HEAR_US:
                 return True
-            log.warning("turn_waits", turn=turn_id, error=str(trouble))
+            log.warning("turn_waits", origin=back.origin, error=str(trouble))
             self._database.write(lambda db: asking.wait(db, turn_id, now + _LOOK_AGAIN_US))
             return False
         known = (back.held_since, back.read_due)
@@ -134,7 +148,7 @@ class Turns:
         self._wake(owed)
         return True
 
-    def _answered(self, terms: Terms, turn: Turn, answer: Answer) -> None:
+    def _answered(self, terms: Terms, turn: Turn, answer: Answer, whole: Span) -> None:
         link = self._link(turn.session)
         try:
             recorded = self._database.write(
@@ -150,12 +164,15 @@ class Turns:
                 )
             )
         except Conflict as other:  # we were taken for dead, and another worker's answer came first
-            log.warning("turn_answered_twice", turn=turn.id, error=other.message)
+            log.warning("turn_answered_twice", error=other.message)
             return
-        log.info("turn_answered", turn=turn.id, verdict=recorded.verdict, why=recorded.why)
+        whole.note(verdict=recorded.verdict)
+        log.info("turn_answered", verdict=recorded.verdict, why=recorded.why)
         self._wake(recorded.owed)
 
-    def _failed(self, terms: Terms, turn: Turn, number: int, trouble: GatewayError) -> None:
+    def _failed(
+        self, terms: Terms, turn: Turn, number: int, trouble: GatewayError, whole: Span
+    ) -> None:
         link = self._link(turn.session)
         recorded = self._database.write(
             lambda db: asking.record_failure(
@@ -169,7 +186,8 @@ class Turns:
                 reception=self._parts.reception,
             )
         )
-        log.warning("turn_failed", turn=turn.id, verdict=recorded.verdict, error=trouble.message)
+        whole.note(verdict=recorded.verdict)
+        log.warning("turn_failed", verdict=recorded.verdict, error=trouble.message)
         self._wake(recorded.owed)
 
     def _look(self, turn: Turn, conversation_id: str) -> None:

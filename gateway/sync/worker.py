@@ -17,6 +17,7 @@ from rq.exceptions import DequeueTimeout, StopRequested
 from rq.worker import WorkerStatus
 
 from gateway.sync import jobs
+from gateway.tracing import close_tracing
 from gateway.wake import KINDS, QUEUES, Kind, patient_redis
 from gateway.wiring import Parts
 
@@ -95,6 +96,7 @@ def run_worker(parts: Parts, queue: str) -> int:
                 _look(kinds)
         stopping.wait(_RETRY_REDIS_S)
     parts.database.dispose()
+    close_tracing()
     # Threads that still wait for a slow agent are fenced; nobody needs to wait for them.
     logging.shutdown()
     sys.stdout.flush()

@@ -14,6 +14,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.errors import Again, Oversized, Unreadable
 from gateway.events import Answer, Later, Turn
 from gateway.rules import HandoverRule
+from gateway.tracing import trace_headers
 
 _PASSING = frozenset({408, 425, 429})
 
@@ -68,7 +69,7 @@ class HttpAgent:
             conditions=self._conditions,
             rules=self._rules,
         )
-        headers = self._signatures.headers(turn.id, self._clock.now(), body)
+        headers = trace_headers() | self._signatures.headers(turn.id, self._clock.now(), body)
         with within(self._timeout_s):
             try:
                 posted = self._post.send(headers, body)

@@ -55,6 +55,7 @@ def turn_to_json(
         "cause": turn.cause,
         "brief": turn.brief,
         "previous_summary": turn.previous_summary,
+        "origin": turn.origin,
     }
     return _to_bytes(question)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Response, request
 from sqlalchemy import select
 
@@ -11,11 +12,14 @@ from gateway.api.schemas.turns import VerdictSchema
 from gateway.clock import to_micros
 from gateway.conversations.asking import Recorded
 from gateway.errors import NotAuthentic, NotFound
+from gateway.logs import about
 from gateway.rails.answers import json_answer
 from gateway.rails.parsing import checked_id
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, TurnRow
 from gateway.wiring import Parts
+
+log = structlog.get_logger(__name__)
 
 
 def add_turn_doors(room: Room, parts: Parts) -> None:
@@ -27,7 +31,7 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
         turn_id = checked_id("trn", turn_id)
         with parts.database.read() as db:
             row = db.execute(
-                select(ChatSession.id, ChatSession.channel)
+                select(ChatSession.id, ChatSession.channel, TurnRow.origin)
                 .join(TurnRow, TurnRow.session_id == ChatSession.id)
                 .where(TurnRow.id == turn_id)
             ).one_or_none()
@@ -50,6 +54,9 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
             )  # fmt: skip
 
         recorded = parts.database.write(record)
+        # It comes to a web process, whose call has an origin of its own.
+        with about(origin=row.origin, session=row.id, turn=turn_id):
+            log.info("turn_answered", verdict=recorded.verdict, why=recorded.why)
         for kind in sorted(recorded.owed):
             parts.waker.wake(kind)
         return json_answer({"status": recorded.verdict})

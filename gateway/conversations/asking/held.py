@@ -103,6 +103,7 @@ def lock(db: Transaction, turn_id: str) -> tuple[Held, Any, Any]:
         raise NotFound("there is no such turn")
     held, row = lock_session(db, known.session_id)
     (turn,) = _TURN.run(db, {"turn": turn_id})
+    held.origin = turn.origin or held.origin
     return held, row, turn
 
 

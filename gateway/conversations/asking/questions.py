@@ -32,6 +32,7 @@ _RETURNED = Prepared(
             _TURNS.c.due_at,
             _TURNS.c.owed_at,
             _TURNS.c.conversation_id,
+            _TURNS.c.origin,
             _CONVERSATIONS.c.channel,
             _CONVERSATIONS.c.external_id,
             _CONVERSATIONS.c.held_since,
@@ -51,10 +52,11 @@ _MARGIN_US = 15_000_000
 
 
 class Began(NamedTuple):
-    """How often a turn has been asked, and where."""
+    """How often a turn has been asked, where, and what it is owed from."""
 
     tries: int
     conversation_id: str
+    origin: str | None
 
 
 def due(db: Transaction, now: int, limit: int) -> list[str]:
@@ -65,7 +67,7 @@ def due(db: Transaction, now: int, limit: int) -> list[str]:
 def returned(db: Transaction, turn_id: str) -> Any | None:
     """Where a turn that is owed because people gave the session back lies; None for any other.
 
-    Its `due_at` and `owed_at`, and the conversation with its hold.
+    Its `due_at` and `owed_at`, its `origin`, and the conversation with its hold.
     """
     return _RETURNED.first(db, {"turn": turn_id, "asked": 1})
 
@@ -139,6 +141,8 @@ def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -
 
 
 def began(db: Transaction, turn_id: str) -> Began:
-    """With `begin`: which try of a turn began, and in which conversation."""
-    query = select(TurnRow.tries, TurnRow.conversation_id).where(TurnRow.id == turn_id)
+    """With `begin`: which try of a turn began, in which conversation, and from what it is owed."""
+    query = select(TurnRow.tries, TurnRow.conversation_id, TurnRow.origin).where(
+        TurnRow.id == turn_id
+    )
     return Began(*db.execute(query).one())

@@ -22,7 +22,8 @@ class Push(Base):
     """What we owe a channel, in the order of `id` within a conversation. One row, one life.
 
     `cause` names the fact or message that it comes from, so nothing is owed twice. `folded` is our
-    own text as an echo of it would read, `token` the claim under which it was begun.
+    own text as an echo of it would read, `token` the claim under which it was begun, `origin` what
+    it follows from: a delivery, a call or a piece of work, by its id.
     """
 
     __tablename__ = "pushes"
@@ -52,6 +53,7 @@ class Push(Base):
     accepted: Mapped[bool] = mapped_column(default=False)
     external_id: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(Text)
+    origin: Mapped[str | None]
     __table_args__ = (
         UniqueConstraint("conversation_id", "cause"),
         UniqueConstraint("conversation_id", "external_id", "kind"),
@@ -77,7 +79,7 @@ class TurnRow(Base):
     """One question to the AI agent, from owed to answered. A session has at most one open.
 
     `helpful` is what a recorded answer was judged to be, for the rule that counts those that were
-    not.
+    not. `origin`: the delivery, call or piece of work from which it is owed, by its id.
     """
 
     __tablename__ = "turns"
@@ -100,6 +102,7 @@ class TurnRow(Base):
     verdict: Mapped[str | None]
     why: Mapped[str | None] = mapped_column(Text)
     helpful: Mapped[bool | None]
+    origin: Mapped[str | None]
     __table_args__ = (
         one_of("cause", "message", "returned", "draft"),
         one_of("state", "due", "asking", "waiting", "recorded", "discarded", "failed"),

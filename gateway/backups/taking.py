@@ -23,7 +23,13 @@ _PACKED = 1
 
 
 def take(
-    database: Path, files: Path | None, into: Path, *, clock: Clock, tell: Progress
+    database: Path,
+    files: Path | None,
+    into: Path,
+    *,
+    clock: Clock,
+    tell: Progress,
+    pages: int = _PAGES_AT_ONCE,
 ) -> Manifest:
     """Write the database, as it is at one moment, and its files into a new file.
 
@@ -39,7 +45,7 @@ def take(
     try:
         for path in (draft, copy):  # what is in them is for our eyes only
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        schema = _copy_database(database, copy, tell)
+        schema = _copy_database(database, copy, pages, tell)
         manifest = Manifest(
             gateway=__version__,
             schema=schema,
@@ -62,7 +68,7 @@ def take(
     return manifest
 
 
-def _copy_database(source: Path, target: Path, tell: Progress) -> str:
+def _copy_database(source: Path, target: Path, pages: int, tell: Progress) -> str:
     """Copy the database as it is now; return its schema's revision.
 
     The open read transaction holds SQLite to one moment: without it each write of another process
@@ -78,7 +84,7 @@ def _copy_database(source: Path, target: Path, tell: Progress) -> str:
         (size,) = reading.execute("PRAGMA page_size").fetchone()
         reading.backup(
             writing,
-            pages=_PAGES_AT_ONCE,
+            pages=pages,
             progress=lambda _, left, total: tell((total - left) * size, total * size),
         )
         # One file, without a log beside it.

@@ -40,6 +40,7 @@ def test_the_request_is_the_protocol_to_the_letter(web: responses.RequestsMock) 
         previous_summary="Was about lights.",
         parameters={"order": "FL-1"},
         results={"mood": 2},
+        origin="dlv_1",
     )
     asking: AIAgent = agent(
         handover_conditions="When upset.",
@@ -113,6 +114,7 @@ def test_the_request_is_the_protocol_to_the_letter(web: responses.RequestsMock) 
         "cause": "returned",
         "brief": "Anna said hello.",
         "previous_summary": "Was about lights.",
+        "origin": "dlv_1",
     }
 
 

@@ -45,6 +45,20 @@ def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
     assert keys(database) == ["whole"]
 
 
+def test_sqlite_waits_for_the_disk(migrated_sqlite_url: str) -> None:
+    """Nobody here pulls the plug, so it is the word that counts."""
+    database = Database(migrated_sqlite_url)
+
+    def settings(db: Transaction) -> tuple[object, object]:
+        ask = db.connection().exec_driver_sql
+        return ask("PRAGMA synchronous").scalar(), ask("PRAGMA journal_mode").scalar()
+
+    assert database.write(settings) == (2, "wal")  # 2: FULL
+    with database.read() as db:
+        assert settings(db) == (2, "wal")
+    database.dispose()
+
+
 def test_a_broken_rule_stays_what_it_is(database: Database) -> None:
     row = {"email": "a@acme.example", "name": "A", "role": "king", "created_at": 0}
     with pytest.raises(IntegrityError):

@@ -1,0 +1,495 @@
+"""A whole gateway and its channel in one process without a thread, and what can happen next in it.
+
+The gateway's code, its SQLite, its HTTP client and the stand-in's HTTP application are the real
+ones. Not real are the sockets between them (`network.py`), the disk (the database lies in memory,
+so that a fork of this process has a copy), the clock, and chance: names are counted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from gateway.agents.base import Agent
+from gateway.channels.base import Sender
+from gateway.channels.webhook import receiving
+from gateway.clock import MovableClock, to_micros
+from gateway.config import HttpAgentSettings, IntercomSettings, Settings
+from gateway.conversations import claims
+from gateway.events import Answer, Turn
+from gateway.inbox import pinned
+from gateway.reconciling import passes
+from gateway.store import ids
+from gateway.sync.jobs import Bench
+from gateway.wiring import build
+from intercom_standin.cast import AOIFE_ID, BOT_ADMIN_ID
+from intercom_standin.records import Notification
+from intercom_standin.server import StandIn
+from tests.exhaust.actors import Actor, stop
+from tests.exhaust.fingerprint import TABLES, fingerprint
+from tests.exhaust.network import AFTER, BEFORE, Network
+
+CHANNEL, BOT = "acme-intercom", str(BOT_ADMIN_ID)
+START = datetime(2026, 11, 22, 16, 8, tzinfo=UTC)
+TOPICS = ("conversation.user.created", "conversation.user.replied", "conversation.admin.replied",
+          "conversation.admin.assigned")  # fmt: skip
+KINDS = ("turns", "deliver", "sync")
+SLOW_S = 25.0
+"""How long somebody is frozen: longer than a lane is leased, shorter than what is tolerated."""
+TROUBLES = frozenset({"kill", "lose", "again", "drop", "freeze"})
+
+_NEXT_DUE = """
+SELECT min(at) FROM (
+  SELECT due_at AS at FROM pushes WHERE state IN ('owed', 'sending', 'unknown')
+  UNION ALL SELECT due_at FROM turns WHERE state IN ('due', 'asking', 'waiting')
+  UNION ALL SELECT read_due FROM conversations WHERE read_due IS NOT NULL
+  UNION ALL SELECT due_at FROM doubts
+  UNION ALL SELECT due_at FROM reconciliations WHERE ended_at IS NULL
+  UNION ALL SELECT until FROM claims
+) WHERE at > ?
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What may happen: after the first message, `events`; at most `troubles` of these kinds."""
+
+    events: tuple[str, ...] = ("second", "takeover", "hand_back", "reconcile")
+    troubles: int = 1
+    kinds: frozenset[str] = TROUBLES
+    parts: int = 1
+    # Whether others may act between a worker's look for what is due and its first step.
+    stale: bool = False
+
+    def __str__(self) -> str:
+        happens = ", ".join(("first", *self.events)).replace("_", "-")
+        named = ", ".join(sorted(self.kinds))
+        return f"{happens}; {self.parts} message(s) an answer; {self.troubles} of {named}"
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What an action reads, and what it changes."""
+
+    reads: frozenset[str]
+    changes: frozenset[str]
+
+    @classmethod
+    def of(cls, *reads: str, changes: tuple[str, ...]) -> Touch:
+        return cls(frozenset(reads), frozenset(changes))
+
+    def commutes(self, other: Touch) -> bool:
+        """True if neither changes what the other reads or changes."""
+        return not (self.changes & (other.reads | other.changes) or other.changes & self.reads)
+
+
+class Answering:
+    """An AI agent that says which words it answers."""
+
+    def __init__(self, parts: int) -> None:
+        self._parts = parts
+
+    def ask(self, turn: Turn) -> Answer:
+        """Answer at once: how long it thinks is when its asker takes the next step."""
+        said = [message for message in turn.messages if message.author.kind == "customer"]
+        about = " ".join(one.text for one in said if one.new) or said[-1].text
+        return Answer(messages=[f"About {about}, {n}" for n in range(self._parts)])
+
+    def read_reply(self, headers: dict[str, str], body: bytes) -> Answer:
+        raise NotImplementedError
+
+
+class Edge:
+    """The real sender; whoever calls it is stopped before."""
+
+    def __init__(self, sender: Sender, network: Network) -> None:
+        self._sender = sender
+        self._network = network
+
+    def push(self, command: Any, *, deadline: float) -> Any:
+        me = stop(f"push {type(command).__name__}")
+        if me is not None:
+            self._network.fault, me.fault = me.fault, None
+        return self._sender.push(command, deadline=deadline)
+
+    def read(self, conversation: str, *, deadline: float, background: bool = False) -> Any:
+        stop("read the conversation")
+        return self._sender.read(conversation, deadline=deadline, background=background)
+
+    def changes(self, since: int, until: int, cursor: str | None) -> Any:
+        stop("list the changes")
+        return self._sender.changes(since, until, cursor)
+
+    def skew_s(self) -> float | None:
+        return self._sender.skew_s()
+
+
+def _nothing_else(environ: Any, start_response: Any) -> list[bytes]:
+    raise environ.get("gateway.refused") or AssertionError("no other door is here")
+
+
+class Scene:
+    """Everything that is there, at one moment of one run."""
+
+    def __init__(self, template: Path, folder: Path, scope: Scope) -> None:
+        self.scope = scope
+        self.clock = MovableClock(START)
+        self.standin = StandIn(
+            mode="manual", clock=lambda: self.clock.now().timestamp(), topics=TOPICS,
+            rate_limit=1_000_000,
+        )  # fmt: skip
+        self.standin.world.api_reply_assigns = False
+        self.network = Network(self.standin.app)
+        self._count_names()
+        self._build(template, folder)
+        self.left = list(scope.events)
+        self.troubles = scope.troubles
+        self.pending: list[Notification] = []
+        self.actors: dict[str, Actor] = {}
+        self._graves: list[Actor] = []
+        started = self.standin.world.customer_starts("m1", name="Cleo")
+        self.conversation = started.conversation_id
+        self._gather()
+
+    # -- what can happen ---------------------------------------------------------------------------
+
+    def actions(self) -> list[str]:
+        """Everything that can happen next; nothing at a run's end."""
+        found = [f"go {name}" for name in self.actors]
+        found += [f"hear {self._name(one)}" for one in self.pending]
+        found += [f"event {name}" for name in self._events()]
+        starts = [] if len(self.actors) == len(KINDS) else list(self._starts())
+        found += starts
+        if self.troubles:
+            found += self._trouble()
+        if not self.actors and not starts and self._next_due() is not None:
+            found.append("wait")
+        return found
+
+    def take(self, action: str) -> None:
+        """Let it happen."""
+        verb, _, rest = action.partition(" ")
+        getattr(self, f"_{verb}")(rest)
+        self._gather()
+        for name, actor in list(self.actors.items()):
+            if actor.at is None:
+                del self.actors[name]
+                if actor.error is not None:
+                    raise actor.error
+
+    def touches(self, action: str) -> Touch:
+        """What an action reads and what it changes: actions that share nothing commute.
+
+        Two that commute lead to the same state in either order, and neither forbids the other.
+        """
+        verb, _, rest = action.partition(" ")
+        match verb:
+            case "hear":
+                return Touch.of("clock", changes=("tables", rest))
+            case "again":
+                return Touch.of("clock", changes=("tables", rest, "troubles"))
+            case "lose":
+                return Touch.of(changes=(rest, "troubles"))
+            case "kill":
+                return Touch.of(changes=(rest, "troubles"))
+            case "freeze":
+                return Touch.of(changes=("clock", "troubles"))
+            case "wait":
+                return Touch.of(changes=("clock",))
+            case "event" if rest == "reconcile":
+                return Touch.of("clock", changes=("tables", "events"))
+            case "event":
+                # "verdict": the check at a begin asks which of these has happened.
+                return Touch.of("clock", changes=("channel", "events", "verdict"))
+            case "start":
+                kind = rest.partition(" ")[0]
+                if self.scope.stale:
+                    return Touch.of("clock", "tables", changes=(kind,))
+                return Touch.of("clock", "verdict", changes=("tables", kind))
+            case "drop":
+                return Touch.of("clock", changes=("channel", rest.partition(": ")[2], "troubles"))
+        at = self.actors[rest].at or ""
+        if at.startswith("push"):
+            return Touch.of("clock", changes=("channel", rest))
+        if at == "write":
+            return Touch.of("clock", "verdict", changes=("tables", rest))
+        read = "tables" if at == "look into the database" else "channel"
+        return Touch.of("clock", read, changes=(rest,))
+
+    def fingerprint(self) -> bytes:
+        """A name for this state: see fingerprint.py."""
+        found = [(name, self.sql.execute(query).fetchall()) for name, query in TABLES.items()]
+        talk = self.standin.world.conversations[self.conversation]
+        parts = [(p.id, p.part_type, p.body, p.author.id, p.created_at) for p in talk.parts]
+        pending = [(one.topic, one.part_id, one.attempt, one.item) for one in self.pending]
+        others = (
+            self.clock.now(), talk.state, talk.holding, talk.updated_at, parts, pending,
+            self.left, self.troubles, self.ghosts(),
+        )  # fmt: skip
+        return fingerprint(found, [self.actors[name] for name in sorted(self.actors)], others)
+
+    # What the checks remember, set by them (`promises.py`).
+    ghosts: Callable[[], object] = staticmethod(lambda: None)
+
+    def _events(self) -> Iterator[str]:
+        for name in self.left:
+            if name != "hand_back" or "takeover" not in self.left:
+                yield name
+
+    def _starts(self) -> Iterator[str]:
+        for kind in KINDS:
+            if kind not in self.actors:
+                for place, _ in enumerate(self.benches[kind].works[kind].due(10)):
+                    yield f"start {kind} {place}"
+
+    def _trouble(self) -> Iterator[str]:
+        kinds = self.scope.kinds
+        for name, actor in self.actors.items():
+            if "kill" in kinds:
+                yield f"kill {name}"
+            if "drop" in kinds and actor.at and actor.at.startswith("push"):
+                yield f"drop {BEFORE}: {name}"
+                yield f"drop {AFTER}: {name}"
+        if "freeze" in kinds and self.actors:
+            yield "freeze"
+        for one in self.pending:
+            if "lose" in kinds:
+                yield f"lose {self._name(one)}"
+            if "again" in kinds:
+                yield f"again {self._name(one)}"
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _go(self, name: str) -> None:
+        self.actors[name].go()
+
+    def _start(self, what: str) -> None:
+        kind, _, place = what.partition(" ")
+        work = self.benches[kind].works[kind]
+        key = work.due(10)[int(place)]
+        actor = self.actors[kind] = Actor(kind, lambda: work.do(key))
+        actor.go()  # to before its first step
+        if not self.scope.stale:
+            actor.go()
+
+    def _hear(self, name: str) -> None:
+        assert self._post(self._pending(name, keep=False)) == 200
+
+    def _event(self, name: str) -> None:
+        self.left.remove(name)
+        world, cid = self.standin.world, self.conversation
+        match name:
+            case "second":
+                world.customer_replies(cid, "m2")
+            case "takeover":
+                world.assign(cid, AOIFE_ID, by=AOIFE_ID)
+            case "hand_back":
+                world.assign(cid, BOT, by=AOIFE_ID)
+            case "reconcile":
+                self.reconcile()
+            case _:
+                raise ValueError(name)
+
+    def _wait(self, _: str) -> None:
+        due = self._next_due()
+        assert due is not None
+        self.clock.advance((due - self._now()) / 1e6)
+        while self._now() < due:  # a float's last digit
+            self.clock.advance(1e-6)
+
+    def _kill(self, name: str) -> None:
+        self.troubles -= 1
+        actor = self.actors.pop(name)
+        actor.dead = True
+        self._graves.append(actor)
+        self.benches[name] = self._new_bench()  # the process is another one now
+
+    def _drop(self, what: str) -> None:
+        self.troubles -= 1
+        fault, _, name = what.partition(": ")
+        self.actors[name].fault = fault
+        self.actors[name].go()
+
+    def _freeze(self, _: str) -> None:
+        self.troubles -= 1
+        self.clock.advance(SLOW_S)
+
+    def _lose(self, name: str) -> None:
+        """The web process dies before the commit, twice: the channel forgets it."""
+        self.troubles -= 1
+        self._pending(name, keep=False)
+
+    def _again(self, name: str) -> None:
+        """The web process dies after the commit and before its answer: it will come again."""
+        self.troubles -= 1
+        one = self._pending(name, keep=True)
+        self._post(one)
+        self.pending[self.pending.index(one)] = replace(one, attempt=one.attempt + 1)
+
+    # -- hands -------------------------------------------------------------------------------------
+
+    def reconcile(self) -> None:
+        """Begin a pass."""
+
+        def begin(db: Any) -> None:
+            home = pinned(db, self.parts.channels[CHANNEL])
+            if home is not None:
+                passes.begin(db, home, asked_by="command", now=self._now())
+
+        self.parts.database.write(begin)
+
+    def warm_up(self) -> None:
+        """Go through it all once, so that statements are compiled before this process forks."""
+        for name in ("takeover", "second", "hand_back"):
+            self._rest()
+            self._event(name)
+            self._gather()
+        self.close()
+        self.parts.database.dispose()
+
+    def close(self) -> None:
+        """Let all come to rest, each piece of work done at once, and then look at every change."""
+        self._rest()
+        self.clock.advance(passes.MIN_AGE_S + 5)
+        self.reconcile()
+        self._rest()
+
+    def _rest(self) -> None:
+        for _ in range(500):
+            for one in list(self.pending):
+                self._hear(self._name(one))
+            busy = False
+            for kind in KINDS:
+                work = self.benches[kind].works[kind]
+                for key in work.due(10):
+                    busy = True
+                    work.do(key)
+                self._gather()
+            if not busy and not self.pending:
+                if self._next_due() is None:
+                    return
+                self._wait("")
+        raise AssertionError("it never comes to rest")
+
+    def _post(self, one: Notification) -> int:
+        body, headers = self.standin.notifier.signed(one)
+        builder = EnvironBuilder(
+            path=f"/webhooks/{CHANNEL}", method="POST", data=body, headers=headers
+        )
+        _, status, _ = run_wsgi_app(self._app, builder.get_environ(), buffered=True)
+        return int(status.split()[0])
+
+    def _pending(self, name: str, *, keep: bool) -> Notification:
+        one = next(one for one in self.pending if self._name(one) == name)
+        if not keep:
+            self.pending.remove(one)
+        return one
+
+    def _name(self, one: Notification) -> str:
+        return f"{one.topic}:{one.part_id or 'first'}"
+
+    def _gather(self) -> None:
+        self.pending += self.standin.notifier.take()
+        self.pending.sort(key=self._name)
+
+    def _next_due(self) -> int | None:
+        (due,) = self.sql.execute(_NEXT_DUE, (self._now(),)).fetchone()
+        return None if due is None else int(due)
+
+    def _now(self) -> int:
+        return to_micros(self.clock.now())
+
+    # -- building ----------------------------------------------------------------------------------
+
+    def _count_names(self) -> None:
+        counter = itertools.count(1)
+        ids._named = lambda prefix, _millis, _chance: f"{prefix}_{next(counter):026d}"
+
+        class Counted:
+            @staticmethod
+            def token_hex(_: int) -> str:
+                return f"tok_{next(counter):026d}"
+
+        claims.secrets = Counted  # type: ignore[assignment]
+
+    def _build(self, template: Path, folder: Path) -> None:
+        settings = Settings(
+            agents={
+                "support": HttpAgentSettings(
+                    name="support", url="http://127.0.0.1:1/turn", secret="whsec_c2VjcmV0c2VjcmV0",
+                    debounce_s=0.0,
+                )
+            },
+            channels={
+                CHANNEL: IntercomSettings(
+                    name=CHANNEL, agent="support", access_token=self.standin.token,
+                    client_secret=(self.standin.client_secret,), bot_admin_id=BOT,
+                    base_url="http://127.0.0.1:1", reconcile_every_s=0.0,
+                )
+            },
+            database_url=f"sqlite:///{folder / 'gateway.db'}", secret_key="test", data_dir=folder,
+        )  # fmt: skip
+        parts = build(settings, clock=self.clock)
+        self._on_memory(parts.database, template, folder)
+        agents = {
+            name: Agent(
+                **{f: getattr(agent, f) for f in agent.__dataclass_fields__ if f != "asks"},
+                asks=Answering(self.scope.parts),
+            )
+            for name, agent in parts.agents.items()
+        }
+        sender = parts.channels[CHANNEL].open_sender()
+        sender._port._transport._pool._network_backend._sockets = self.network  # type: ignore[attr-defined]
+        edge = Edge(sender, self.network)
+        channel = replace(parts.channels[CHANNEL], open_sender=lambda: edge)
+        self.parts = replace(parts, agents=agents, channels={CHANNEL: channel})
+        self.benches = {kind: self._new_bench() for kind in KINDS}
+        # The door for notifications, without the other doors behind it: a fork copies them all.
+        self._app = receiving(
+            _nothing_else, self.parts.channels, self.parts.inbox.receive, (), lambda *_: None
+        )
+        self._stop_before_transactions(parts.database)
+
+    def _new_bench(self) -> Bench:
+        return Bench(self.parts, threading.Event())
+
+    def _on_memory(self, database: Any, template: Path, folder: Path) -> None:
+        """Let every connection lead to one database in memory, filled from a file."""
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(
+                f"file:/exhaust{id(self)}?vfs=memdb", uri=True, check_same_thread=False, timeout=1
+            )
+
+        self.sql = connect()  # and it lives for as long as anybody is connected
+        copy = folder / "copy.db"
+        with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(copy)) as plain:
+            source.backup(plain)
+            plain.execute("PRAGMA journal_mode=DELETE")  # memory has no write-ahead log
+            plain.backup(self.sql)
+        event.listen(database.engine, "do_connect", lambda *_: connect())
+
+    def _stop_before_transactions(self, database: Any) -> None:
+        write, read = database.write, database.read
+
+        def stopping_write(work: Any) -> Any:
+            stop("write")
+            return write(work)
+
+        @contextmanager
+        def stopping_read() -> Iterator[Any]:
+            stop("look into the database")
+            with read() as db:
+                yield db
+
+        database.write, database.read = stopping_write, stopping_read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,8 +42,19 @@ class Close:
     conversation: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateContact:
+    """Let the channel know a customer by these `details` (name, email, …); None takes one away.
+
+    It is asked of the channel's own customer, not of a conversation, and comes in no lane.
+    """
+
+    contact: str
+    details: Mapping[str, str | None]
+
+
 Command = SendMessage | AddNote | Assign | Close
-CommandKind = Literal["send_message", "add_note", "assign", "close"]
+CommandKind = Literal["send_message", "add_note", "assign", "close", "update_contact"]
 
 KINDS: dict[type[Command], CommandKind] = {
     SendMessage: "send_message",

@@ -275,13 +275,31 @@ class ParametersSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactSeen:
-    """What a channel says of a customer. Missing details are None; an empty one clears nothing.
+class ContactMarks:
+    """What a channel keeps of a customer besides details; None and nothing: it does not say.
 
-    `merged` lists ids that now mean this contact. `as_of` is the channel's time of the details
-    in microseconds (0: unknown), so an older report never overwrites a newer one. `level` is how
-    far the details can be trusted: anonymous (nobody said them), claimed, verified; `verified`
-    names those that the channel vouches for, whatever the others are.
+    `tags` are all of them, by id (an empty name is not told); `tagged` and `untagged` are one more,
+    one less. `lists` are kinds of mail by id: the name, and whether the customer gets them;
+    `no_mail`: they get none. `archived`: put away, and not gone.
+    """
+
+    tags: Mapping[str, str] | None = None
+    tagged: Mapping[str, str] = field(default_factory=dict)
+    untagged: Sequence[str] = ()
+    lists: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    no_mail: bool | None = None
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSeen:
+    """What a channel says of a customer. Missing details are None; only what is `cleared` goes.
+
+    `merged` lists ids that now mean this contact; `absorbed`: there are some that are not told.
+    `as_of` is the channel's time of the details in microseconds (0: unknown), so an older report
+    never overwrites a newer one. `level` is how far the details can be trusted: anonymous (nobody
+    said them), claimed, verified; `verified` names those that the channel vouches for, whatever the
+    others are.
     """
 
     id: str
@@ -289,8 +307,11 @@ class ContactSeen:
     email: str | None = None
     phone: str | None = None
     external_id: str | None = None
+    cleared: Sequence[str] = ()
     merged: Sequence[str] = ()
+    absorbed: bool = False
     deleted: bool = False
+    marks: ContactMarks | None = None
     as_of: int = 0
     level: Literal["anonymous", "claimed", "verified"] = "claimed"
     verified: Sequence[str] = ()

@@ -22,7 +22,8 @@ Errors are {"error": {"code", "message"}} with 400 or 404. `to` is "admin:ID", "
     POST /_standin/contacts/add             {name?, email?, phone?, external_id?, role?}
     POST /_standin/contacts/update          {contact_id, name?, email?, phone?, …}
     POST /_standin/contacts/merge           {lead_id, into_id}
-    POST /_standin/contacts/archive|delete  {contact_id}
+    POST /_standin/contacts/tag|subscribe   {contact_id, name, on?}
+    POST /_standin/contacts/archive|unarchive|delete  {contact_id}
         (all of these answer {conversation_id, contact_id, part_id, topics})
     GET, POST /_standin/faults              POST {kind, where?, count?, probability?, seconds?}
     POST /_standin/faults/clear|release_late
@@ -50,7 +51,7 @@ from intercom_standin.control_views import (
     notifier_summary,
     state_view,
 )
-from intercom_standin.ledger import NotAllowed, NotThere
+from intercom_standin.ledger import NotAllowed, NotThere, Taken
 from intercom_standin.records import Json, Outcome
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ def control_doors(standin: StandIn) -> Blueprint:
     @doors.errorhandler(NotAllowed)
     def not_allowed(error: NotAllowed) -> Response:
         return _refusal(400, error.code, str(error))
+
+    @doors.errorhandler(Taken)
+    def taken(error: Taken) -> Response:
+        return _refusal(409, error.code, str(error))
 
     @doors.errorhandler(KeyError)
     @doors.errorhandler(ValueError)
@@ -145,6 +150,9 @@ def control_doors(standin: StandIn) -> Blueprint:
     operation("/contacts/update", lambda b: world.update_contact(b.pop("contact_id"), **b))
     operation("/contacts/merge", lambda b: world.merge_contacts(b["lead_id"], b["into_id"]))
     operation("/contacts/archive", lambda b: world.archive_contact(b["contact_id"]))
+    operation("/contacts/unarchive", lambda b: world.unarchive_contact(b["contact_id"]))
+    operation("/contacts/tag", lambda b: world.tag_contact(b.pop("contact_id"), **b))
+    operation("/contacts/subscribe", lambda b: world.subscribe_contact(b.pop("contact_id"), **b))
     operation("/contacts/delete", lambda b: world.delete_contact(b["contact_id"]))
 
     @doors.get("/faults")

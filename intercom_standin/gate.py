@@ -16,7 +16,7 @@ from flask import Response, copy_current_request_context, jsonify, request
 
 from intercom_standin import versions
 from intercom_standin.faults import Fault, Faults
-from intercom_standin.ledger import NotAllowed, NotThere
+from intercom_standin.ledger import NotAllowed, NotThere, Taken
 from intercom_standin.notifier import Notifier
 from intercom_standin.records import Json
 
@@ -128,7 +128,7 @@ class Gate:
             if request.method in ("POST", "PUT") and body is None:
                 raise ApiError(400, "bad_request", "The body is not a JSON object")
             answer = self._through_faults(call, effect, view)
-        except (ApiError, NotThere, NotAllowed) as error:
+        except (ApiError, NotThere, NotAllowed, Taken) as error:
             answer = _error_answer(error)
         call.seconds = time.monotonic() - started
         if answer is None:
@@ -189,7 +189,7 @@ class Gate:
         def happen() -> None:
             try:
                 self._view(call, True, view)
-            except (ApiError, NotThere, NotAllowed):
+            except (ApiError, NotThere, NotAllowed, Taken):
                 # Nobody is there to be told: the conversation may be gone by now.
                 return
 
@@ -236,11 +236,14 @@ class Gate:
         return ApiError(429, "rate_limit_exceeded", message, headers)
 
 
-def _error_answer(error: ApiError | NotThere | NotAllowed) -> Response:
+_STATUS = {NotThere: 404, NotAllowed: 400, Taken: 409}
+
+
+def _error_answer(error: ApiError | NotThere | NotAllowed | Taken) -> Response:
     if isinstance(error, ApiError):
         status, headers = error.status, error.headers
     else:
-        status, headers = (404 if isinstance(error, NotThere) else 400), {}
+        status, headers = _STATUS[type(error)], {}
     answer = jsonify(
         {
             "type": "error.list",

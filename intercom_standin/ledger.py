@@ -42,6 +42,12 @@ class NotAllowed(Exception):
         self.code = code
 
 
+class Taken(Exception):
+    """Somebody else has what must be unique."""
+
+    code = "conflict"
+
+
 @dataclass(kw_only=True)
 class Change:
     """What one operation touched and what it has to tell; closed when the lock is released."""
@@ -100,6 +106,8 @@ class Ledger:
         )
         # FACTS 1.5 [?]: undocumented whether clearing the assignee is notified; both are safe.
         self.notifies_unassigning = True
+        # Observed in January 2026: contact.merged without the documented `merged_from`.
+        self.tells_merged_from = False
         # FACTS 1.2 [?]: unknown whether private apps get a code on parts made through the API.
         self.app_package_code: str | None = None
         # FACTS 1.5: a reply in an unassigned conversation assigns its author; not known for API.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from intercom_standin.records import Admin, Contact, Json, Team
@@ -18,6 +19,30 @@ def webhook_contact(contact: Contact, *, app_id: str) -> Json:
 def webhook_contact_gone(contact: Contact, *, flag: str) -> Json:
     """Return the minimal item of contact.deleted and contact.archived (observed)."""
     return {"id": contact.id, "external_id": contact.external_id, "type": "contact", flag: True}
+
+
+def webhook_contact_tag(contact: Contact, tag_id: str, name: str, *, app_id: str) -> Json:
+    """Return the item of contact.*.tag.created and .deleted (observed)."""
+    return {
+        "type": "contact_tag",
+        "tag": {"type": "tag", "id": tag_id, "name": name},
+        "contact": webhook_contact(contact, app_id=app_id),
+    }
+
+
+def webhook_contact_subscribe(contact: Contact, mail_id: str, name: str, *, app_id: str) -> Json:
+    """Return the item of contact.subscribed and .unsubscribed (observed, with an empty list)."""
+    kind = {
+        "type": "subscription",
+        "id": mail_id,
+        "default_translation": {"name": name, "description": "", "locale": "en"},
+    }
+    return {
+        "type": "contact_subscribe",
+        "contact": webhook_contact(contact, app_id=app_id),
+        "subscription_types": {"type": "list", "data": [kind] if mail_id else []},
+        "created_at": int(contact.updated_at),
+    }
 
 
 def rest_contact(contact: Contact, *, app_id: str) -> Json:
@@ -82,14 +107,20 @@ def _admin(admin: Admin, teams: list[Team]) -> Json:
 
 
 def _contact(contact: Contact, *, app_id: str) -> Json:
-    def related(kind: str) -> Json:
+    def related(kind: str, ids: Iterable[str] = (), type_: str = "") -> Json:
+        # Observed: ids without names.
+        data = [{"id": id, "type": type_, "url": f"/{kind}/{id}"} for id in ids]
         return {
             "type": "list",
-            "data": [],
+            "data": data,
             "url": f"/contacts/{contact.id}/{kind}",
-            "total_count": 0,
+            "total_count": len(data),
             "has_more": False,
         }
+
+    def chosen(on: bool) -> Json:
+        ids = [id for id, (_, gets) in contact.mail.items() if gets is on]
+        return related("subscriptions", ids, "subscription")
 
     return {
         "type": "contact",
@@ -105,7 +136,7 @@ def _contact(contact: Contact, *, app_id: str) -> Json:
         "social_profiles": {"type": "list", "data": []},
         "has_hard_bounced": False,
         "marked_email_as_spam": False,
-        "unsubscribed_from_emails": False,
+        "unsubscribed_from_emails": contact.no_mail,
         "signed_up_at": None,
         "last_seen_at": None,
         "last_replied_at": None,
@@ -123,11 +154,11 @@ def _contact(contact: Contact, *, app_id: str) -> Json:
             "continent_code": None,
         },
         "custom_attributes": dict(contact.custom_attributes),
-        "tags": related("tags"),
+        "tags": related("tags", contact.tags, "tag"),
         "notes": related("notes"),
         "companies": related("companies"),
-        "opted_out_subscription_types": related("subscriptions"),
-        "opted_in_subscription_types": related("subscriptions"),
+        "opted_out_subscription_types": chosen(False),
+        "opted_in_subscription_types": chosen(True),
         "referrer": None,
         "sms_consent": False,
         "unsubscribed_from_sms": False,

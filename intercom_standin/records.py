@@ -45,6 +45,10 @@ class Contact:
     archived: bool = False
     deleted: bool = False
     merged_into: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    # Kinds of mail by id: the name, and whether the contact gets them.
+    mail: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    no_mail: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

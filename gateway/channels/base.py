@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.commands import Command, Done
+from gateway.commands import Command, Done, UpdateContact
 from gateway.events import Assignee, ContactSeen, Delivery, Event
 from gateway.policy import ChannelTerms
 from gateway.quota import Headroom
@@ -24,7 +24,7 @@ class Snapshot:
 
     `events` is everything in it, as facts; `assignee`, `closed` and `updated_at` (µs since 1970)
     are the channel's state at the moment of reading. `lost` parts are older than what the channel
-    still tells.
+    still tells; `contacts` are the customers who are in it now.
     """
 
     conversation: str
@@ -33,6 +33,7 @@ class Snapshot:
     closed: bool
     updated_at: int
     lost: int = 0
+    contacts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,23 @@ class Sender(Protocol):
         """List a page of what changed from `since` to `until` (µs), beginning where `cursor` says.
 
         A cursor is the channel's own word for how far the list was walked; it stays good for hours.
+        """
+        ...
+
+    def contact(self, contact: str, *, deadline: float) -> ContactSeen:
+        """Read one customer; no customer waits for it. Raise NotFound when the channel has it no
+        more under this id; `details["moved_to"]` then has the new one, where the channel tells.
+        """
+        ...
+
+    def conversations_of(self, contact: str, *, deadline: float) -> Sequence[str]:
+        """The channel's ids of a customer's conversations, some hundred of the newest."""
+        ...
+
+    def update_contact(self, command: UpdateContact, *, deadline: float) -> ContactSeen:
+        """Change what the channel knows of a customer, and return what it says of them now.
+
+        Asked only of a channel that declares `update_contact`. NotFound as for `contact`.
         """
         ...
 

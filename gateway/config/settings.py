@@ -251,6 +251,8 @@ class IntercomSettings(ChannelSettings):
     email_conversations: Literal["human", "ai"] = "human"
     # Does the workspace enforce identity verification? Then what users prove there is verified.
     identity_verification: bool = False
+    # Do edits and marks of 360 View go to the contact in Intercom?
+    push_contacts: bool = True
     # Where copilot's drafts appear.
     drafts: Literal["note", "none"] = "note"
     # Notifications of other apps are kept apart; empty: pinned by the first signed one.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
 from gateway.console.rooms import Pages
-from gateway.contacts import cards
+from gateway.contacts import cards, progress
 from gateway.conversations.doors import handover_refusal
 from gateway.reading.sessions import Json, SessionFilter, find_sessions
 from gateway.store import Transaction
@@ -31,7 +32,10 @@ class Collected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A customer: who they are, what they said and did, and who else may be the same person."""
+    """A customer: who they are, what they said and did, and who else may be the same person.
+
+    `progress` tells by detail what became of it in the channels that are owed what people said.
+    """
 
     card: Json
     sessions: Sequence[Json]
@@ -40,6 +44,7 @@ class Profile:
     changes: Sequence[Json]
     more_changes: bool
     suggestions: Sequence[Json]
+    progress: Mapping[str, Sequence[Json]]
 
     @property
     def id(self) -> str:
@@ -75,7 +80,23 @@ class Profiles:
             changes=changes.items,
             more_changes=changes.last is not None,
             suggestions=suggestions.items,
+            progress=_to_show(card, progress.find_progress(db, card["id"])),
         )
+
+
+def _to_show(card: Json, found: Iterable[Json]) -> dict[str, list[Json]]:
+    """What became of each detail, unless another word has come since."""
+    by_detail: dict[str, list[Json]] = {}
+    for one in found:
+        said = card["details"][one["detail"]]
+        since = said["at"] if said is not None else None
+        if since is None or _moment(one["at"]) >= _moment(since):
+            by_detail.setdefault(one["detail"], []).append(one)
+    return by_detail
+
+
+def _moment(at: str) -> datetime:
+    return datetime.fromisoformat(at)
 
 
 def collect(sessions: Iterable[Json]) -> list[Collected]:

@@ -20,6 +20,8 @@ from gateway.contacts.details import (
     phone_key,
 )
 from gateway.contacts.joins import parted, standing_joins
+from gateway.contacts.marks import read_marks
+from gateway.contacts.marks import to_json as marks_to_json
 from gateway.contacts.trees import Tree, decode_said, load, load_one, standing_of
 from gateway.errors import Conflict
 from gateway.store import Transaction
@@ -127,11 +129,12 @@ def find_history(
         {
             "id": row.id,
             "contact_id": row.contact_id,
-            "kind": row.kind,
+            "kind": row.outcome or row.kind,
             "at": to_time(row.at),
             "by": source_to_json(Source(**row.source), channels),
             "changes": row.changes,
             "join_id": row.join_id,
+            "why": row.why,
         }
         for row in page
     ]
@@ -263,8 +266,10 @@ def _identity(identity: Any) -> Json:
         "said": {
             detail: {"value": said.value, "level": LEVELS[said.level]}
             for detail, said in decode_said(identity.said).items()
+            if said.value
         },
         "deleted": identity.deleted,
+        **marks_to_json(read_marks(identity.marks)),
     }
 
 

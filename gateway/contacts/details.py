@@ -49,7 +49,7 @@ class Source:
 
 
 class Said(NamedTuple):
-    """A channel's word on one detail, and since when (µs) it says so."""
+    """A channel's word on one detail, and since when (µs) it says so; empty: that there is none."""
 
     value: str
     level: int
@@ -69,12 +69,14 @@ class Statement:
     contact_id: str
 
 
-def shown(statements: Iterable[Statement]) -> dict[str, Statement]:
-    """Which word on each detail is shown: the highest rank, within it the newest.
+def winning(statements: Iterable[Statement]) -> dict[str, Statement]:
+    """Which word on each detail counts: the highest rank, within it the newest.
 
-    The rest of the order only makes sure that the same words always give the same.
+    A person's word stays theirs when a channel says the same after them, as it does once it was
+    sent there. The rest of the order only makes sure that the same words always give the same.
     """
     best: dict[str, tuple[tuple[Any, ...], Statement]] = {}
+    people: dict[tuple[Any, ...], Statement] = {}
     for said in statements:
         weight = (
             said.rank, said.at, said.level, said.source.kind, said.contact_id,
@@ -83,7 +85,18 @@ def shown(statements: Iterable[Statement]) -> dict[str, Statement]:
         held = best.get(said.detail)
         if held is None or weight > held[0]:
             best[said.detail] = (weight, said)
-    return {detail: said for detail, (_, said) in sorted(best.items()) if said.value is not None}
+        if said.source.kind == "operator":
+            people[_word(said)] = said
+    return {detail: people.get(_word(said), said) for detail, (_, said) in sorted(best.items())}
+
+
+def shown(statements: Iterable[Statement]) -> dict[str, Statement]:
+    """Which word on each detail is shown: the one that counts, unless it says there is none."""
+    return {detail: said for detail, said in winning(statements).items() if said.value is not None}
+
+
+def _word(said: Statement) -> tuple[Any, ...]:
+    return (said.detail, type(said.value), said.value, said.rank, said.level)
 
 
 def columns_of(found: Mapping[str, Statement]) -> Json:
@@ -180,6 +193,15 @@ def _bounded(detail: str, text: str, longest: int) -> None:
         raise Unreadable(f"{detail} is longer than {longest:,} characters")
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise Unreadable(f"{detail} holds a character that is not text")
+
+
+def same(detail: str, one: Any, other: Any) -> bool:
+    """True if both say the same: a phone number may be written in several ways."""
+    if detail == "phone" and one and other:
+        key = phone_key(one)
+        if key is not None:
+            return key == phone_key(other)
+    return (one or None) == (other or None)
 
 
 def phone_key(phone: str | None) -> str | None:

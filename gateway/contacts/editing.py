@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from gateway.contacts import pushing
 from gateway.contacts.details import (
     CLAIMED,
+    DETAILS,
     KEYS,
     VERIFIED,
     Source,
@@ -30,18 +32,28 @@ def open_contact(db: Transaction, contact_id: str) -> Tree:
     return load_one(db, hold(db, [contact_id])[contact_id])
 
 
-def edit(db: Transaction, tree: Tree, given: Mapping[str, Any], source: Source, now: int) -> None:
+def edit(
+    db: Transaction,
+    tree: Tree,
+    given: Mapping[str, Any],
+    source: Source,
+    now: int,
+    takers: Collection[str] = (),
+) -> bool:
     """Set details as a person says; None or "" takes one away. Raises Unreadable.
 
     An edit is claimed until it is marked as verified. It holds against whatever it replaced: what
-    was verified before gives way to it, and comes back only if it is said anew.
+    was verified before gives way to it, and comes back only if it is said anew. Channels that take
+    edits (`takers`) are owed it; True if any is.
     """
     before = tree.shown()
+    changed = []
     for detail, value in given.items():
         value = checked(detail, value)
         held = before.get(detail)
         if value == (held.value if held else None):
             continue
+        changed.append(detail)
         rank = max(CLAIMED, held.rank if held else CLAIMED)
         say(db, tree, BY_OPERATOR, Statement(
             detail=detail, value=value, level=CLAIMED, rank=rank, at=now, source=source,
@@ -50,15 +62,23 @@ def edit(db: Transaction, tree: Tree, given: Mapping[str, Any], source: Source, 
     if sum(detail.startswith("custom.") for detail in tree.shown()) > MOST_CUSTOM:
         raise Unreadable(f"a contact has at most {MOST_CUSTOM} custom fields")
     write(db, tree, before, "edited", source, now)
+    return pushing.owe(db, tree, changed, takers, now)
 
 
 def verify(
-    db: Transaction, tree: Tree, detail: str, source: Source, now: int, value: Any = None
-) -> None:
+    db: Transaction,
+    tree: Tree,
+    detail: str,
+    source: Source,
+    now: int,
+    value: Any = None,
+    takers: Collection[str] = (),
+) -> bool:
     """Mark the detail that is shown as verified: somebody has made sure of it.
 
-    A verified e-mail address or external id joins the contact with those that have the same. Raises
-    Unreadable, NotFound if there is nothing to verify, Conflict if `value` is not what is shown.
+    A verified e-mail address or external id joins the contact with those that have the same.
+    Channels that take edits and say otherwise are owed it; True if any is. Raises Unreadable,
+    NotFound if there is nothing to verify, Conflict if `value` is not what is shown.
     """
     if not is_detail(detail):
         raise Unreadable(f"{detail} is not a detail")
@@ -69,14 +89,21 @@ def verify(
     if value is not None and not _is(detail, value, held.value):
         raise Conflict(f"{detail} is another one by now; look at it again")
     if held.level == VERIFIED:
-        return
+        return False
     say(db, tree, BY_OPERATOR, Statement(
         detail=detail, value=held.value, level=VERIFIED, rank=VERIFIED, at=now, source=source,
         contact_id=tree.id,
     ))  # fmt: skip
     write(db, tree, before, "verified", source, now)
+    owed = pushing.owe(db, tree, [detail], takers, now)
     if detail in KEYS:
         join_verified(db, tree.id, now)
+    return owed
+
+
+def send_again(db: Transaction, tree: Tree, takers: Collection[str], now: int) -> bool:
+    """Owe channels whatever people said of a contact and they do not say; True if any is owed."""
+    return pushing.owe(db, tree, DETAILS, takers, now)
 
 
 def merge(db: Transaction, contact_id: str, other_id: str, source: Source, now: int) -> str:

@@ -11,7 +11,10 @@ from gateway.store.models import ContactChange
 from gateway.store.prepared import Prepared
 from gateway.store.sql import table_of
 
-Kind = Literal["said", "edited", "verified", "learned", "joined", "split"]
+Kind = Literal["said", "edited", "verified", "learned", "joined", "split", "sent", "not_sent"]
+"""`sent` and `not_sent`: what became of an edit that a channel was owed."""
+
+_OUTCOMES = ("sent", "not_sent")
 
 _CHANGES = table_of(ContactChange)
 _NOTE = Prepared(lambda sql: sql.insert(_CHANGES))
@@ -28,20 +31,24 @@ def note(
     *,
     tell_of: bool,
     join_id: str | None = None,
+    why: str | None = None,
 ) -> None:
     """Write a line of history with the contact it came to, and tell of the one that stands.
 
     Whoever follows is told (`tell_of`) what is shown otherwise now, and reads the rest where it is
     kept.
     """
+    outcome = kind if kind in _OUTCOMES else None
     row: dict[str, Any] = {
         "id": new_id("chg"),
         "contact_id": contact_id,
-        "kind": kind,
+        "kind": "said" if outcome else kind,
         "at": now,
         "source": source.to_json(),
         "changes": changes,
         "join_id": join_id,
+        "outcome": outcome,
+        "why": why,
     }
     _NOTE.later(db, row)
     if tell_of:

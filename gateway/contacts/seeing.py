@@ -6,9 +6,11 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select, update
 
 from gateway.contacts.details import (
+    ANONYMOUS,
     DETAILS,
     KEYS,
     LEVELS,
@@ -19,9 +21,13 @@ from gateway.contacts.details import (
     columns_of,
     difference,
     normal,
+    same,
 )
 from gateway.contacts.joins import join, join_verified, parted
 from gateway.contacts.journal import note
+from gateway.contacts.marks import difference as marks_changed
+from gateway.contacts.marks import heard, read_marks, write_marks
+from gateway.contacts.pushing import settle_by_word
 from gateway.contacts.trees import decode_said, encode_said, hold, load_one, write
 from gateway.events import ContactSeen
 from gateway.store import Transaction, new_id
@@ -31,7 +37,9 @@ from gateway.store.sql import table_of
 
 _CONTACTS, _IDENTITIES = table_of(Contact), table_of(ContactIdentity)
 _KNOWN = Prepared(
-    lambda _: select(_IDENTITIES.c.contact_id, _IDENTITIES.c.said, _IDENTITIES.c.deleted).where(
+    lambda _: select(
+        _IDENTITIES.c.contact_id, _IDENTITIES.c.said, _IDENTITIES.c.deleted, _IDENTITIES.c.marks
+    ).where(
         _IDENTITIES.c.installation_id == bindparam("installation"),
         _IDENTITIES.c.external_id == bindparam("external"),
     )
@@ -42,8 +50,8 @@ _IDENTIFY = Prepared(
 )
 _FORGET = Prepared(lambda _: _CONTACTS.delete().where(_CONTACTS.c.id == bindparam("contact")))
 
-Known = namedtuple("Known", ("id", "said", "deleted"))
-"""The contact that an id means, and what the channel said of it, by detail."""
+Known = namedtuple("Known", ("id", "said", "deleted", "marks"))
+"""The contact that an id means, what the channel said of it, by detail, and its marks as kept."""
 
 
 def look_up(
@@ -80,6 +88,7 @@ def see(
         if _is_news(known[seen.id], seen):
             known[seen.id] = _hear(db, installation_id, known[seen.id], seen, now)
         for alias in seen.merged:
+            _move(db, installation_id, alias, known[alias].marks, seen.id)
             _join(db, installation_id, known[alias].id, known[seen.id].id, seen.id, now)
     return [known[seen.id].id for seen in several]
 
@@ -87,9 +96,9 @@ def see(
 def news(
     db: Transaction, installation_id: str, several: Sequence[ContactSeen]
 ) -> list[ContactSeen]:
-    """Those that say something of a contact that is not known yet."""
+    """Those that say something of a contact that is not known yet; tags and the like aside."""
     known = look_up(db, installation_id, several)()
-    return [one for one in several if one.id not in known or _is_news(known[one.id], one)]
+    return [one for one in several if one.id not in known or _is_told(known[one.id], one)]
 
 
 def _look_up(
@@ -98,7 +107,7 @@ def _look_up(
     asked = sorted(names)
     found = _KNOWN.ask(db, [{"installation": installation_id, "external": name} for name in asked])
     return lambda: {
-        name: Known(row.contact_id, decode_said(row.said), row.deleted)
+        name: Known(row.contact_id, decode_said(row.said), row.deleted, row.marks)
         for name, rows in zip(asked, found(), strict=True)
         for row in rows
     }
@@ -112,8 +121,8 @@ def _introduce(
     # each other in a circle.
     names = sorted(strangers)
     new = {
-        name: Known(new_id("con"), _said(strangers[name], {}), strangers[name].deleted)
-        for name in names
+        name: Known(new_id("con"), _said(seen, {}), seen.deleted, _marked(seen, None))
+        for name, seen in ((name, strangers[name]) for name in names)
     }
     words = {name: _statements(installation_id, name, new[name]) for name in names}
     with db.in_one_trip():
@@ -133,6 +142,7 @@ def _introduce(
                 {
                     "installation_id": installation_id, "external_id": name,
                     "contact_id": row.id, "said": encode_said(row.said), "deleted": row.deleted,
+                    "marks": row.marks, "look_due": now if strangers[name].absorbed else None,
                 }
                 for name, row in new.items()
             ],
@@ -153,9 +163,11 @@ def _introduce(
 
 
 def _is_news(known: Any, seen: ContactSeen) -> bool:
-    if seen.deleted and not known.deleted:
-        return True
-    return bool(_said(seen, known.said))
+    return seen.absorbed or _is_told(known, seen) or _marked(seen, known.marks) != known.marks
+
+
+def _is_told(known: Any, seen: ContactSeen) -> bool:
+    return (seen.deleted and not known.deleted) or bool(_said(seen, known.said))
 
 
 def _said(seen: ContactSeen, held: Mapping[str, Said]) -> dict[str, Said]:
@@ -169,10 +181,24 @@ def _said(seen: ContactSeen, held: Mapping[str, Said]) -> dict[str, Said]:
         before = held.get(detail)
         if before is None or (
             (level, seen.as_of) >= (before.level, before.at)
-            and (value, level) != (before.value, before.level)
+            and not (level == before.level and same(detail, value, before.value))
+            and (before.value or seen.as_of >= before.at)
         ):
             said[detail] = Said(value, level, seen.as_of)
+    for detail in seen.cleared:
+        before = held.get(detail)
+        if before is not None and before.value and seen.as_of >= before.at:
+            said[detail] = Said("", ANONYMOUS, seen.as_of)
     return said
+
+
+def _marked(seen: ContactSeen, kept: str | None) -> str | None:
+    """The marks of an identity after a report, as they are kept."""
+    if seen.marks is None:
+        return kept
+    held = read_marks(kept)
+    marks = heard(held, seen.marks, seen.as_of)
+    return kept if marks == held else write_marks(marks)
 
 
 def _hear(db: Transaction, installation_id: str, known: Any, seen: ContactSeen, now: int) -> Any:
@@ -180,26 +206,48 @@ def _hear(db: Transaction, installation_id: str, known: Any, seen: ContactSeen, 
     standing = hold(db, [known.id])[known.id]
     known = _look_up(db, installation_id, [seen.id])()[seen.id]  # as it is under the lock
     said = _said(seen, known.said)
-    heard = Known(known.id, {**known.said, **said}, known.deleted or seen.deleted)
-    if heard == known:
+    fresh = Known(
+        known.id, {**known.said, **said}, known.deleted or seen.deleted,
+        _marked(seen, known.marks),
+    )  # fmt: skip
+    if seen.absorbed:
+        _write(db, installation_id, seen.id, look_due=now)
+    if fresh == known:
         return known
     tree = load_one(db, standing)
     before = tree.shown()
+    _write(
+        db, installation_id, seen.id,
+        said=encode_said(fresh.said), deleted=fresh.deleted, marks=fresh.marks,
+    )  # fmt: skip
+    source = _source(installation_id, seen.id)
+    tree.statements = [one for one in tree.statements if one.source != source]
+    tree.statements += _statements(installation_id, seen.id, fresh).values()
+    also = marks_changed(read_marks(known.marks), read_marks(fresh.marks))
+    write(db, tree, before, "said", source, now, contact_id=known.id, also=also)
+    if said:
+        settle_by_word(db, installation_id, seen.id, fresh.said, tree, known.id, now)
+    if _is_verified(said):
+        join_verified(db, known.id, now)
+    return fresh
+
+
+def _move(db: Transaction, installation_id: str, alias: str, kept: str | None, into: str) -> None:
+    """The channel knows the customer by another id now: what is sent goes there."""
+    marks = read_marks(kept)
+    if marks.moved_to != into and alias != into:
+        moved = msgspec.structs.replace(marks, moved_to=into)
+        _write(db, installation_id, alias, marks=write_marks(moved))
+
+
+def _write(db: Transaction, installation_id: str, name: str, **values: Any) -> None:
     db.execute(
         update(ContactIdentity)
         .where(
-            ContactIdentity.installation_id == installation_id,
-            ContactIdentity.external_id == seen.id,
+            ContactIdentity.installation_id == installation_id, ContactIdentity.external_id == name
         )
-        .values(said=encode_said(heard.said), deleted=heard.deleted)
+        .values(values)
     )
-    source = _source(installation_id, seen.id)
-    tree.statements = [one for one in tree.statements if one.source != source]
-    tree.statements += _statements(installation_id, seen.id, heard).values()
-    write(db, tree, before, "said", source, now, contact_id=known.id)
-    if _is_verified(said):
-        join_verified(db, known.id, now)
-    return heard
 
 
 def _join(
@@ -223,6 +271,7 @@ def _statements(installation_id: str, name: str, known: Any) -> dict[str, Statem
             source=source, contact_id=known.id,
         )
         for detail, said in known.said.items()
+        if said.value
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import or_, select, update
 
 from gateway.contacts.details import (
     ANONYMOUS,
+    Json,
     Said,
     Source,
     Statement,
@@ -129,13 +130,15 @@ def write(
     *,
     contact_id: str | None = None,
     join_id: str | None = None,
+    also: Json | None = None,
 ) -> bool:
     """Show what `tree` says now, and tell what that changed; True if it changed anything.
 
-    `contact_id` is the contact that the change came to, where it is not the one that stands.
+    `contact_id` is the contact that the change came to, where it is not the one that stands; `also`
+    is what changed besides details.
     """
     after = tree.shown()
-    changes = difference(before, after)
+    changes = {**difference(before, after), **(also or {})}
     if not changes and join_id is None:
         return False
     tree.updated_at = now
@@ -165,6 +168,7 @@ def said_by_channel(identity: Any) -> list[Statement]:
             source=source, contact_id=identity.contact_id,
         )
         for detail, said in decode_said(identity.said).items()
+        if said.value
     ]  # fmt: skip
 
 
@@ -173,7 +177,7 @@ def _identities(db: Transaction, contact_ids: Sequence[str]) -> Sequence[Any]:
         select(
             ContactIdentity.installation_id, ContactIdentity.external_id,
             ContactIdentity.contact_id, ContactIdentity.said, ContactIdentity.deleted,
-            Installation.channel,
+            ContactIdentity.marks, Installation.channel,
         )
         .join(Installation, Installation.id == ContactIdentity.installation_id)
         .where(ContactIdentity.contact_id.in_(contact_ids))

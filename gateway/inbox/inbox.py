@@ -184,8 +184,7 @@ class Inbox:
     ) -> list[ContactSeen]:
         """Record what a channel's own list says of customers; return what was different."""
         different = contacts.news(db, installation_id, people)
-        if different:
-            contacts.see(db, installation_id, people, to_micros(self._clock.now()))
+        contacts.see(db, installation_id, people, to_micros(self._clock.now()))
         return different
 
     def _wake_all(self, owed: Collection[str]) -> None:

@@ -7,6 +7,7 @@ import threading
 import structlog
 
 from gateway.errors import Ours, Unavailable
+from gateway.sync.contacts import Contacts
 from gateway.sync.deadlines import Deadlines
 from gateway.sync.deliver import Deliver
 from gateway.sync.directory import Directories
@@ -49,6 +50,7 @@ class Bench:
                     Reads(parts, reader),
                     self.passes,
                     Doubts(parts, reader, pauses, pace),
+                    Contacts(parts, reader),
                 ],
             ),
             Directories(parts, reader),

@@ -18,6 +18,7 @@ from gateway.api.schemas.contacts import (
     CardSchema,
     ContactBody,
     ContactChangePageSchema,
+    ContactPushListSchema,
     ContactsQuery,
     DismissedSchema,
     OtherContactBody,
@@ -29,7 +30,7 @@ from gateway.api.schemas.contacts import (
 from gateway.api.schemas.pages import PageQuery
 from gateway.api.schemas.sessions import SessionPageSchema
 from gateway.clock import to_micros
-from gateway.contacts import cards, editing, joins
+from gateway.contacts import cards, editing, joins, progress
 from gateway.contacts.details import Source, checked
 from gateway.contacts.trees import Tree, standing_of
 from gateway.conversations.doors import MAY_ACT
@@ -47,6 +48,10 @@ Work = Callable[[Transaction, Source, int], Acted]
 def add_contact_doors(room: Room, parts: Parts) -> None:
     """Add the doors; every role looks, operators and admins act."""
     database = parts.database
+    # Channels that are told what people say of a customer.
+    takers = frozenset(
+        name for name, terms in parts.terms.items() if "update_contact" in terms.channel.pushes
+    )
 
     def act(arguments: Json, work: Work) -> Response:
         now = to_micros(parts.clock.now())
@@ -86,8 +91,8 @@ def add_contact_doors(room: Room, parts: Parts) -> None:
             tree = editing.open_contact(db, contact_id)
             was = _card(db, tree)
             require_match(was)
-            editing.edit(db, tree, given, source, now)
-            return _changed(was, cards.find_contact(db, tree.id))
+            owed = editing.edit(db, tree, given, source, now, takers)
+            return _changed(was, cards.find_contact(db, tree.id), owed)
 
         # The same call against another state is another call.
         arguments = {**body, "If-Match": request.headers.get("If-Match")}
@@ -103,10 +108,30 @@ def add_contact_doors(room: Room, parts: Parts) -> None:
         def work(db: Transaction, source: Source, now: int) -> Acted:
             tree = editing.open_contact(db, contact_id)
             was = _card(db, tree)
-            editing.verify(db, tree, body["detail"], source, now, body.get("value"))
-            return _changed(was, cards.find_contact(db, tree.id))
+            owed = editing.verify(db, tree, body["detail"], source, now, body.get("value"), takers)
+            return _changed(was, cards.find_contact(db, tree.id), owed)
 
         return act(body, work)
+
+    @room.door("POST", "/contacts/<contact_id>/send", gives=CardSchema, roles=MAY_ACT)
+    def send_contact(contact_id: str) -> Response:
+        """Send what people said of a customer once more to channels that say otherwise"""
+        contact_id = checked_id("con", contact_id)
+
+        def work(db: Transaction, source: Source, now: int) -> Acted:
+            tree = editing.open_contact(db, contact_id)
+            owed = editing.send_again(db, tree, takers, now)
+            return Acted(body=cards.find_contact(db, tree.id), owed={"sync"} if owed else set())
+
+        return act({}, work)
+
+    @room.door("GET", "/contacts/<contact_id>/pushes", gives=ContactPushListSchema)
+    def list_contact_pushes(contact_id: str) -> Response:
+        """List what became of edits that channels were owed, the newest of each detail"""
+        contact_id = checked_id("con", contact_id)
+        with database.read() as db:
+            items = progress.find_progress(db, contact_id)
+        return json_answer({"items": items, "next_cursor": None})
 
     @room.door(
         "POST", "/contacts/<contact_id>/merge", takes=OtherContactBody, gives=CardSchema,
@@ -214,9 +239,9 @@ def _card(db: Transaction, tree: Tree) -> Json:
     return cards.to_json(db, {tree.id: tree})[tree.id]
 
 
-def _changed(was: Json, card: Json) -> Acted:
+def _changed(was: Json, card: Json, owed: bool) -> Acted:
     before, after = audit.changes(_state(was), _state(card))
-    return Acted(body=card, before=before, after=after)
+    return Acted(body=card, before=before, after=after, owed={"sync"} if owed else set())
 
 
 def _state(card: Json) -> Json:

@@ -9,13 +9,15 @@ from marshmallow import fields, validate
 
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
+from gateway.contacts.details import DETAILS
 from gateway.contacts.editing import MOST_CUSTOM
 from gateway.rails.parsing import Words
 
 LEVELS = ("anonymous", "claimed", "verified")
 SOURCES = ("channel", "operator", "ai", "system")
 BECAUSE = ("email", "external_id", "channel", "operator")
-KINDS = ("said", "edited", "verified", "learned", "joined", "split")
+KINDS = ("said", "edited", "verified", "learned", "joined", "split", "sent", "not_sent")
+STATES = ("sending", "sent", "not_taken", "not_sent")
 
 _ID = "con_06f3k9w2v0a1b2c3d4e5f6g7h8"
 _JOIN = "jon_06f3k9w2v0a1b2c3d4e5f6g7h8"
@@ -149,6 +151,25 @@ class ValueSchema(Told):
     level = fields.String(validate=validate.OneOf(LEVELS), metadata=example("claimed"))
 
 
+class TagSchema(Told):
+    """A tag that the customer has in the channel."""
+
+    id = fields.String(metadata=example("9100234"))
+    name = fields.String(
+        allow_none=True, metadata=about("null until the channel names it", "wholesale")
+    )
+
+
+class SubscriptionSchema(Told):
+    """A kind of mail, and whether the customer gets it from the channel."""
+
+    id = fields.String(metadata=example("37846"))
+    name = fields.String(
+        allow_none=True, metadata=about("null until the channel names it", "Newsletters")
+    )
+    subscribed = fields.Boolean(metadata=example(True))
+
+
 class IdentitySchema(Told):
     """How a channel knows the customer, and what it says itself."""
 
@@ -157,6 +178,13 @@ class IdentitySchema(Told):
     contact_id = fields.String(metadata=about("the contact that it came with", _ID))
     said = fields.Dict(keys=fields.String(), values=fields.Nested(ValueSchema))
     deleted = fields.Boolean(metadata=about("it is no longer in the channel", False))
+    archived = fields.Boolean(metadata=about("it was put away there", False))
+    merged_into = fields.String(
+        allow_none=True, metadata=about("the id that it was merged into there", None)
+    )
+    tags = fields.List(fields.Nested(TagSchema))
+    subscriptions = fields.List(fields.Nested(SubscriptionSchema))
+    unsubscribed = fields.Boolean(metadata=about("gets no mail from the channel", False))
 
 
 class JoinSchema(Told):
@@ -215,6 +243,28 @@ class ContactChangeSchema(Told):
     by = fields.Nested(SourceSchema)
     changes = fields.Dict(keys=fields.String(), values=fields.Nested(ChangeSchema))
     join_id = fields.String(allow_none=True, metadata=example(None))
+    why = fields.String(
+        allow_none=True, metadata=about("why an edit was not sent, or what it met", None)
+    )
+
+
+class ContactPushSchema(Told):
+    """What became of a detail that a channel was owed."""
+
+    channel = fields.String(metadata=example("acme-intercom"))
+    identity = fields.String(metadata=about("the channel's own id", "66f0c0ffee"))
+    detail = fields.String(validate=validate.OneOf(DETAILS), metadata=example("email"))
+    state = fields.String(validate=validate.OneOf(STATES), metadata=example("sent"))
+    why = fields.String(
+        allow_none=True, metadata=about("why not, or what has gone wrong so far", None)
+    )
+    at = fields.DateTime(metadata=about("since when", MOMENT))
+
+
+class ContactPushListSchema(PageSchema):
+    """What became of details that channels were owed."""
+
+    items = fields.List(fields.Nested(ContactPushSchema))
 
 
 class ContactChangePageSchema(PageSchema):

@@ -11,6 +11,7 @@ from gateway.channels.intercom.markup import plain_of_markdown, render, sanitise
 from gateway.channels.intercom.pages import conversation_page
 from gateway.channels.intercom.people import Seats
 from gateway.channels.intercom.translate import notification_to_delivery
+from gateway.commands import CommandKind
 from gateway.config import IntercomSettings
 from gateway.errors import ConfigError
 from gateway.events import NOBODY, Assignee, Delivery
@@ -18,6 +19,8 @@ from gateway.policy import Policy
 from gateway.quota import Allowance, Quota
 
 __all__ = ["ALLOWANCE", "IntercomReceiver", "open_channel"]
+
+_PUSHES: frozenset[CommandKind] = frozenset({"send_message", "add_note", "assign", "close"})
 
 # Intercom's documentation: 10,000 calls a minute, cut into windows of 10 seconds.
 ALLOWANCE = Allowance(calls=1666, window_s=10)
@@ -82,7 +85,7 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
             other_bot=settings.other_bot,
             answer_email=settings.email_conversations == "ai",
         ),
-        pushes=frozenset({"send_message", "add_note", "assign", "close"}),
+        pushes=_PUSHES | {"update_contact"} if settings.push_contacts else _PUSHES,
         open_sender=open_sender,
         judge=partial(health.judge, seats=seats),
         pauses_after=health.PAUSE_AFTER,

@@ -85,6 +85,10 @@ def conversation_to_snapshot(
         closed=closed,
         updated_at=micros_of(conversation.updated_at, "data.item.updated_at"),
         lost=_lost(conversation),
+        contacts=tuple(
+            name_of(one.id, "contacts.contacts.id")
+            for one in (conversation.contacts.contacts if conversation.contacts else ())
+        ),
     )
 
 

@@ -6,15 +6,24 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal, assert_never
 
 from gateway.channels.base import Changes, Snapshot
-from gateway.channels.intercom import changes, findings, markup
+from gateway.channels.intercom import changes, findings, markup, shapes
 from gateway.channels.intercom.client import IntercomPort, receipts
 from gateway.channels.intercom.conversation import conversation_to_snapshot
 from gateway.channels.intercom.names import name_or_none, words_or_none
 from gateway.channels.intercom.people import Seats
-from gateway.commands import AddNote, Assign, Close, Command, Done, SendMessage
+from gateway.channels.intercom.translate import contact_seen
+from gateway.commands import (
+    AddNote,
+    Assign,
+    Close,
+    Command,
+    Done,
+    SendMessage,
+    UpdateContact,
+)
 from gateway.config import IntercomSettings
 from gateway.errors import Again, Never, UnknownOutcome, Unreadable
-from gateway.events import Assignee, Event, StaffSeen
+from gateway.events import Assignee, ContactSeen, Event, StaffSeen
 from gateway.quota import Quota
 from gateway.signs import Finding
 
@@ -94,6 +103,32 @@ class IntercomSender:
     def changes(self, since: int, until: int, cursor: str | None) -> Changes:
         """List a page of what changed from `since` to `until` (µs); see changes.py."""
         return changes.of_workspace(self._port, self._seats, since, until, cursor)
+
+    def contact(self, contact: str, *, deadline: float) -> ContactSeen:
+        """Read one contact; raise NotFound when Intercom no longer has it under this id."""
+        return self._seen(self._port.contact(contact, deadline=deadline), contact, Again)
+
+    def conversations_of(self, contact: str, *, deadline: float) -> Sequence[str]:
+        """The ids of a contact's newest conversations."""
+        listed = self._port.conversations_of(contact, deadline=deadline).get("conversations")
+        items = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        return [id for one in items if (id := name_or_none(one.get("id"))) is not None]
+
+    def update_contact(self, command: UpdateContact, *, deadline: float) -> ContactSeen:
+        """Change a contact, and return what Intercom says of it now."""
+        answer = self._port.update_contact(command.contact, command.details, deadline=deadline)
+        return self._seen(answer, command.contact, UnknownOutcome)
+
+    def _seen(
+        self, answer: dict[str, Any], contact: str, otherwise: type[Again | UnknownOutcome]
+    ) -> ContactSeen:
+        try:
+            seen = contact_seen(shapes.read(answer, shapes.Contact, "contact"), self._seats)
+        except Unreadable as error:
+            raise otherwise(f"Intercom's contact cannot be read: {error.message}") from error
+        if seen.id != contact:
+            raise otherwise("Intercom answered with another contact than the one asked for")
+        return seen
 
     def skew_s(self) -> float | None:
         """How many seconds our clock is ahead of Intercom's; None before its first answer."""

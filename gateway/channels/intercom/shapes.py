@@ -144,17 +144,43 @@ class DeletedConversation(Struct):
     id: Id | None = None
 
 
+class Translated(Struct):
+    """What customers read of a kind of mail."""
+
+    name: str | None = None
+
+
+class Label(Struct):
+    """A tag, or a kind of mail that a contact gets or does not; in lists often without its name."""
+
+    id: Id | None = None
+    name: str | None = None
+    default_translation: Translated | None = None
+
+
+class Labels(Struct):
+    """Some or all of a contact's; the spec allows null among them."""
+
+    data: list[Label | None] | None = None
+    has_more: bool | None = None
+
+
 class Contact(Struct):
     """A contact, or the older user that `visitor.signed_up` still sends."""
 
     id: SureId
     role: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    external_id: Id | None = None
+    # Absent says nothing; null and "" say that there is none.
+    name: str | UnsetType | None = UNSET
+    email: str | UnsetType | None = UNSET
+    phone: str | UnsetType | None = UNSET
+    external_id: Id | UnsetType | None = UNSET
     user_id: Id | None = None
     updated_at: When | None = None
+    tags: Labels | None = None
+    unsubscribed_from_emails: bool | None = None
+    opted_in_subscription_types: Labels | None = None
+    opted_out_subscription_types: Labels | None = None
     # Documented as "the contact merged away", absent in January 2026; read in every likely form.
     merged_from: Id | ContactReference | list[ContactReference | Id] | None = None
 
@@ -163,6 +189,8 @@ class WithContact(Struct):
     """A shape around a contact: tags, subscriptions, participants."""
 
     contact: Contact
+    tag: Label | None = None
+    subscription_types: Labels | None = None
 
 
 class Admin(Struct):

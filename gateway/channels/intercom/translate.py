@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from gateway.channels.base import Envelope
 from gateway.channels.intercom import shapes
@@ -21,6 +23,7 @@ from gateway.errors import Unreadable
 from gateway.events import (
     LAST_NUMBER,
     STEP_CLOSED,
+    ContactMarks,
     ContactSeen,
     ConversationDeleted,
     Delivery,
@@ -29,6 +32,8 @@ from gateway.events import (
     StaffSeen,
     Unrecognised,
 )
+
+_ARCHIVED = {"contact.archived": True, "contact.unarchive": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +103,20 @@ def conversation_deleted(notification: Notification) -> Sequence[Event]:
 
 def contact(notification: Notification) -> Sequence[Event]:
     """A contact, the older user, or what is wrapped around a contact (a tag, a subscription)."""
-    item = notification.item
-    if "contact" in item:
-        read = shapes.read(item, shapes.WithContact).contact
-    else:
-        read = shapes.read(item, shapes.Contact)
-    deleted = notification.topic == "contact.deleted"
-    seats = notification.seats
-    return (contact_seen(read, seats, as_of=notification.at, deleted=deleted),)
+    item, topic = notification.item, notification.topic
+    around = shapes.read(item, shapes.WithContact) if "contact" in item else None
+    read = shapes.read(item, shapes.Contact) if around is None else around.contact
+    seen = contact_seen(
+        read, notification.seats, as_of=notification.at, deleted=topic == "contact.deleted"
+    )
+    marks = marks_of(read) or ContactMarks()
+    if around is not None:
+        marks = with_change(marks, around, topic)
+    if topic in _ARCHIVED:
+        marks = replace(marks, archived=_ARCHIVED[topic])
+    # January 2026: the survivor came without the documented `merged_from`.
+    absorbed = topic == "contact.merged" and not seen.merged
+    return (replace(seen, marks=marks, absorbed=absorbed),)
 
 
 def contact_seen(
@@ -119,20 +130,70 @@ def contact_seen(
     id = name_of(read.id, "contact.id")
     if read.updated_at is not None:
         as_of = micros_of(read.updated_at, "contact.updated_at")
-    external = read.external_id if read.external_id is not None else read.user_id
+    external = read.user_id if read.external_id in (None, UNSET) else read.external_id
     external_id = assigned_id(external, "contact.external_id")
     proven = seats.users_are_verified and read.role == "user"
+    # What is left of one that is gone says nothing by what it leaves out.
+    whole = read.role is not None and not deleted
+    told: dict[str, object] = {"name": read.name, "email": read.email, "phone": read.phone}
+    if read.user_id is None:
+        told["external_id"] = read.external_id
     return ContactSeen(
         id=id,
-        name=words_or_none(read.name),
-        email=words_or_none(read.email),
-        phone=words_or_none(read.phone),
+        name=_words(read.name),
+        email=_words(read.email),
+        phone=_words(read.phone),
         external_id=external_id,
+        cleared=tuple(name for name, value in told.items() if whole and value in (None, "")),
+        marks=marks_of(read),
         merged=_merged(read, id),
         deleted=deleted,
         as_of=as_of,
         verified=(() if not proven else ("external_id",) if external_id else ("email",)),
     )
+
+
+def _words(given: str | UnsetType | None) -> str | None:
+    return None if given is UNSET else words_or_none(given)
+
+
+def marks_of(read: shapes.Contact) -> ContactMarks | None:
+    """What a contact says of tags and mail; None if it is too short to say anything."""
+    if read.role is None:
+        return None
+    lists = {
+        id: (name, on)
+        for listed, on in (
+            (read.opted_in_subscription_types, True), (read.opted_out_subscription_types, False)
+        )
+        for id, name in _labels(listed)
+    }  # fmt: skip
+    tags = read.tags
+    whole = tags is not None and tags.data is not None and not tags.has_more
+    return ContactMarks(
+        tags=dict(_labels(tags)) if whole else None,
+        lists=lists,
+        no_mail=read.unsubscribed_from_emails,
+    )
+
+
+def with_change(marks: ContactMarks, around: shapes.WithContact, topic: str) -> ContactMarks:
+    """The tag that came or went, the kinds of mail that were chosen or not, with their names."""
+    tag = dict(_labels(shapes.Labels(data=[around.tag])))
+    if topic.endswith(".tag.created"):
+        marks = replace(marks, tagged=tag)
+    elif topic.endswith(".tag.deleted"):
+        marks = replace(marks, untagged=tuple(tag))
+    on = topic == "contact.subscribed"
+    lists = {id: (name, on) for id, name in _labels(around.subscription_types)}
+    return replace(marks, lists={**marks.lists, **lists})
+
+
+def _labels(listed: shapes.Labels | None) -> Iterator[tuple[str, str]]:
+    for label in (listed.data or ()) if listed is not None else ():
+        if label is not None and label.id is not None:
+            named = label.name or (label.default_translation or shapes.Translated()).name
+            yield name_of(label.id, "contact.tags.id"), words_or_none(named) or ""
 
 
 def _merged(read: shapes.Contact, into: str) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gateway.channels.base import Changes, Snapshot
 from gateway.channels.webwidget.scripts import BUILT, HOW_TO_BUILD, NOT_BUILT, is_built
-from gateway.commands import Command, Done
-from gateway.errors import Never
-from gateway.events import NOBODY, Event
+from gateway.commands import Command, Done, UpdateContact
+from gateway.errors import Never, NotFound
+from gateway.events import NOBODY, ContactSeen, Event
 from gateway.signs import Finding
 
 
@@ -38,6 +38,18 @@ class WidgetSender:
     def changes(self, since: int, until: int, cursor: str | None) -> Changes:
         """Nothing changes elsewhere."""
         return Changes()
+
+    def contact(self, contact: str, *, deadline: float) -> ContactSeen:
+        """Who visitors are is in the record, and nowhere else; raise NotFound."""
+        raise NotFound("who a visitor is is known in the record alone")
+
+    def conversations_of(self, contact: str, *, deadline: float) -> Sequence[str]:
+        """There is nobody else to ask."""
+        return ()
+
+    def update_contact(self, command: UpdateContact, *, deadline: float) -> ContactSeen:
+        """Nothing is owed to this channel; raise Never."""
+        raise Never("who a visitor is is known in the record alone")
 
     def skew_s(self) -> float | None:
         """There is no other clock."""

@@ -60,6 +60,7 @@ class IntercomTable(ChannelTable):
     other_bot = Choice("ignore", "human")
     email_conversations = Choice("human", "ai")
     identity_verification = Flag()
+    push_contacts = Flag()
     drafts = Choice("note", "none")
     app_id = Text()
     reconcile_every_s = Seconds()

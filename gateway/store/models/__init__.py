@@ -13,6 +13,7 @@ from gateway.store.models.contacts import (
     ContactIdentity,
     ContactJoin,
     ContactParting,
+    ContactPush,
 )
 from gateway.store.models.feed import EventDelivery, JournalHead, JournalRow, Subscriber
 from gateway.store.models.files import FileRow
@@ -67,6 +68,7 @@ __all__ = [
     "ContactIdentity",
     "ContactJoin",
     "ContactParting",
+    "ContactPush",
     "Conversation",
     "DayOff",
     "Doubt",

@@ -11,9 +11,12 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     Text,
@@ -73,7 +76,9 @@ class ContactIdentity(Base):
     """The id under which an installation knows a contact, and what it `said` of that one.
 
     `said` holds by detail the value, its level (0 anonymous, 1 claimed, 2 verified) and since when
-    the channel says so (µs): `{"email": ["ann@acme.example", 1, 1795363680000000]}`.
+    the channel says so (µs): `{"email": ["ann@acme.example", 1, 1795363680000000]}`; an empty value
+    says that there is none. `marks` are tags and the like (`contacts/marks.py`). At `look_due` the
+    channel is asked which others were merged into this one, since it did not tell.
     """
 
     __tablename__ = "contact_identities"
@@ -82,6 +87,62 @@ class ContactIdentity(Base):
     contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
     said: Mapped[str] = mapped_column(Text, default="{}")
     deleted: Mapped[bool] = mapped_column(default=False)
+    marks: Mapped[str | None] = mapped_column(Text)
+    look_due: Mapped[Micros | None]
+    __table_args__ = (
+        Index("ix_contact_identities_look_due", "look_due",
+              sqlite_where=text("look_due IS NOT NULL"),
+              postgresql_where=text("look_due IS NOT NULL")),
+    )  # fmt: skip
+
+
+class ContactPush(Base):
+    """What people said of a customer and a channel is owed, for one identity. One row, one life.
+
+    `details` names what is owed, each with what the channel said of it just before. What is sent is
+    worked out when it is begun: `sent` has the channel's word and ours by detail. An identity owes
+    once and is written to once at a time; what comes meanwhile is owed by the next row.
+    """
+
+    __tablename__ = "contact_pushes"
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True
+    )
+    installation_id: Mapped[str]
+    external_id: Mapped[str]
+    details: Mapped[Json]
+    sent: Mapped[Json | None]
+    state: Mapped[str] = mapped_column(default="owed")
+    owed_at: Mapped[Micros]
+    due_at: Mapped[Micros]
+    tried_at: Mapped[Micros | None]
+    begun_at: Mapped[Micros | None]
+    ended_at: Mapped[Micros | None]
+    token: Mapped[str | None]
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    reads: Mapped[int] = mapped_column(Integer, default=0)
+    why: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["installation_id", "external_id"],
+            ["contact_identities.installation_id", "contact_identities.external_id"],
+            ondelete="CASCADE",
+        ),
+        one_of("state", "owed", "sending", "unknown", "sent", "failed", "cancelled"),
+        CheckConstraint("state NOT IN ('sending', 'unknown') OR "
+                        "(begun_at IS NOT NULL AND sent IS NOT NULL)", name="begun_at"),
+        CheckConstraint("(ended_at IS NULL) = (state IN ('owed', 'sending', 'unknown'))",
+                        name="ended_at"),
+        Index("ix_contact_pushes_identity", "installation_id", "external_id", "id"),
+        Index("uq_contact_pushes_owed", "installation_id", "external_id", unique=True,
+              sqlite_where=text("state = 'owed'"), postgresql_where=text("state = 'owed'")),
+        Index("uq_contact_pushes_begun", "installation_id", "external_id", unique=True,
+              sqlite_where=text("state IN ('sending', 'unknown')"),
+              postgresql_where=text("state IN ('sending', 'unknown')")),
+        Index("ix_contact_pushes_due", "due_at",
+              sqlite_where=text("state IN ('owed', 'sending', 'unknown')"),
+              postgresql_where=text("state IN ('owed', 'sending', 'unknown')")),
+    )  # fmt: skip
 
 
 class ContactDetail(Base):
@@ -146,7 +207,11 @@ class ContactParting(Base):
 
 
 class ContactChange(Base):
-    """One line of a contact's history: what was shown before and after, by detail."""
+    """One line of a contact's history: what was shown before and after, by detail.
+
+    A line with an `outcome` tells what became of an edit that a channel was owed, and `why`; its
+    `kind` is then `said`, for those who know no outcomes.
+    """
 
     __tablename__ = "contact_changes"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -156,7 +221,10 @@ class ContactChange(Base):
     source: Mapped[Json]
     changes: Mapped[Json] = mapped_column(default=dict)
     join_id: Mapped[str | None] = mapped_column(ForeignKey("contact_joins.id"))
+    outcome: Mapped[str | None]
+    why: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
         one_of("kind", "said", "edited", "verified", "learned", "joined", "split"),
+        one_of("outcome", "sent", "not_sent"),
         Index("ix_contact_changes_newest", "contact_id", "at", "id"),
     )

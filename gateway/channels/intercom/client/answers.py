@@ -4,7 +4,7 @@
 2xx           its object           its object; unreadable: UnknownOutcome, accepted
 400 422 …     Never                Never
 401 403       Never                Never
-404 410       NotFound             Never
+404 410       NotFound             Never; NotFound where a contact is written to
 409 425 429   Again                Again
 408 5xx       Again                UnknownOutcome, since the effect may have happened
 no answer     Again                Again if not a byte had left, UnknownOutcome if one had
@@ -12,6 +12,7 @@ no answer     Again                Again if not a byte had left, UnknownOutcome 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,10 @@ _ADVICE = {
     401: "put a valid token into this channel's access_token",
     403: "tick the permissions of the token's app in Intercom's Developer Hub",
 }
+
+
+# Intercom's documentation (2.16): a contact that was merged is 410 and says where it went.
+_MOVED = re.compile(r'</contacts/([A-Za-z0-9_-]{1,64})>;\s*rel="canonical"', re.ASCII)
 
 
 def object_of(answer: Answer, *, write: bool, what: str) -> Json:
@@ -79,6 +84,9 @@ def _refusal(answer: Answer, *, write: bool, what: str) -> GatewayError:
         return Again(message, after_s=after_s, details=details)
     if status == 408 or status >= 500:
         return (UnknownOutcome if write else Again)(message, details=details)
+    moved = _MOVED.search(answer.headers.get("Link", ""))
+    if status == 410 and moved is not None:
+        details["moved_to"] = moved[1]
     if status in (404, 410) and not write:
         return NotFound(message, details=details)
     if 300 <= status < 400:

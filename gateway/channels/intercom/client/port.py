@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import time
 import weakref
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import httpx
 from intercom import (
@@ -261,6 +261,46 @@ class IntercomPort:
             raise NotFound(f"{contact[:80]!r} is no id of Intercom's")
         return self._read("a contact", deadline, lambda: self._contacts.find(contact))
 
+    def update_contact(
+        self, contact: str, details: Mapping[str, str | None], *, deadline: float = DEADLINE_S
+    ) -> Json:
+        """Change a contact's name, email, phone or external_id (None: none), and return it.
+
+        In the background: a customer who waits for words goes first. Raises NotFound, also for one
+        that was merged into another, and Never where another contact has these details.
+        """
+        given: dict[str, Any] = dict(details)
+        try:
+            return self._write(
+                "a contact's update",
+                contact,
+                deadline,
+                lambda: self._contacts.update(contact, **given),
+                background=True,
+            )
+        except Again as refused:
+            # "A contact matching those details already exists": it will be there tomorrow, too.
+            if refused.details.get("status") == 409:
+                raise Never(refused.message, details=refused.details) from refused
+            raise
+        except Never as refused:
+            if refused.details.get("status") in (404, 410):
+                raise NotFound(refused.message, details=refused.details) from refused
+            raise
+
+    def conversations_of(self, contact: str, *, deadline: float = DEADLINE_S) -> Json:
+        """The newest 150 conversations of a contact, without parts."""
+        query = SingleFilterSearchRequest(field="contact_ids", operator="=", value=contact)
+        return self._read(
+            "a search for a contact's conversations",
+            deadline,
+            lambda: self._conversations.search(
+                query=query,
+                pagination=StartingAfterPaging(per_page=150),
+                request_options=_NEWEST_FIRST,
+            ),
+        )
+
     def me(self, *, deadline: float = DEADLINE_S) -> Json:
         """The admin who owns the token, and the workspace in `app`."""
         return self._read("/me", deadline, self._admins.identify)
@@ -283,11 +323,17 @@ class IntercomPort:
         self._transport.close()
 
     def _write(
-        self, what: str, conversation: str, deadline: float, ask: Callable[[], object]
+        self,
+        what: str,
+        named: str,
+        deadline: float,
+        ask: Callable[[], object],
+        *,
+        background: bool = False,
     ) -> Json:
-        if not _ID.fullmatch(conversation):
-            raise Never(f"{conversation[:80]!r} is no id of Intercom's")
-        return self._ask(what, deadline, ask, write=True)
+        if not _ID.fullmatch(named):
+            raise Never(f"{named[:80]!r} is no id of Intercom's")
+        return self._ask(what, deadline, ask, write=True, background=background)
 
     def _read(
         self, what: str, deadline: float, ask: Callable[[], object], *, background: bool = True

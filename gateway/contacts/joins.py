@@ -58,7 +58,7 @@ def join(
     )
     tree.members += away.members
     tree.statements += away.statements
-    write(db, tree, before, "joined", source, now, join_id=join_id)
+    write(db, tree, before, "joined", source, now, join_id=join_id, joined=gone)
     note(db, gone, stays, "joined", source, {}, now, tell_of=False, join_id=join_id)
     return join_id
 

@@ -32,11 +32,12 @@ def note(
     tell_of: bool,
     join_id: str | None = None,
     why: str | None = None,
+    joined: str | None = None,
 ) -> None:
     """Write a line of history with the contact it came to, and tell of the one that stands.
 
     Whoever follows is told (`tell_of`) what is shown otherwise now, and reads the rest where it is
-    kept.
+    kept; `joined` is a contact that does not stand for itself any more.
     """
     outcome = kind if kind in _OUTCOMES else None
     row: dict[str, Any] = {
@@ -52,5 +53,7 @@ def note(
     }
     _NOTE.later(db, row)
     if tell_of:
-        told = {"kind": kind, "changed": list(changes)}
+        told: Json = {"kind": kind, "changed": list(changes)}
+        if joined is not None:
+            told["joined"] = joined
         tell(db, "contact.updated", at=now, contact_id=standing_id, data=told)

@@ -66,7 +66,11 @@ def heard(held: Marks, said: ContactMarks | None, as_of: int) -> Marks:
         no_mail=held.no_mail if said.no_mail is None else said.no_mail,
         archived=held.archived if said.archived is None else said.archived,
     )
-    return held if new == held else msgspec.structs.replace(new, at=max(as_of, held.at))
+    # A change that was told late was one all the same: what is older than it changes nothing.
+    acted = said.tagged or said.untagged or said.archived is not None
+    if new == held and not acted:
+        return held
+    return msgspec.structs.replace(new, at=max(as_of, held.at))
 
 
 def difference(before: Marks, after: Marks) -> Json:

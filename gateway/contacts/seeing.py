@@ -27,7 +27,7 @@ from gateway.contacts.joins import join, join_verified, parted
 from gateway.contacts.journal import note
 from gateway.contacts.marks import difference as marks_changed
 from gateway.contacts.marks import heard, read_marks, write_marks
-from gateway.contacts.pushing import settle_by_word
+from gateway.contacts.sending import settle_by_word
 from gateway.contacts.trees import decode_said, encode_said, hold, load_one, write
 from gateway.events import ContactSeen
 from gateway.store import Transaction, new_id
@@ -226,7 +226,7 @@ def _hear(db: Transaction, installation_id: str, known: Any, seen: ContactSeen, 
     also = marks_changed(read_marks(known.marks), read_marks(fresh.marks))
     write(db, tree, before, "said", source, now, contact_id=known.id, also=also)
     if said:
-        settle_by_word(db, installation_id, seen.id, fresh.said, tree, known.id, now)
+        settle_by_word(db, installation_id, seen.id, fresh.said, tree, now)
     if _is_verified(said):
         join_verified(db, known.id, now)
     return fresh

@@ -131,11 +131,12 @@ def write(
     contact_id: str | None = None,
     join_id: str | None = None,
     also: Json | None = None,
+    joined: str | None = None,
 ) -> bool:
     """Show what `tree` says now, and tell what that changed; True if it changed anything.
 
     `contact_id` is the contact that the change came to, where it is not the one that stands; `also`
-    is what changed besides details.
+    is what changed besides details, `joined` who does not stand for themselves any more.
     """
     after = tree.shown()
     changes = {**difference(before, after), **(also or {})}
@@ -152,7 +153,7 @@ def write(
     known = any(said.level > ANONYMOUS for said in (*before.values(), *after.values()))
     note(
         db, contact_id or tree.id, tree.id, kind, source, changes, now,
-        tell_of=known, join_id=join_id,
+        tell_of=known, join_id=join_id, joined=joined,
     )  # fmt: skip
     return True
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import select
 
+from gateway import contacts
+from gateway.contacts import pushing, sending
+from gateway.events import ContactMarks, ContactSeen
+from gateway.store import Transaction
+from gateway.store.models import ContactPush
 from tests.api.test_deliveries import post, unreadable
 from tests.console.axe import violations
+from tests.console.house import ConsoleHouse
 from tests.console.test_customers import customer
 from tests.console.window import NARROW, Windows
 
@@ -112,3 +121,68 @@ def test_axe_finds_nothing(windows: Windows) -> None:
         page.goto(path)
         wide = "document.documentElement.scrollWidth <= innerWidth"
         assert page.evaluate(wide), path
+
+
+def test_what_becomes_of_an_edit_is_seen_as_it_happens(windows: Windows) -> None:
+    house = windows.house
+    ann = customer(house, "a1", name="Ann", email="ann@acme.test")
+    marks = ContactMarks(
+        tags={"9": "wholesale"}, lists={"37": ("Newsletters", False)}, no_mail=True, archived=True
+    )
+    hears(house, ContactSeen(id="a1", marks=marks, as_of=house.now))
+    page = windows.open("operator", f"/console/customers/{ann}")
+    there = page.get_by_role("region", name="Identities")
+    for words in ("wholesale", "Newsletters", "Gets no mail", "Archived there"):
+        expect(there.get_by_text(words)).to_be_visible()
+    details = page.get_by_role("region", name="Contact details")
+
+    def step(work: Callable[[Transaction, int], object]) -> None:
+        house.clock.advance(1)
+
+        def newest(db: Transaction) -> None:
+            work(db, pushes(db)[-1])
+
+        house.database.write(newest)
+
+    page.get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog", name="Edit contact details")
+    dialog.get_by_label("Name", exact=True).fill("Ann Lee")
+    dialog.get_by_role("button", name="Save").click()
+    expect(details.get_by_text("Being sent to acme-intercom")).to_be_visible()
+    step(lambda db, id: pushing.begin(db, id, "mine", house.now))
+    hears(house, ContactSeen(id="a1", name="Ann Lee", as_of=house.now))  # its echo
+    expect(details.get_by_text("Sent to acme-intercom")).to_be_visible()
+    windows.picture(page, "customers-sent")
+
+    house.clock.advance(1)
+    tag = house.get(f"/contacts/{ann}").headers["ETag"]
+    house.call(
+        "PATCH", f"/contacts/{ann}", "admin", json={"phone": "+44 20 7946 0000"},
+        headers={"If-Match": tag},
+    )  # fmt: skip
+    step(lambda db, id: sending.fail(db, id, "another contact has it", house.now))
+    refused = details.get_by_text("Not taken by acme-intercom: another contact has it")
+    expect(refused).to_be_visible()
+    windows.picture(page, "customers-not-taken")
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert violations(page, contrast_alone=True) == []
+    windows.picture(page, "customers-not-taken-dark")
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("button", name="Send to acme-intercom again: Phone").click()
+    expect(details.get_by_text("Being sent to acme-intercom")).to_be_visible()
+    step(lambda db, id: sending.later(db, id, "Intercom answered 503", house.now))
+    expect(details.get_by_text("not yet: Intercom answered 503")).to_be_visible()
+
+    # Joined into somebody else by another hand, the page goes there by itself.
+    elder = customer(house, "b2", name="Annie")
+    house.post(f"/contacts/{elder}/merge", {"contact_id": ann})
+    page.wait_for_url(f"**/console/customers/{elder}")
+
+
+def hears(house: ConsoleHouse, seen: ContactSeen) -> None:
+    house.database.write(lambda db: contacts.see(db, house.installation(db), [seen], house.now))
+
+
+def pushes(db: Transaction) -> list[int]:
+    return list(db.scalars(select(ContactPush.id).order_by(ContactPush.id)))

@@ -29,7 +29,10 @@ def test_the_defaults_of_a_channel() -> None:
     assert (channel.name, channel.kind, channel.agent) == ("acme", "intercom", "support")
     assert isinstance(channel.receiver, IntercomReceiver)
     assert channel.policy == Policy()
-    assert channel.pushes == {"send_message", "add_note", "assign", "close"}
+    pushes = {"send_message", "add_note", "assign", "close"}
+    assert channel.pushes == pushes | {"update_contact"}
+    kept = open_channel("acme", settings(push_contacts=False))
+    assert kept.pushes == pushes
     assert channel.ai == Assignee(kind="ai", id="814860")
     assert channel.hand_over_to == NOBODY
     assert (channel.drafts, channel.private, channel.installation) == ("note", True, None)

@@ -136,7 +136,8 @@ function isAbout(part: HTMLElement, event: GatewayEvent): boolean {
   if (session === undefined && contact === undefined) return true;
   if (session !== undefined && session === sessionOf(event)) return true;
   if (contact === "") return event.type === "contact.updated";
-  return contact !== undefined && contact === contactOf(event);
+  // Whoever was joined into another one is looked at under their own id until the page goes there.
+  return contact !== undefined && (contact === contactOf(event) || contact === event.data?.["joined"]);
 }
 
 /** Who types or looks changes nothing that is kept: only who names that is told. */

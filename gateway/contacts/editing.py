@@ -17,6 +17,7 @@ from gateway.contacts.details import (
     is_detail,
 )
 from gateway.contacts.joins import join, join_verified, part
+from gateway.contacts.owed import tell_of
 from gateway.contacts.trees import Tree, hold, load_one, standing_of, write
 from gateway.errors import Conflict, NotFound, Unreadable
 from gateway.store import Transaction
@@ -103,7 +104,10 @@ def verify(
 
 def send_again(db: Transaction, tree: Tree, takers: Collection[str], now: int) -> bool:
     """Owe channels whatever people said of a contact and they do not say; True if any is owed."""
-    return pushing.owe(db, tree, DETAILS, takers, now)
+    owed = pushing.owe(db, tree, DETAILS, takers, now)
+    if owed:
+        tell_of(db, tree, "sending", now)
+    return owed
 
 
 def merge(db: Transaction, contact_id: str, other_id: str, source: Source, now: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select, update
 
@@ -87,7 +87,7 @@ def give_up(db: Transaction, row: Any, identity: Any, error: str, now: int) -> N
     )  # fmt: skip
 
 
-def tell_of(db: Transaction, tree: Tree, kind: Kind, now: int) -> None:
+def tell_of(db: Transaction, tree: Tree, kind: Kind | Literal["sending"], now: int) -> None:
     """Whoever looks at the contact sees what became of it, though nothing else changed."""
     tell(db, "contact.updated", at=now, contact_id=tree.id, data={"kind": kind, "changed": []})
 

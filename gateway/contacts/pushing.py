@@ -11,7 +11,7 @@ is on its way waits for its end. So the newest edit is the last to arrive.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,22 +67,37 @@ def owe(
         if read_marks(identity.marks).moved_to is not None:
             continue
         said = decode_said(identity.said)
-        had = {name: value_of(said, name) for name in wanted}
-        differs = any(not same(name, word.value, had[name]) for name, word in wanted.items())
-        owed |= _owe(db, identity.installation_id, identity.external_id, had, differs, now)
+        rows = _open_rows(db, identity.installation_id, identity.external_id)
+        # What is on its way may be another word than the one that counts now.
+        moving = {name for row in rows for name in row.details}
+        had = {
+            name: theirs
+            for name, word in wanted.items()
+            if not same(name, word.value, theirs := value_of(said, name)) or name in moving
+        }
+        if had:
+            _owe(db, identity.installation_id, identity.external_id, had, rows, now)
+            owed = True
     return owed
 
 
-def _owe(
-    db: Transaction, installation_id: str, external_id: str, had: Json, differs: bool, now: int
-) -> bool:
-    rows = db.execute(
+def _open_rows(db: Transaction, installation_id: str, external_id: str) -> Sequence[Any]:
+    return db.execute(
         select(ContactPush.id, ContactPush.state, ContactPush.details).where(
             of_identity(installation_id, external_id), ContactPush.state.in_(OPEN)
         )
     ).all()
-    if not differs and not rows:
-        return False
+
+
+def _owe(
+    db: Transaction,
+    installation_id: str,
+    external_id: str,
+    had: Json,
+    rows: Sequence[Any],
+    now: int,
+) -> None:
+    """Owe these details; what waits already (`rows`) takes them along."""
     waits = next((row for row in rows if row.state == "owed"), None)
     if waits is not None:
         change(db, waits.id, details={**waits.details, **had}, due_at=now)
@@ -94,7 +109,6 @@ def _owe(
             )
         )  # fmt: skip
         db.flush()
-    return True
 
 
 def begin(db: Transaction, push_id: int, token: str, now: int) -> Begun:
@@ -153,7 +167,8 @@ def moved(db: Transaction, push_id: int, into: str, now: int) -> None:
         if (one.installation_id, one.external_id) == (row.installation_id, into):
             said = decode_said(one.said)
             had = {name: value_of(said, name) for name in row.details}
-            _owe(db, row.installation_id, into, had, True, now)
+            rows = _open_rows(db, row.installation_id, into)
+            _owe(db, row.installation_id, into, had, rows, now)
     tell_of(db, tree, "not_sent", now)
 
 

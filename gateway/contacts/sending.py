@@ -23,6 +23,7 @@ from gateway.contacts.owed import (
     quoted,
     says,
     source_of,
+    tell_of,
     tree_of,
     value_of,
 )
@@ -128,6 +129,8 @@ def later(
     if token is None and out_of_patience(row, now):
         give_up(db, row, identity, error, now)
         return
+    if row.why != error:
+        tell_of(db, tree_of(db, identity), "sending", now)
     pause = after_us or min(_FIRST_PAUSE_US * 2 ** min(row.tries + 1, 12), _LONGEST_PAUSE_US)
     if row.state == "owed":
         change(

@@ -169,7 +169,7 @@ def test_what_becomes_of_an_edit_is_seen_as_it_happens(windows: Windows) -> None
     assert violations(page, contrast_alone=True) == []
     windows.picture(page, "customers-not-taken-dark")
     page.emulate_media(color_scheme="light")
-    page.get_by_role("button", name="Send to acme-intercom again: Phone").click()
+    page.get_by_role("button", name="Send again: Phone to acme-intercom").click()
     expect(details.get_by_text("Being sent to acme-intercom")).to_be_visible()
     step(lambda db, id: sending.later(db, id, "Intercom answered 503", house.now))
     expect(details.get_by_text("not yet: Intercom answered 503")).to_be_visible()

@@ -58,14 +58,8 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     wsgi: Any = app
     named = with_origins(app.wsgi_app)
     followed = opening(named, EVENTS, parts.database, parts.streams, HEADERS)
-    wsgi.wsgi_app = receiving(
-        Gate(followed, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS),
-        parts.channels,
-        receive,
-        HEADERS,
-        answers.note,
-        answers.timer,
-    )
+    received = receiving(followed, parts.channels, receive, HEADERS, answers.note, answers.timer)
+    wsgi.wsgi_app = Gate(received, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS)
     add_metrics(app, metrics)
     return app
 

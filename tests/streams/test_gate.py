@@ -77,3 +77,44 @@ def test_all_its_paths_share_one_pace() -> None:
     for path in ("/stream", "/other", "/stream", "/other"):
         ask(gate, path)
     assert time.monotonic() - began >= 0.15
+
+
+def test_what_else_is_asked_goes_first() -> None:
+    order: list[str] = []
+    begun, answer = threading.Event(), threading.Event()
+
+    def application(environ: Any, _: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/other":
+            begun.set()
+            assert answer.wait(10)
+        order.append(environ["PATH_INFO"])
+        return [b""]
+
+    gate = Gate(application, "/stream", yields_s=10.0)
+    other = threading.Thread(target=ask, args=(gate, "/other"))
+    other.start()
+    assert begun.wait(10)
+    one = threading.Thread(target=ask, args=(gate,))
+    one.start()
+    one.join(0.1)
+    assert order == []
+    answer.set()
+    one.join(10)
+    other.join(10)
+    assert order == ["/other", "/stream"]
+
+
+def test_whoever_waits_for_others_does_not_wait_for_ever() -> None:
+    answer = threading.Event()
+
+    def application(environ: Any, _: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/other":
+            assert answer.wait(10)
+        return [b"in"]
+
+    gate = Gate(application, "/stream", yields_s=0.01)
+    other = threading.Thread(target=ask, args=(gate, "/other"))
+    other.start()
+    assert ask(gate) == [b"in"]  # an upload that takes its time, say
+    answer.set()
+    other.join()

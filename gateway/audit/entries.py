@@ -13,12 +13,14 @@ from sqlalchemy import delete, select
 from gateway.audit.masking import masked
 from gateway.store import Transaction, new_id
 from gateway.store.models import AuditEntry, AuditHorizon
-from gateway.store.sql import insert_into
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, table_of
 
 Json = dict[str, Any]
 Kind = Literal["operator", "cli", "system"]
 Outcome = Literal["begun", "done", "refused"]
 
+_WRITE = Prepared(lambda sql: sql.insert(table_of(AuditEntry)))
 _LONGEST_NAME = 200
 _LONGEST_REASON = 500
 
@@ -74,25 +76,24 @@ def write(
     and what is too long is cut. `reason` goes with refusals, and only with them.
     """
     id = new_id("aud")
-    db.execute(
-        insert_into(db, AuditEntry).values(
-            id=id,
-            at=now,
-            actor_kind=who.kind,
-            actor_id=who.id,
-            actor_name=_plain(who.name, _LONGEST_NAME),
-            token_id=who.token_id,
-            address=who.address,
-            request_id=who.request_id,
-            action=action,
-            object_kind=thing.kind if thing else None,
-            object_id=_plain(thing.id, _LONGEST_NAME) if thing and thing.id else None,
-            before=masked(before),
-            after=masked(after),
-            outcome=outcome,
-            reason=_plain(reason, _LONGEST_REASON) if reason is not None else None,
-        )
-    )
+    entry = {
+        "id": id,
+        "at": now,
+        "actor_kind": who.kind,
+        "actor_id": who.id,
+        "actor_name": _plain(who.name, _LONGEST_NAME),
+        "token_id": who.token_id,
+        "address": who.address,
+        "request_id": who.request_id,
+        "action": action,
+        "object_kind": thing.kind if thing else None,
+        "object_id": _plain(thing.id, _LONGEST_NAME) if thing and thing.id else None,
+        "before": masked(before),
+        "after": masked(after),
+        "outcome": outcome,
+        "reason": _plain(reason, _LONGEST_REASON) if reason is not None else None,
+    }
+    _WRITE.later(db, entry)
     return id
 
 

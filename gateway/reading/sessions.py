@@ -97,7 +97,7 @@ def _key(cursor: str | None) -> Key | None:
 
 def find_session(db: Transaction, session_id: str, *, refusal: Refusal) -> Json:
     """One session; raise NotFound."""
-    rows = db.execute(sessions_query().where(ChatSession.id == session_id)).all()
+    rows = _BY_ID.run(db, {"key": session_id})
     if not rows:
         raise NotFound("there is no such session")
     return rows_to_json(db, rows, refusal)[0]

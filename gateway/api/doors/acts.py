@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateway import audit
 from gateway.api.callers import caller_in, operator, refusal
@@ -40,6 +40,7 @@ from gateway.reading.messages import find_message
 from gateway.reading.sessions import find_session
 from gateway.store import Transaction
 from gateway.store.models import ChatSession, Operator
+from gateway.store.prepared import Prepared
 from gateway.store.sql import locked
 from gateway.wiring import Parts
 
@@ -68,7 +69,7 @@ class Acts:
             _, row = lock_session(db, session_id)
             terms = self._terms(row.channel)
             done = work(db, terms, caller_in(terms.channel.name), now)
-            now_is = db.execute(select(*_TOLD).where(ChatSession.id == session_id)).one()
+            now_is = _STATE.run(db, {"session": session_id})[0]
             before, after = audit.changes(_state(row), _state(now_is))
             if done.message_id is not None:
                 after["message_id"] = done.message_id
@@ -145,6 +146,7 @@ _TOLD = (
     ChatSession.responsible_name,
     ChatSession.responsible_team,
 )
+_STATE = Prepared(lambda _: select(*_TOLD).where(ChatSession.id == bindparam("session")))
 
 
 def add_act_doors(room: Room, parts: Parts) -> None:

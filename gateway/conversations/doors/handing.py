@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from gateway.commands import Assign
 from gateway.conversations import record
@@ -27,6 +27,16 @@ from gateway.events import Actor, Assignee, HandedBack, HandedOver, HandoverRequ
 from gateway.policy import Terms
 from gateway.store import Transaction
 from gateway.store.models import Push
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals
+
+_IN_FLIGHT = Prepared(
+    lambda _: select(func.count().label("in_flight")).where(
+        Push.session_id == bindparam("session"),
+        Push.overlapped.is_(True),
+        Push.state.in_(literals("sending", "unknown")),
+    )
+)
 
 
 def hand_over(
@@ -90,15 +100,8 @@ def give_to_people(
     if words := queue_words(db, terms, session_id, stands.welcome(terms.agent), stands):
         owing.words("notice", words, Actor(kind="system"))
     owing.owe(act.id, "assignment", Assign(conversation=held.external_id, to=to))
-    in_flight = db.scalar(
-        select(func.count()).where(
-            Push.session_id == session_id,
-            Push.overlapped.is_(True),
-            Push.state.in_(("sending", "unknown")),
-        )
-    )
     done.owed |= outcome.owed
-    done.in_flight = in_flight or 0
+    done.in_flight = _IN_FLIGHT.run(db, {"session": session_id})[0].in_flight
     return done
 
 

@@ -9,6 +9,7 @@ GatewayError
 │   └── Conflict          409  the thing is in another state
 ├── Again             trouble that passes: try later, nothing was done
 │   ├── Unavailable       503  the record cannot be kept just now
+│   ├── Paused            503  a channel may not be asked until a person has acted
 │   └── TooMany           429  more calls than the caller may make
 ├── Never             trouble that stays: report it, do not try again
 ├── UnknownOutcome    a request went out and nobody knows whether it took effect: read back first
@@ -107,6 +108,12 @@ class Unavailable(Again):
     """The record cannot be kept just now (database down, lock or statement timeout)."""
 
     code = "unavailable"
+
+
+class Paused(Again):
+    """The channel may not be asked until a person has acted: no try, so no patience is used up."""
+
+    code = "paused"
 
 
 class TooMany(Again):

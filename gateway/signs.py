@@ -142,7 +142,7 @@ class Signs:
 
     `known_since`: the installation was first heard of then. `passes` are those that ended in the
     last 7 days, the newest first, `running` the one that has not ended. `up_to_date` is False while
-    `topics` and `silence` lag behind what has come.
+    `topics` and `silence` lag behind what has come. `paused`: why nothing is asked of it.
     """
 
     channel: str
@@ -166,6 +166,7 @@ class Signs:
     running: Pass | None = None
     failed_deliveries: Waiting = Waiting()
     held: Waiting = Waiting()
+    paused: str | None = None
 
     @property
     def heard(self) -> int:

@@ -15,7 +15,8 @@ from gateway.agents.http import HttpAgent
 from gateway.agents.openai import OpenAIAgent
 from gateway.agents.scripted import ScriptedAgent
 from gateway.channels import intercom, webwidget
-from gateway.channels.base import Channel
+from gateway.channels.base import App, Channel
+from gateway.channels.intercom.apps import open_app
 from gateway.channels.webwidget.backend import Visitor
 from gateway.channels.webwidget.deployments import Deployment, Deployments
 from gateway.channels.webwidget.identity import Identities
@@ -27,6 +28,7 @@ from gateway.config import (
     AgentSettings,
     ChannelSettings,
     HttpAgentSettings,
+    IntercomAppSettings,
     IntercomSettings,
     OpenAIAgentSettings,
     ScriptedAgentSettings,
@@ -38,6 +40,7 @@ from gateway.errors import ConfigError
 from gateway.feed import Bell, Hints
 from gateway.files import Files, Links, Vault
 from gateway.inbox import Inbox
+from gateway.installing import Installing, LiveChannels, PerChannel, Seals
 from gateway.people.availability import Availability
 from gateway.people.lookers import Lookers
 from gateway.people.presence import Presences
@@ -65,12 +68,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a process works with. Nothing in it is connected before it is used."""
+    """Everything a process works with. Nothing in it is connected before it is used.
+
+    `doors` are those that take notifications; `refresh` has a process see which channels there are
+    now, and is called before something is taken in or begun.
+    """
 
     settings: Settings
     clock: Clock
     database: Database
     channels: Mapping[str, Channel]
+    doors: Mapping[str, Channel]
+    refresh: Callable[[], None]
+    installing: Installing
     agents: Mapping[str, Agent]
     terms: Mapping[str, Terms]
     waker: Waker
@@ -119,7 +129,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
     agents = {name: _agent(agent, settings) for name, agent in settings.agents.items()}
     channels: dict[str, Channel] = {}
     connection = impatient_redis(settings.redis_url) if settings.redis_url else None
+    apps: dict[str, App] = {}
     for name, channel in settings.channels.items():
+        if isinstance(channel, IntercomAppSettings):
+            apps[name] = open_app(channel, partial(_quota, connection))
+            continue
         built = _channel(name, channel, settings.secret_keys, connection)
         if built is None:
             problems.append(
@@ -130,11 +144,10 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
             channels[name] = built
     if problems:
         raise ConfigError(problems)
-    terms = {
-        name: Terms(channel=channel, agent=agents[channel.agent])
-        for name, channel in channels.items()
-    }
     database = Database(settings.database_url, clock=clock)
+    seals = Seals(settings.secret_key, settings.previous_secret_keys)
+    live = LiveChannels(channels, apps, agents, database, seals, clock)
+    terms = PerChannel(live, lambda one: Terms(channel=one, agent=agents[one.agent]))
     availability = Availability(settings.workspace.zone, settings.workspace.week, agents)
     reception = Receptions(availability, settings.workspace.zone, settings.workspace.week)
     waker = Waker(connection)
@@ -150,12 +163,15 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         settings=settings,
         clock=clock,
         database=database,
-        channels=channels,
+        channels=live,
+        refresh=live.refresh,
+        doors={**channels, **{name: app.door for name, app in apps.items()}},
+        installing=Installing(database, apps, live, seals, waker.wake, clock, settings.public_url),
         agents=agents,
         terms=terms,
         waker=waker,
-        inbox=Inbox(database, channels, terms, clock, waker.wake, partial(link_to, settings)),
-        watched={name: _watched(settings, channel) for name, channel in channels.items()},
+        inbox=Inbox(database, live, terms, clock, waker.wake, partial(link_to, settings)),
+        watched=PerChannel(live, partial(_watched, settings)),
         sinks=open_sinks(settings, clock),
         presences=Presences(connection, clock),
         lookers=Lookers(connection, clock),
@@ -270,7 +286,9 @@ def _watched(settings: Settings, channel: Channel) -> Watched:
     return Watched(
         terms=channel,
         judge=channel.judge,
-        address=f"{settings.public_url}/webhooks/{channel.name}",
+        address=f"{settings.public_url}/webhooks/{channel.door}",
+        door=channel.door,
+        paused=channel.paused,
         pinned=channel.installation,
         reconcile_every_s=channel.reconcile_every_s,
     )
@@ -284,12 +302,15 @@ def _channel(
 ) -> Channel | None:
     match settings:
         case IntercomSettings():
-            quota = Quota(connection, name, allowance=intercom.ALLOWANCE)
-            return intercom.open_channel(name, settings, quota)
+            return intercom.open_channel(name, settings, _quota(connection, name))
         case WebWidgetSettings():
             return webwidget.open_channel(name, settings, secret_keys)
         case _:
             return None
+
+
+def _quota(connection: redis.Redis | None, name: str) -> Quota:
+    return Quota(connection, name, allowance=intercom.ALLOWANCE)
 
 
 def _agent(settings: AgentSettings, all_settings: Settings) -> Agent:

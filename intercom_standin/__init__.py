@@ -3,6 +3,7 @@
 It imports nothing of the gateway, so that it cannot share the gateway's mistakes.
 """
 
+from intercom_standin.public_app import PublicApp
 from intercom_standin.server import StandIn
 
-__all__ = ["StandIn"]
+__all__ = ["PublicApp", "StandIn"]

@@ -86,9 +86,15 @@ class Ledger:
         version: str = "2.14",
         clock: Callable[[], float] = time.time,
         listener: Listener | None = None,
+        name: str = "Acme (stand-in)",
+        region: str = "US",
+        ids_of: str | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.app_id = app_id
+        self.name = name
+        self.region = region
+        self._ids_of = ids_of or app_id
         self.version = version
         self.clock = clock
         self.listener = listener
@@ -198,7 +204,7 @@ class Ledger:
     def new_contact_id(self) -> str:
         """Return the next id, 24 hexadecimal digits."""
         self._next_contact += 1
-        seed = f"{self.app_id}:{self._next_contact}"
+        seed = f"{self._ids_of}:{self._next_contact}"
         return hashlib.sha256(seed.encode()).hexdigest()[:24]
 
     def tell(

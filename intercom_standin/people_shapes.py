@@ -75,19 +75,21 @@ def rest_team(team: Team) -> Json:
     }
 
 
-def rest_me(admin: Admin, teams: list[Team], *, app_id: str, created_at: int) -> Json:
+def rest_me(
+    admin: Admin, teams: list[Team], *, app_id: str, name: str, region: str, created_at: int
+) -> Json:
     """Return GET /me: the token's owner and the workspace."""
     return rest_admin(admin, teams) | {
         "email_verified": True,
         "app": {
             "type": "app",
             "id_code": app_id,
-            "name": "Acme (stand-in)",
+            "name": name,
             "created_at": created_at,
             "secure": False,
             "identity_verification": False,
             "timezone": "Europe/Dublin",
-            "region": "US",
+            "region": region,
         },
     }
 

@@ -123,8 +123,9 @@ def people_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
         with world.lock:
             teams = list(world.teams.values())
             return people_shapes.rest_me(
-                world.teammates[0], teams, app_id=world.app_id, created_at=1_600_000_000
-            )
+                world.teammates[0], teams, app_id=world.app_id, name=world.name,
+                region=world.region, created_at=1_600_000_000,
+            )  # fmt: skip
 
     @doors.get("/admins")
     @gate.door("admins")

@@ -24,7 +24,10 @@ from intercom_standin.world import World
 
 
 class StandIn:
-    """Intercom for one workspace. Use it as a context manager, or start() and stop() it."""
+    """Intercom for one workspace. Use it as a context manager, or start() and stop() it.
+
+    Workspaces with the same `ids_of` name their customers by the same ids.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,9 @@ class StandIn:
         client_secret: str = "standin-client-secret",
         token: str = "standin-token",
         app_id: str = "abc123std",
+        name: str = "Acme (stand-in)",
+        region: str = "US",
+        ids_of: str | None = None,
         version: str = "2.14",
         bot_admin_id: int = BOT_ADMIN_ID,
         admins: Iterable[Admin] | None = None,
@@ -49,6 +55,7 @@ class StandIn:
         self.token = token
         self.client_secret = client_secret
         self.app_id = app_id
+        self.name = name
         self.faults = Faults(seed)
         self.world = World(
             admins=list(admins) if admins is not None else default_admins(bot_admin_id),
@@ -56,6 +63,9 @@ class StandIn:
             app_id=app_id,
             version=version,
             clock=clock,
+            name=name,
+            region=region,
+            ids_of=ids_of,
         )
         self.notifier = Notifier(
             url=notify_url,
@@ -96,7 +106,7 @@ class StandIn:
     def start(self, host: str = "127.0.0.1", port: int = 0) -> StandIn:
         """Serve on a thread of its own; port 0 takes a free one."""
         self._server = make_server(
-            host, port, self.app, threaded=True, request_handler=_QuietHandler
+            host, port, self.app, threaded=True, request_handler=QuietHandler
         )
         threading.Thread(
             target=self._server.serve_forever,
@@ -151,6 +161,8 @@ def create_app(standin: StandIn) -> Flask:
     return app
 
 
-class _QuietHandler(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
+    """Serves in silence."""
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing: `StandIn.requests` is the log."""

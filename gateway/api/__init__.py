@@ -16,6 +16,7 @@ from gateway.api.doors.contacts import add_contact_doors
 from gateway.api.doors.deliveries import add_delivery_doors
 from gateway.api.doors.events import add_event_doors
 from gateway.api.doors.files import add_file_doors
+from gateway.api.doors.installations import add_installation_doors
 from gateway.api.doors.looking import add_looking_doors
 from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
@@ -50,6 +51,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     people.before_request(
         require_caller(parts.database, parts.callers, parts.signins, parts.cookie)
     )
+    people.before_request(parts.refresh)
     people.after_request(tell_standing)
     add_session_doors(people, parts)
     add_act_doors(people, parts)
@@ -59,6 +61,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_looking_doors(people, parts)
     add_delivery_doors(people, parts)
     add_channel_doors(people, parts)
+    add_installation_doors(people, parts)
     add_pass_doors(people, parts)
     add_operator_doors(people, parts)
     add_access_doors(people, parts)
@@ -70,6 +73,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_statistics_doors(people, parts)
     agents = Room("turns", trail=trail, url_prefix=PREFIX, description="For AI agents")
     agents.before_request(bound_body)
+    agents.before_request(parts.refresh)
     add_turn_doors(agents, parts)
     api.register_blueprint(people)
     api.register_blueprint(agents)

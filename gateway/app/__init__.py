@@ -14,6 +14,7 @@ from gateway.app.errors import add_error_answers
 from gateway.app.files import add_file_links
 from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
+from gateway.app.installed import add_app_doors
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.app.origins import with_origins
 from gateway.channels.webhook import receiving, webhook_routes
@@ -42,7 +43,8 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     metrics = Metrics(parts.database)
     add_error_answers(app)
     add_headers(app)
-    app.register_blueprint(webhook_routes(parts.channels))
+    app.register_blueprint(webhook_routes(parts.doors))
+    add_app_doors(app, parts)
     app.register_blueprint(script_routes(color=parts.widgets.color))
     app.register_blueprint(shop_routes(parts.widgets.with_demo_page()))
     add_api(app, parts)
@@ -58,7 +60,15 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     wsgi: Any = app
     named = with_origins(app.wsgi_app)
     followed = opening(named, EVENTS, parts.database, parts.streams, HEADERS)
-    received = receiving(followed, parts.channels, receive, HEADERS, answers.note, answers.timer)
+    received = receiving(
+        followed,
+        parts.doors,
+        parts.installing.home,
+        receive,
+        HEADERS,
+        answers.note,
+        answers.timer,
+    )
     wsgi.wsgi_app = Gate(received, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS)
     add_metrics(app, metrics)
     return app

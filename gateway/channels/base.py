@@ -8,8 +8,8 @@ never probed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from gateway.commands import Command, Done, UpdateContact
 from gateway.events import Assignee, ContactSeen, Delivery, Event
@@ -165,6 +165,9 @@ class Channel(ChannelTerms):
     A `remote` channel keeps a record of its own, which can be read; of any other ours is the truth.
     After `pauses_after` errors in a row it sends nothing for a while. `headroom` tells what is left
     of the calls that it takes, where it has a limit and that is known.
+    An installation of an `app` reports at the app's door; `title` is the workspace's own name.
+    `paused` tells why nothing may be asked of it until a person has acted: what it owes waits.
+    `verify_body` checks what is posted besides notifications, as Receiver.verify does.
     """
 
     kind: str
@@ -178,3 +181,95 @@ class Channel(ChannelTerms):
     installation: str | None = None
     pauses_after: int | None = None
     headroom: Callable[[], Headroom | None] | None = None
+    app: str | None = None
+    title: str = ""
+    paused: str | None = None
+    verify_body: Callable[[Mapping[str, str], bytes], None] | None = None
+
+    @property
+    def door(self) -> str:
+        """Under which name it reports: `/webhooks/<door>`."""
+        return self.app or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an app's consent wants to be asked over HTTP: a form if there is one, else a GET."""
+
+    what: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+Ask = Callable[[Asked], tuple[int, Mapping[str, Any]]]
+"""Asks within a deadline of its own: the status and the JSON object. Raises Again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A workspace that has let an app in, as the channel tells it."""
+
+    id: str
+    title: str
+    region: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Who or what a conversation of a workspace may be assigned to, by its id there."""
+
+    id: str
+    name: str
+
+
+class Consent(Protocol):
+    """How an admin of a workspace lets an app in."""
+
+    def address(self, state: str, callback: str, region: str) -> str:
+        """Where their browser has to go; it comes back to `callback` with `state` and a code."""
+        ...
+
+    def redeem(self, code: str, ask: Ask) -> Workspace:
+        """Turn the code into a token and its workspace; raise Never if it is refused, and Again."""
+        ...
+
+    def places(self, workspace: Installed, ask: Ask) -> tuple[Sequence[Place], Sequence[Place]]:
+        """The people and the teams of a workspace; raise Paused if its token is refused, Again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A workspace that has installed an app, as the record has it.
+
+    `seat` is the one that the AI answers from, `settings` what was decided for this workspace.
+    """
+
+    channel: str
+    workspace: str
+    title: str
+    region: str
+    token: str = field(repr=False)
+    seat: str
+    settings: Mapping[str, Any]
+    paused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One configured public app: each workspace that installs it is a channel of its own.
+
+    `door` takes what comes for all of them, and keeps apart what comes from any other workspace.
+    `open_channel` is given what is called when the workspace's token is refused.
+    """
+
+    name: str
+    kind: str
+    agent: str
+    tool: str
+    regions: Sequence[str]
+    door: Channel
+    consent: Consent
+    open_channel: Callable[[Installed, Callable[[], object]], Channel]

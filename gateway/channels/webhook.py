@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_BODY = 10 * 1024 * 1024
 
 Receive = Callable[[Channel, Envelope, bytes], object]
+Home = Callable[[Channel, Envelope], Channel]
+"""The channel that a notification at a door is of: a door may be there for many workspaces."""
 Answered = Callable[[str, int, float], object]
 """Told of each answer to a channel: its name, the status, the seconds that it took."""
 
@@ -33,12 +35,15 @@ _REFUSED = "gateway.refused"
 def receiving(
     application: WSGIApplication,
     channels: Mapping[str, Channel],
+    home: Home,
     receive: Receive,
     headers: Iterable[tuple[str, str]],
     answered: Answered,
     timer: Callable[[], float] = time.perf_counter,
 ) -> WSGIApplication:
     """`application`, with the receiver in front of it; `receive` keeps what is authentic.
+
+    `channels` are those that have a door of their own; `home` tells whose a notification is.
 
     Never 410, which would end Intercom's subscription, and never 429, which delays it for hours.
     """
@@ -57,7 +62,8 @@ def receiving(
             channel = _channel(channels, name)
             body = _body(environ)
             channel.receiver.verify(_Headers(environ), body)
-            receive(channel, channel.receiver.read_envelope(body), body)
+            envelope = channel.receiver.read_envelope(body)
+            receive(home(channel, envelope), envelope, body)
         except Exception as error:  # whatever it is, there is one place that answers for it
             environ[_REFUSED] = error
             if name in channels and not _is_strangers(environ, channels[name], error):

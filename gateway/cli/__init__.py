@@ -15,6 +15,7 @@ from gateway.cli.backups import backup, restore
 from gateway.cli.demo import demo
 from gateway.cli.doctor import doctor
 from gateway.cli.editing import operators
+from gateway.cli.installations import installations
 from gateway.cli.people import tokens
 from gateway.cli.roles import scheduler, up, web, worker
 from gateway.cli.sync import sync
@@ -55,7 +56,7 @@ def main() -> None:
 
 # What these need is imported when they run: `gateway --help` answers at once.
 for command in (
-    *(demo, up, doctor, operators, teams, tokens),
+    *(demo, up, doctor, operators, teams, tokens, installations),
     *(migrate, backup, restore, replay, sync, web, worker, scheduler),
 ):
     main.add_command(command)

@@ -61,7 +61,9 @@ def _examine() -> Iterator[tuple[str, Finding]]:
         yield "files", finding
     for finding in of_people(settings, parts):
         yield "people", finding
-    for name, channel in parts.channels.items():
+    for finding in examinations.of_apps(settings, parts):
+        yield "apps", finding
+    for name, channel in examinations.channels_of(settings, parts).items():
         live = list(examinations.of_channel(settings, channel))
         # What is seen now is truer than what a worker saw last.
         seen = {finding.code for finding in live}

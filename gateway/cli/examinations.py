@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.channels.base import Channel
 from gateway.cli.settings import first_line, is_embedded, is_pending
 from gateway.clock import to_micros
-from gateway.config import IntercomSettings, Settings
+from gateway.config import IntercomRules, Settings
 from gateway.errors import ConfigError, GatewayError, Unavailable
 from gateway.instance import find_running
 from gateway.signs import Finding
@@ -138,6 +138,41 @@ def of_redis(settings: Settings) -> Iterator[Finding]:
     yield Finding(ok=True, what=f"{whose} answers")
 
 
+def channels_of(settings: Settings, parts: Parts) -> Mapping[str, Channel]:
+    """Every channel; without a record to ask, those of the settings."""
+    if _is_there(settings):
+        return parts.channels
+    apps = parts.installing.apps
+    return {name: channel for name, channel in parts.doors.items() if name not in apps}
+
+
+def of_apps(settings: Settings, parts: Parts) -> Iterator[Finding]:
+    """Say at which addresses each public app is asked for, and how many have installed it."""
+    for name in parts.installing.apps:
+        here = f"{settings.public_url}/webhooks/{name}"
+        found = [one for one in channels_of(settings, parts).values() if one.app == name]
+        paused = [one.name for one in found if one.paused is not None]
+        yield Finding(
+            ok=True,
+            what=f"{name}: {_listed([one.name for one in found], 'workspace')}"
+            + (f", paused: {', '.join(paused)}" if paused else ""),
+            do="in the Developer Hub: redirect URL "
+            f"{settings.public_url}/channels/{name}/callback, webhooks {here}, "
+            f"uninstall URL {here}/uninstall, health check URL {here}/health",
+        )
+
+
+def _is_there(settings: Settings) -> bool:
+    """True if there is a record of this version's tables."""
+    file = make_url(settings.database_url).database
+    if is_embedded(settings) and not Path(str(file)).exists():
+        return False
+    try:
+        return not is_pending(settings)
+    except (Unavailable, DBAPIError):
+        return False  # what is wrong with the database has been said
+
+
 def of_channel(settings: Settings, channel: Channel) -> Iterator[Finding]:
     """Ask the channel's own examination, after what the gateway itself can tell."""
     yield from _where_it_reports(settings, channel)
@@ -152,12 +187,9 @@ def of_channel(settings: Settings, channel: Channel) -> Iterator[Finding]:
 
 def of_watch(settings: Settings, parts: Parts, channel: str) -> list[Finding]:
     """What the record shows of the channel's health; nothing where there is no record to ask."""
-    file = make_url(settings.database_url).database
-    if is_embedded(settings) and not Path(str(file)).exists():
+    if not _is_there(settings):
         return []
     try:
-        if is_pending(settings):
-            return []
         with parts.database.read() as db:
             return parts.watched[channel].look(db, to_micros(parts.clock.now())).findings
     except (Unavailable, DBAPIError):
@@ -165,9 +197,9 @@ def of_watch(settings: Settings, parts: Parts, channel: str) -> list[Finding]:
 
 
 def _where_it_reports(settings: Settings, channel: Channel) -> Iterator[Finding]:
-    address = f"{settings.public_url}/webhooks/{channel.name}"
-    own = settings.channels[channel.name]
-    theirs = urlsplit(own.base_url).hostname or "" if isinstance(own, IntercomSettings) else ""
+    address = f"{settings.public_url}/webhooks/{channel.door}"
+    own = settings.channels[channel.door]
+    theirs = urlsplit(own.base_url).hostname or "" if isinstance(own, IntercomRules) else ""
     if theirs.endswith("intercom.io") and not address.startswith("https://"):
         yield Finding(
             ok=False,

@@ -111,7 +111,8 @@ def _help(parts: Parts, stopping: threading.Event) -> None:
     bench = Bench(parts, stopping, Pace(parts.clock, DOUBTS_PER_SECOND))
     while not stopping.is_set():
         try:
-            Drain(bench.works["sync"], parts.clock, stopping).run()
+            fresh = parts.refresh
+            Drain(bench.works["sync"], parts.clock, stopping, fresh).run()
         except Unavailable as trouble:
             structlog.get_logger(__name__).warning("reconciling_waits", error=trouble.message)
         stopping.wait(_LOOK_EVERY_S)

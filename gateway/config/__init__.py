@@ -1,6 +1,7 @@
 """Settings: read once from the environment and one TOML file, checked as a whole, then frozen."""
 
 from gateway.config.load import load_settings
+from gateway.config.schemas import REGIONS
 from gateway.config.settings import (
     EVENT_NAMES,
     FLEETING_EVENT_NAMES,
@@ -12,6 +13,8 @@ from gateway.config.settings import (
     EventSettings,
     FileSettings,
     HttpAgentSettings,
+    IntercomAppSettings,
+    IntercomRules,
     IntercomSettings,
     OpenAIAgentSettings,
     ScriptedAgentSettings,
@@ -28,6 +31,7 @@ from gateway.config.sign_in import OidcSettings, SignInSettings
 __all__ = [
     "EVENT_NAMES",
     "FLEETING_EVENT_NAMES",
+    "REGIONS",
     "USUAL_EVENTS",
     "AgentSettings",
     "AlertSettings",
@@ -36,6 +40,8 @@ __all__ = [
     "EventSettings",
     "FileSettings",
     "HttpAgentSettings",
+    "IntercomAppSettings",
+    "IntercomRules",
     "IntercomSettings",
     "OidcSettings",
     "OpenAIAgentSettings",

@@ -170,6 +170,8 @@ def _channels(table: Mapping[str, Any], problems: Problems) -> dict[str, setting
         if kind is None:
             continue
         schema, build = CHANNEL_KINDS[kind]
+        if kind == "intercom" and "client_id" in inner:
+            schema, build = schemas.IntercomAppTable, settings.IntercomAppSettings
         values = _checked(schema, inner, problems, *where)
         agent = inner.get("agent")
         if isinstance(agent, str) and agent and agent not in agent_names:

@@ -216,31 +216,23 @@ class ChannelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntercomSettings(ChannelSettings):
-    """`kind = "intercom"`: an Intercom workspace."""
+class IntercomRules(ChannelSettings):
+    """What Intercom's private and public apps have in common."""
 
     kind: ClassVar[str] = "intercom"
 
-    # The app's access token.
-    access_token: str = field(repr=False)
     # Checks the signature of notifications; a list while a secret is being replaced.
     client_secret: tuple[str, ...] = field(repr=False)
-    # The teammate as which the AI answers.
-    bot_admin_id: str
     # Where the workspace lives.
     region: Literal["us", "eu", "au"] = "us"
     # Address of the API; follows from the region unless set (stand-in, tests).
     base_url: str = "https://api.intercom.io"
     # Version of the API, sent as `Intercom-Version`.
     api_version: str = "2.14"
-    # Whom a handover assigns: `team:ID` or `admin:ID`; empty: the conversation is unassigned.
-    hand_over_to: str = ""
     # A new conversation with which assignee is the AI's to answer.
     answer_when: tuple[Literal["bot", "unassigned"], ...] = ("bot", "unassigned")
     # The mode in which the AI begins: it answers, or drafts for a person.
     first_mode: Literal["ai", "copilot"] = "ai"
-    # Teams whose conversations the AI answers.
-    ai_teams: tuple[str, ...] = ()
     # What the mode becomes when an assignee is removed later.
     on_unassigned: Literal["keep", "ai", "human"] = "keep"
     # Does a teammate who replies without assigning take over?
@@ -255,14 +247,38 @@ class IntercomSettings(ChannelSettings):
     push_contacts: bool = True
     # Where copilot's drafts appear.
     drafts: Literal["note", "none"] = "note"
-    # Notifications of other apps are kept apart; empty: pinned by the first signed one.
-    app_id: str = ""
     # How often is looked for what notifications missed; 0: only on demand.
     reconcile_every_s: float = 600.0
     # A message found late, by reconciling, is answered by the AI when younger than this ...
     answer_late_s: float = 900.0
     # ... and handed to a person when younger than this; older ones are history.
     hand_over_late_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntercomSettings(IntercomRules):
+    """`kind = "intercom"`: an Intercom workspace, by a private app."""
+
+    # The app's access token.
+    access_token: str = field(repr=False)
+    # The teammate as which the AI answers.
+    bot_admin_id: str
+    # Whom a handover assigns: `team:ID` or `admin:ID`; empty: the conversation is unassigned.
+    hand_over_to: str = ""
+    # Teams whose conversations the AI answers.
+    ai_teams: tuple[str, ...] = ()
+    # Notifications of other apps are kept apart; empty: pinned by the first signed one.
+    app_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntercomAppSettings(IntercomRules):
+    """`kind = "intercom"` with a `client_id`: a public app, which many workspaces install."""
+
+    # The app's client id.
+    client_id: str
+    # Where an admin of a workspace allows the app in; follows from the region unless set.
+    consent_url: str = "https://app.intercom.com/oauth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

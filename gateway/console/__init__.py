@@ -14,6 +14,7 @@ from gateway.console.pages.channels import add_channel_pages
 from gateway.console.pages.customers import add_customer_pages
 from gateway.console.pages.deliveries import add_delivery_pages
 from gateway.console.pages.human_agents import add_human_agents_pages
+from gateway.console.pages.installations import add_installation_pages
 from gateway.console.pages.operators import add_operator_pages
 from gateway.console.pages.sessions import add_session_pages
 from gateway.console.pages.start import add_start_pages
@@ -42,6 +43,7 @@ def add_console(app: Flask, parts: Parts) -> None:
     add_customer_pages(pages)
     add_delivery_pages(pages)
     add_channel_pages(pages)
+    add_installation_pages(pages)
     add_operator_pages(pages)
     add_audit_pages(pages)
     add_account_pages(pages)

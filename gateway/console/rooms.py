@@ -153,6 +153,7 @@ class Pages:
             request.headers.getlist("X-Forwarded-For"),
             self.parts.settings.api.trusted_proxies,
         )
+        self.parts.refresh()
 
     def _finish(self, answer: Response) -> Response:
         for name, value in self._headers:

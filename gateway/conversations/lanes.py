@@ -148,6 +148,21 @@ def postpone(
     )
 
 
+def rest(db: Transaction, push_id: int, until: int, why: str, *, token: str | None = None) -> None:
+    """The channel is paused: wait, and begin anew to be patient. Nothing is sent meanwhile.
+
+    With the `token` of its begin also a push whose call was not taken (`postpone`).
+    """
+    db.execute(
+        update(Push)
+        .where(
+            Push.id == push_id,
+            (Push.state == "owed") | ((Push.state == "sending") & (Push.token == (token or ""))),
+        )
+        .values(state="owed", due_at=until, error=why, tried_at=None, unsure_for=0)
+    )
+
+
 def unsure(
     db: Transaction, push_id: int, error: str, *, accepted: bool = False, token: str | None = None
 ) -> None:

@@ -24,9 +24,9 @@ class Installations:
         known = self._known.get((channel.name, external_id))
         if known is not None:
             return known
+        if not external_id:
+            return None  # a report that names no workspace decides nothing
         if channel.installation is None:
-            if not external_id:
-                return None  # a report that names no workspace decides nothing
             slot = "" if channel.private else external_id
             where = Installation.slot == slot
         else:

@@ -85,7 +85,8 @@ class Contacts:
 
     def _due(self, db: Transaction, until: int, limit: int) -> Sequence[str]:
         now = self._database.now(db)
-        return identities.due(db, list(self._parts.channels), until, now, limit)
+        awake = [name for name, one in self._parts.channels.items() if one.paused is None]
+        return identities.due(db, awake, until, now, limit)
 
     # -- what is owed ------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from gateway.conversations import claims, heads, lanes, pushes, record
 from gateway.conversations.heads import Head
 from gateway.conversations.lanes import Begun, Seen
 from gateway.conversations.thread import Held, lock_conversation
-from gateway.errors import Again, Never, NotFound, UnknownOutcome
+from gateway.errors import Again, Never, NotFound, Paused, UnknownOutcome
 from gateway.logs import about
 from gateway.policy import Terms
 from gateway.store import Transaction
@@ -27,6 +27,7 @@ _EXTEND_AFTER_S = 5.0
 BEGIN_TO_POST_S = 5.0
 DEADLINE_S = 10.0
 _PAUSE_US = 2_000_000
+_REST_US = 300_000_000
 _GONE = "the channel no longer has the conversation"
 
 
@@ -88,6 +89,9 @@ class Deliver:
             if terms is None:
                 self._postpone(head, token, Again("its channel is not configured", after_s=60))
                 return False
+            if (paused := self._parts.channels[head.channel].paused) is not None:
+                self._rest(head, token, paused)
+                return False
             if head.state in ("sending", "unknown"):
                 return self._read_back(terms, head, whole)
             return self._send(terms, head, token, whole)
@@ -107,6 +111,9 @@ class Deliver:
         if head.needs_look:
             try:
                 reading = self._look(head)
+            except Paused as trouble:
+                self._rest(head, token, trouble.message)
+                return False
             except (Again, Never) as trouble:  # not looked: not sent
                 return self._not_looked(terms, head, token, trouble)
             except NotFound:
@@ -160,6 +167,9 @@ class Deliver:
         try:
             with span("post", {"channel": head.channel}, calls=True):
                 done = self._reader.sender(head.channel).push(command, deadline=DEADLINE_S)
+        except Paused as trouble:
+            self._rest(head, token, trouble.message)
+            return False
         except Again as trouble:
             log.info("push_put_off", error=trouble.message)
             self._postpone(head, token, trouble)
@@ -244,6 +254,19 @@ class Deliver:
         self._database.write(lambda db: lanes.look_again(db, head.id, at, error))
 
     # -- what they share ---------------------------------------------------------------------------
+
+    def _rest(self, head: Head, token: str, why: str) -> None:
+        """Leave the lane alone until the channel is asked again, which makes it due at once."""
+        until = self._now() + _REST_US
+
+        def rest(db: Transaction) -> None:
+            if head.state == "owed":
+                lanes.rest(db, head.id, until, why, token=token)
+            else:
+                lanes.look_again(db, head.id, until, why)
+
+        self._database.write(rest)
+        log.info("push_rests", push=head.id, channel=head.channel)
 
     def _ended(self, head: Head, work: Callable[[Transaction, Held], Begun]) -> Begun:
         begun = self._database.write(

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from gateway.channels.base import Sender
 from gateway.clock import to_micros
 from gateway.conversations import claims
-from gateway.errors import Again, Never
+from gateway.errors import Again, Never, Paused
 from gateway.events import Event, StaffSeen
 from gateway.people import staff
 from gateway.store import Transaction
@@ -49,7 +49,8 @@ class Directories:
         """Channels that have been heard of, and were not asked within the hour or lack a name."""
         with self._database.read() as db:
             now = self._database.now(db)
-            known = set(db.scalars(select(Installation.channel))) & set(self._parts.channels)
+            awake = {name for name, one in self._parts.channels.items() if one.paused is None}
+            known = set(db.scalars(select(Installation.channel))) & awake
             asked = set(db.scalars(select(Claim.key).where(Claim.kind == CLAIM, Claim.until > now)))
             due = [name for name in sorted(known - asked) if self._is_due(db, name)]
         return due[:limit]
@@ -65,7 +66,10 @@ class Directories:
         )
         if token is None:
             return
-        sender = self._reader.sender(channel)
+        try:
+            sender = self._reader.sender(channel)
+        except Paused:
+            return
         try:
             installation = sender.installation()
             self._compare(channel, installation)

@@ -7,7 +7,7 @@ twice, or dies, or is late, does no harm.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
@@ -52,7 +52,15 @@ class Work(Protocol):
 class Drain:
     """Runs one kind of work. `stopping` ends it early: nothing more is begun then."""
 
-    def __init__(self, work: Work, clock: Clock, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        work: Work,
+        clock: Clock,
+        stopping: threading.Event,
+        before: Callable[[], object] | None = None,
+    ) -> None:
+        """`before` is called before work is looked for, and whenever that is done again."""
+        self._before = before
         self._work = work
         self._clock = clock
         self._stopping = stopping
@@ -82,6 +90,8 @@ class Drain:
         if free <= 0:
             return False
         try:
+            if self._before is not None:
+                self._before()
             due = self._work.due(free + len(running))
         except Again as trouble:
             log.warning("drain_waits", kind=self._work.kind, error=trouble.message)

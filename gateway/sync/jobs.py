@@ -65,7 +65,8 @@ class Bench:
     def drain(self, kind: str) -> bool:
         """Do all that is due of one kind; True if there was more than the time allowed."""
         self.parts.waker.awake(kind)
-        return Drain(self.works[kind], self.parts.clock, self.stopping).run()
+        fresh = self.parts.refresh
+        return Drain(self.works[kind], self.parts.clock, self.stopping, fresh).run()
 
 
 _bench: Bench | None = None

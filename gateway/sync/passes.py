@@ -15,7 +15,7 @@ import structlog
 from gateway.channels.base import Changes
 from gateway.clock import to_micros
 from gateway.conversations.thread import Named
-from gateway.errors import Again, Never
+from gateway.errors import Again, Never, Paused
 from gateway.inbox import pinned
 from gateway.reconciling import doubts, passes
 from gateway.reconciling.passes import MIN_AGE_US, Pass
@@ -56,6 +56,7 @@ class Passes:
                 channel
                 for channel, terms in self._parts.channels.items()
                 if (every_s := terms.reconcile_every_s) > 0
+                and terms.paused is None
                 and self._is_time(db, channel, now, every_s)
             ]
         return [*begun, *timed][:limit]
@@ -90,7 +91,7 @@ class Passes:
     def begin_after_absence(self) -> None:
         """A gateway that starts was away: look at once what it missed, whatever the clock says."""
         for channel, terms in self._parts.channels.items():
-            if terms.reconcile_every_s > 0:
+            if terms.reconcile_every_s > 0 and terms.paused is None:
                 self._begin(channel, every_s=min(_ABSENCE_S, terms.reconcile_every_s))
 
     def _is_time(self, db: Transaction, channel: str, now: int, every_s: float) -> bool:
@@ -154,7 +155,7 @@ class Passes:
     def _wait(self, taken: Pass, trouble: Again | Never | KeyError) -> None:
         if isinstance(trouble, KeyError):
             pause_s, words = _AFTER_REFUSAL_S, "its channel is not configured"
-        elif isinstance(trouble, Never):
+        elif isinstance(trouble, Never | Paused):
             pause_s, words = _AFTER_REFUSAL_S, trouble.message
         else:
             pause_s, words = trouble.after_s or _AFTER_TROUBLE_S, trouble.message

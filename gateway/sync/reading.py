@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Integer, bindparam, select, update
 
-from gateway.channels.base import Sender, Snapshot
+from gateway.channels.base import Channel, Sender, Snapshot
 from gateway.clock import to_micros
 from gateway.conversations import claims, record
 from gateway.conversations.heads import Hold
@@ -81,15 +81,20 @@ class Reader:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._senders: dict[str, Sender] = {}
+        self._senders: dict[str, tuple[Channel, Sender]] = {}
         self._opening = threading.Lock()
 
     def sender(self, channel: str) -> Sender:
-        """The channel's sender, opened on first use."""
+        """The channel's sender, opened on first use and when the channel is not as it was.
+
+        Raises Paused for a channel that rests.
+        """
+        now = self._parts.channels[channel]
         with self._opening:
-            if channel not in self._senders:
-                self._senders[channel] = self._parts.channels[channel].open_sender()
-            return self._senders[channel]
+            opened = self._senders.get(channel)
+            if opened is None or opened[0] is not now:
+                opened = self._senders[channel] = (now, now.open_sender())
+            return opened[1]
 
     def read(
         self, channel: str, conversation: str, deadline_s: float, *, background: bool = False

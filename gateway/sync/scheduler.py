@@ -66,6 +66,7 @@ def note_settings(parts: Parts) -> None:
 
 def tick(bench: Bench, kinds: Sequence[Kind] = AT_ONCE) -> list[Kind]:
     """Wake the workers of every kind that has something due; return those kinds."""
+    bench.parts.refresh()
     due = [kind for kind in kinds if bench.works[kind].due(1)]
     for kind in due:
         bench.parts.waker.wake(kind)

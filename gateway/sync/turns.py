@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 _WAIT_TO_HEAR_US = 10_000_000
 _LOOK_AGAIN_US = 2_000_000
+_REST_US = 300_000_000
 
 
 class Turns:
@@ -51,7 +52,7 @@ class Turns:
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""
         with about(turn=turn_id):
-            if self._has_heard(turn_id):
+            if not self._rests(turn_id) and self._has_heard(turn_id):
                 self._begin(turn_id)
 
     def _begin(self, turn_id: str) -> None:
@@ -113,6 +114,14 @@ class Turns:
             )
             return
         self._answered(terms, turn, answer, whole)
+
+    def _rests(self, turn_id: str) -> bool:
+        """True if its channel is paused: the answer could not be sent, and would grow old."""
+        paused = [name for name, one in self._parts.channels.items() if one.paused is not None]
+        if not paused:
+            return False
+        until = self._now() + _REST_US
+        return self._database.write(lambda db: asking.rest(db, turn_id, paused, until))
 
     def _has_heard(self, turn_id: str) -> bool:
         """Read what people said before the AI goes on after them; False if that must wait.

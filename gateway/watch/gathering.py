@@ -37,10 +37,15 @@ def gather(
     *,
     now: int,
     address: str,
+    door: str,
+    paused: str | None,
     pinned: str | None,
     reconcile_every_s: float,
 ) -> Signs:
-    """Everything that is known; `pinned` is the workspace that the settings name, if any."""
+    """Everything that is known; `pinned` is the workspace that the settings name, if any.
+
+    `door` is under which name its answers are counted, `paused` why nothing is asked of it.
+    """
     channel = terms.name
     home = _home(db, channel, pinned)
     seen = sightings.find(db, channel)
@@ -68,9 +73,10 @@ def gather(
         now=now,
         address=address,
         up_to_date=heard.is_up_to_date(db, now),
-        last_hour=answers.last_hour(db, channel, now),
-        in_a_row=answers.in_a_row(db, channel, now),
-        failing=_failing(db, channel, seen.get(FAILING)),
+        last_hour=answers.last_hour(db, door, now),
+        in_a_row=answers.in_a_row(db, door, now),
+        failing=_failing(db, door, seen.get(FAILING)),
+        paused=paused,
         trouble=_trouble(seen.get(TROUBLE)),
         token_of=directory.value.get("token_of") if directory else None,
         pinned=home.external_id if home is not None else pinned,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.signs import HOUR_US, Finding, Judge, Signs, counted, lasting
 
-CODES = ("reconcile_overdue", "drift", "failed_deliveries", "held")
+CODES = ("paused", "reconcile_overdue", "drift", "failed_deliveries", "held")
 
 _MISSED_PASSES = 3
 _LONG_PASS_US = HOUR_US
@@ -15,6 +15,9 @@ _DRIFT_SHARE, _DRIFT_MIN = 0.1, 3
 
 def judge(signs: Signs, channels_own: Judge) -> list[Finding]:
     """Everything that there is to say, well or not: the channel's own rules first."""
+    if signs.paused is not None:
+        # Nothing is asked of it, and it may not report: what that looks like is no news.
+        return [_of_rest(signs.paused), *_of_failed(signs)]
     return [
         *channels_own(signs),
         *_of_reconciling(signs),
@@ -27,6 +30,15 @@ def judge(signs: Signs, channels_own: Judge) -> list[Finding]:
 def in_words(drift: Mapping[str, int]) -> str:
     """What had not been told, by kind: `9 message, 3 assigned`."""
     return ", ".join(f"{count} {kind}" for kind, count in sorted(drift.items()) if count)
+
+
+def _of_rest(why: str) -> Finding:
+    return Finding(
+        ok=False,
+        code="paused",
+        what=f"the channel is paused: {why}; what it owes waits, and what it reports is taken in",
+        do="see the page Channels in the console: install the app again, or choose the AI's seat",
+    )
 
 
 def _of_reconciling(signs: Signs) -> Iterator[Finding]:

@@ -16,11 +16,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A channel as it is watched: its own rules, where it reports, how often it is reconciled."""
+    """A channel as it is watched: its own rules, where it reports, how often it is reconciled.
+
+    What its `door` answered is counted by that name. `paused` tells why nothing is asked of it.
+    """
 
     terms: ChannelTerms
     judge: Judge
     address: str
+    door: str
+    paused: str | None
     pinned: str | None
     reconcile_every_s: float
 
@@ -31,6 +36,8 @@ class Watched:
             self.terms,
             now=now,
             address=self.address,
+            door=self.door,
+            paused=self.paused,
             pinned=self.pinned,
             reconcile_every_s=self.reconcile_every_s,
         )

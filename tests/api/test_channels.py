@@ -13,7 +13,16 @@ def test_every_role_may_look(house: House, role: str) -> None:
     assert listed.status_code == 200
     assert listed.json == {
         "items": [
-            {"name": CHANNEL, "kind": "intercom", "agent": "support", "healthy": True, "wrong": 0}
+            {
+                "name": CHANNEL,
+                "kind": "intercom",
+                "agent": "support",
+                "healthy": True,
+                "wrong": 0,
+                "app": None,
+                "title": "",
+                "paused": None,
+            }
         ],
         "next_cursor": None,
     }

@@ -136,7 +136,9 @@ class Watcher:
         slow = _Slow(channel.receiver, lambda: clock.advance(seconds), raising)
         channels = {CHANNEL: replace(channel, receiver=slow)}
         answers = AnswerCounter(parts.database, every_s=0, timer=clock.monotonic)
-        client = create_app(replace(parts, channels=channels), answers).test_client()
+        client = create_app(
+            replace(parts, channels=channels, doors=channels), answers
+        ).test_client()
         notifier = self.rig.standin.notifier
         right, notifier.client_secret = notifier.client_secret, secret or notifier.client_secret
         status = 0

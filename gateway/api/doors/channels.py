@@ -32,6 +32,9 @@ def add_channel_doors(room: Room, parts: Parts) -> None:
                     "agent": channel.agent,
                     "healthy": not wrong,
                     "wrong": wrong,
+                    "app": channel.app,
+                    "title": channel.title,
+                    "paused": channel.paused,
                 }
             )
         return json_answer({"items": items, "next_cursor": None})

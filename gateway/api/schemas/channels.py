@@ -15,6 +15,13 @@ class ChannelSchema(Told):
     agent = fields.String(metadata=example("support"))
     healthy = fields.Boolean(metadata=example(True))
     wrong = fields.Integer(metadata=example(0))
+    app = fields.String(
+        allow_none=True, metadata=about("the public app that it is an installation of", None)
+    )
+    title = fields.String(metadata=about("what its workspace calls itself, if known", ""))
+    paused = fields.String(
+        allow_none=True, metadata=about("why nothing is sent until a person has acted", None)
+    )
 
 
 class ChannelListSchema(Told):

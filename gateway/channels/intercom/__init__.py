@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from gateway.channels.base import Channel, Envelope, Sender
@@ -53,17 +53,24 @@ class IntercomReceiver:
         return notification_to_delivery(envelope, self._seats)
 
 
-def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = None) -> Channel:
+def open_channel(
+    name: str,
+    settings: IntercomSettings,
+    quota: Quota | None = None,
+    *,
+    refused: Callable[[], object] | None = None,
+) -> Channel:
     """Return the channel that `[channels.<name>]` describes. Opens nothing; raise ConfigError.
 
-    `quota` is what all processes share of the workspace's rate limit.
+    `quota` is what all processes share of the workspace's rate limit; `refused` is called when
+    Intercom does not take the access token, after which nothing may be asked.
     """
 
     def open_sender() -> Sender:
         # python-intercom takes half a second and 45 MB to import: workers only.
         from gateway.channels.intercom.sender import open_sender as open_intercom_sender
 
-        return open_intercom_sender(settings, quota)
+        return open_intercom_sender(settings, quota, refused)
 
     seats = Seats(settings.bot_admin_id, frozenset(settings.ai_teams))
     return Channel(
@@ -104,7 +111,12 @@ def open_channel(name: str, settings: IntercomSettings, quota: Quota | None = No
         render=_shown,
         tool="Intercom",
         in_tool=partial(conversation_page, settings.base_url),
+        verify_body=partial(_verify_body, settings.client_secret),
     )
+
+
+def _verify_body(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> None:
+    signature.verify_body_signature(headers, body, secrets)
 
 
 def _target(name: str, target: str) -> Assignee:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, assert_never
 
 from gateway.channels.base import Changes, Snapshot
@@ -30,7 +30,11 @@ from gateway.signs import Finding
 Seat = tuple[Literal["admin", "team"], str]
 
 
-def open_sender(settings: IntercomSettings, quota: Quota | None = None) -> IntercomSender:
+def open_sender(
+    settings: IntercomSettings,
+    quota: Quota | None = None,
+    refused: Callable[[], object] | None = None,
+) -> IntercomSender:
     """Return the sender that `[channels.NAME]` describes; raise ConfigError. Sends nothing."""
     port = IntercomPort(
         access_token=settings.access_token,
@@ -38,6 +42,7 @@ def open_sender(settings: IntercomSettings, quota: Quota | None = None) -> Inter
         region=settings.region,
         base_url=settings.base_url,
         quota=quota,
+        refused=refused,
     )
     return IntercomSender(
         port,

@@ -6,7 +6,13 @@ from gateway.config.schemas.agents import (
     OpenAIAgentTable,
     ScriptedAgentTable,
 )
-from gateway.config.schemas.channels import ChannelTable, IntercomTable, WebWidgetTable
+from gateway.config.schemas.channels import (
+    REGIONS,
+    ChannelTable,
+    IntercomAppTable,
+    IntercomTable,
+    WebWidgetTable,
+)
 from gateway.config.schemas.others import (
     AlertsTable,
     ApiTable,
@@ -21,6 +27,7 @@ from gateway.config.schemas.sign_in import OidcTable, SignInTable
 from gateway.config.schemas.table import Table
 
 __all__ = [
+    "REGIONS",
     "AgentTable",
     "AlertsTable",
     "ApiTable",
@@ -29,6 +36,7 @@ __all__ = [
     "EventsTable",
     "FilesTable",
     "HttpAgentTable",
+    "IntercomAppTable",
     "IntercomTable",
     "OidcTable",
     "OpenAIAgentTable",

@@ -42,19 +42,22 @@ class ChannelTable(Table):
     agent = Word(**needed("the name of one of the [agents.…]"))
 
 
-class IntercomTable(ChannelTable):
-    """`kind = "intercom"`"""
+CONSENT = {
+    "us": "https://app.intercom.com/oauth",
+    "eu": "https://app.eu.intercom.com/oauth",
+    "au": "https://app.au.intercom.com/oauth",
+}
 
-    access_token = Secret(**needed("the access token of your Intercom app"))
+
+class IntercomRulesTable(ChannelTable):
+    """What private and public apps of Intercom have in common."""
+
     client_secret = OneOrMore(Secret(), **needed("the client secret of your Intercom app"))
-    bot_admin_id = Word(**needed("the id of the teammate as which the AI answers"))
     region = Choice(*REGIONS)
     base_url = WebAddress()
     api_version = Word()
-    hand_over_to = Text()
     answer_when = OneOrMore(Choice("bot", "unassigned"), only_lists=True)
     first_mode = Choice("ai", "copilot")
-    ai_teams = OneOrMore(Word(), only_lists=True)
     on_unassigned = Choice("keep", "ai", "human")
     takeover_on_reply = Flag()
     other_bot = Choice("ignore", "human")
@@ -62,10 +65,25 @@ class IntercomTable(ChannelTable):
     identity_verification = Flag()
     push_contacts = Flag()
     drafts = Choice("note", "none")
-    app_id = Text()
     reconcile_every_s = Seconds()
     answer_late_s = Seconds()
     hand_over_late_s = Seconds()
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_version(self, data: dict[str, Any], **_: Any) -> None:
+        """Check what has a shape of its own."""
+        if not re.fullmatch(r"\d+\.\d+", data.get("api_version", "2.14")):
+            raise ValidationError('must be a version such as "2.14"', "api_version")
+
+
+class IntercomTable(IntercomRulesTable):
+    """`kind = "intercom"`"""
+
+    access_token = Secret(**needed("the access token of your Intercom app"))
+    bot_admin_id = Word(**needed("the id of the teammate as which the AI answers"))
+    hand_over_to = Text()
+    ai_teams = OneOrMore(Word(), only_lists=True)
+    app_id = Text()
 
     @validates_schema(skip_on_field_errors=False)
     def check_shapes(self, data: dict[str, Any], **_: Any) -> None:
@@ -76,8 +94,6 @@ class IntercomTable(ChannelTable):
             errors["hand_over_to"] = ['must be "team:ID" or "admin:ID", or be left out']
         elif target and target == f"admin:{data.get('bot_admin_id')}":
             errors["hand_over_to"] = ["names the bot itself; name a team or another admin"]
-        if not re.fullmatch(r"\d+\.\d+", data.get("api_version", "2.14")):
-            errors["api_version"] = ['must be a version such as "2.14"']
         if errors:
             raise ValidationError(cast(Any, errors))
 
@@ -85,6 +101,21 @@ class IntercomTable(ChannelTable):
     def fill_base_url(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """The address follows from the region unless it is set."""
         return {"base_url": REGIONS[data.get("region", "us")], **data}
+
+
+class IntercomAppTable(IntercomRulesTable):
+    """`kind = "intercom"` with a `client_id`: what belongs to one workspace is set in the console.
+
+    Intercom gives tokens of every region at one address, so `base_url` does not follow from it.
+    """
+
+    client_id = Word(**needed("the client id of your Intercom app"))
+    consent_url = WebAddress()
+
+    @post_load
+    def fill_consent_url(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The address follows from the region unless it is set."""
+        return {"consent_url": CONSENT[data.get("region", "us")], **data}
 
 
 class WebWidgetTable(ChannelTable):

@@ -67,4 +67,9 @@ def add_channel_pages(pages: Pages) -> None:
             with parts.database.read() as db:
                 found.append(seen(db, name, waiting[name], now))
         template = "channels/cards.html" if pages.is_part() else "channels/list.html"
-        return pages.render(template, found=found, busy=any(one.running for one in found))
+        return pages.render(
+            template,
+            found=found,
+            busy=any(one.running for one in found),
+            apps=list(parts.installing.apps.values()),
+        )

@@ -10,6 +10,7 @@ from gateway.conversations.asking.questions import (
     began,
     begin,
     due,
+    rest,
     returned,
     wait,
     wait_for_reply,
@@ -17,5 +18,5 @@ from gateway.conversations.asking.questions import (
 
 __all__ = [
     "UNAVAILABLE", "Recorded", "began", "begin", "due", "record_answer", "record_failure",
-    "returned", "wait", "wait_for_reply",
+    "rest", "returned", "wait", "wait_for_reply",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, bindparam, select, update
@@ -77,6 +77,19 @@ def wait(db: Transaction, turn_id: str, due_at: int) -> None:
     db.execute(
         update(TurnRow).where(TurnRow.id == turn_id, TurnRow.state == "due").values(due_at=due_at)
     )
+
+
+def rest(db: Transaction, turn_id: str, channels: Collection[str], until: int) -> bool:
+    """Let a turn in one of these channels wait until then; False if it is in another."""
+    row = db.execute(
+        select(Conversation.channel)
+        .join(TurnRow, TurnRow.conversation_id == Conversation.id)
+        .where(TurnRow.id == turn_id, TurnRow.state == "due")
+    ).one_or_none()
+    if row is None or row.channel not in channels:
+        return False
+    wait(db, turn_id, until)
+    return True
 
 
 def begin(

@@ -26,6 +26,7 @@ from gateway.store.models.inside import (
     Signin,
     Token,
 )
+from gateway.store.models.installing import AppConsent, AppInstallation
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
 from gateway.store.models.people import DayOff, OperatorAvatar, Team, TeamMember, WaitMail
@@ -57,6 +58,8 @@ __all__ = [
     "Alert",
     "AlertNotice",
     "AnswerMinute",
+    "AppConsent",
+    "AppInstallation",
     "AuditEntry",
     "AuditHorizon",
     "Base",

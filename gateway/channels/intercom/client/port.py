@@ -33,7 +33,8 @@ from gateway.channels.intercom import ALLOWANCE
 from gateway.channels.intercom.client.answers import Json, object_of, trouble_of
 from gateway.channels.intercom.client.rate import hear, sent_at
 from gateway.channels.intercom.client.transport import DeadlineTransport
-from gateway.errors import Again, ConfigError, GatewayError, Never, NotFound
+from gateway.channels.intercom.oauth import REFUSED
+from gateway.errors import Again, ConfigError, GatewayError, Never, NotFound, Paused
 from gateway.quota import Quota
 
 Region = Literal["us", "eu", "au"]
@@ -72,8 +73,12 @@ class IntercomPort:
         base_url: str | None = None,
         connections: int = 32,
         quota: Quota | None = None,
+        refused: Callable[[], object] | None = None,
     ) -> None:
-        """Prepare; nothing is sent. Raises ConfigError. Without a `quota` the port counts alone."""
+        """Prepare; nothing is sent. Raises ConfigError. Without a `quota` the port counts alone.
+
+        Once Intercom does not take the token, `refused` is called if given, and Paused raised.
+        """
         self.api_version = api_version
         address = httpx.URL(base_url or _ADDRESSES[region])
         spelled = str(address).rstrip("/")
@@ -87,6 +92,7 @@ class IntercomPort:
         if problems:
             raise ConfigError(problems)
         self._token = access_token
+        self._refused = refused
         self._quota = quota or Quota(None, "alone", allowance=ALLOWANCE)
         self._skew_s: float | None = None
         self._transport = DeadlineTransport(address, connections=connections)
@@ -367,6 +373,9 @@ class IntercomPort:
         told = sent_at(answer.headers)
         if told is not None:
             self._skew_s = time.time() - told
+        if answer.status == 401 and self._refused is not None:
+            self._refused()
+            raise Paused(f"{REFUSED} (401)", details={"status": 401})
         return object_of(answer, write=write, what=what)
 
 

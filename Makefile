@@ -41,6 +41,7 @@ static: $(READY) ## the part of `check` that runs no test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -W error -c 'from gateway.store.migrate import newest; print("newest migration:", newest())'
 
 format: $(READY) ## format and fix what can be fixed
 	@$(BIN)/ruff format .

@@ -91,7 +91,12 @@ def pending(database: Database) -> bool:
     """True if the database lacks a migration that this version needs."""
     with database.engine.connect() as connection:
         current = _revision(connection)
-    return current != _scripts().get_current_head() and knows(current)
+    return current != newest() and knows(current)
+
+
+def newest() -> str:
+    """The revision of this version's tables. Raises CommandError if there are two."""
+    return _scripts().get_current_head() or ""
 
 
 def knows(revision: str | None) -> bool:

@@ -242,6 +242,7 @@ def test_the_welcome_comes_as_a_tree_and_nameless_ais_have_no_name(
     site = Site(migrated_sqlite_url, welcome_message="Hi, **you**", ai_name="")
     vera = site.browser()
     config = vera.open()["config"]
+    assert config["ai_name"] is None
     assert config["welcome_message"] == [["p", {}, ["Hi, ", ["strong", {}, ["you"]]]]]
     vera.say("hello")
     site.answer()

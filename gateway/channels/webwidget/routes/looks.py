@@ -20,6 +20,7 @@ def looks(deployment: Deployment, taken: Taken | None) -> dict[str, Any]:
     }
     return {
         "title": settings.title,
+        "ai_name": settings.ai_name or None,
         "welcome_message": content_of_markdown(settings.welcome_message) or None,
         "quick_replies": list(settings.quick_replies),
         "color": settings.color,

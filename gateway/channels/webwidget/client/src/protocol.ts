@@ -62,6 +62,7 @@ export interface News {
 
 export interface Config {
   title: string;
+  ai_name: string | null;
   welcome_message: Content | null;
   quick_replies: string[];
   color: string | null;

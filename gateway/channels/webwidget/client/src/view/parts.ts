@@ -4,6 +4,7 @@ import { h, icon, type Attributes } from "../dom.ts";
 import { moments } from "../moments.ts";
 import { base, lang } from "../realm.ts";
 import { t } from "../texts.ts";
+import { config } from "../visitor.ts";
 import { PERSON, SPARK } from "./icons.ts";
 
 export const { time, day, size } = moments(lang);
@@ -21,7 +22,8 @@ export function address(url: string): string {
 
 /** The name under which somebody speaks. */
 export function nameOf({ kind, name }: Speaker): string {
-  return name || t(kind === "ai" ? "assistant" : kind === "customer" ? "you" : "team");
+  const isAi = kind === "ai";
+  return name || (isAi && config()?.ai_name) || t(isAi ? "assistant" : kind === "customer" ? "you" : "team");
 }
 
 /** A round picture; initials or a drawing where there is none. */

@@ -1,4 +1,7 @@
-"""`python -m bench [NAME OPTIONS]`: one of the comparisons, or all of them (`make bench`)."""
+"""`python -m bench [--keep] [NAME OPTIONS]`: a comparison, or all of them (`make bench`).
+
+With `--keep` the figures go into `bench/measured.json` and `docs/measured.md`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bench import handover, live, pages, reconcile, reply, streams, webhook, widget
+from bench.noted import kept
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
@@ -21,13 +25,21 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run one with its options, or all as they come; 0 if every record was right."""
-    if not arguments:
-        return max(run(()) for run in BENCHES.values())
-    name, *options = arguments
-    if name not in BENCHES:
+    keeping = bool(arguments) and arguments[0] == "--keep"
+    if keeping:
+        arguments = arguments[1:]
+    name, *options = arguments or [""]
+    if name and name not in BENCHES:
         print(f"there is no {name!r}; there are: {', '.join(BENCHES)}")
         return 2
-    return BENCHES[name](options)
+    return max(_run(one, options, keeping) for one in ([name] if name else BENCHES))
+
+
+def _run(name: str, options: Sequence[str], keeping: bool) -> int:
+    def run() -> int:
+        return BENCHES[name](options)
+
+    return kept(name, options, run) if keeping else run()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import machine
+from bench import machine, noted
 from bench.servers import KINDS, Ground, ground
 
 
@@ -40,6 +40,6 @@ def on_each(
     with folders(options) as prepared:
         for kind, folder in prepared:
             print(f"\n{kind}{conditions}")
-            with ground(kind, folder) as place:
+            with noted.on(kind), ground(kind, folder) as place:
                 right &= measure(place, options)
     return right

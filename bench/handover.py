@@ -27,6 +27,7 @@ from sqlalchemy import text
 from bench.each import on_each
 from bench.figures import quantile, table
 from bench.load import Run, open_loop
+from bench.noted import note
 from bench.servers import KINDS, Ground
 from bench.stage import Stage, stage, tell_what_the_gateway_said
 from gateway.people import operators
@@ -259,6 +260,9 @@ def _print(
         f"cancelled before they began, {overlapped} were on the wire, of which "
         f"{landed.total()} landed after the 200\n"
     )
+    note(f"POST …/handover at {per_second:.0f} a second, p50 / p90 / p99 ms",
+         " / ".join(f"{quantile(took, share):.0f}" for share in shares[:3]))  # fmt: skip
+    note("answers of the AI that began after the 200", str(late), "0", late == 0)
     right = (
         late == refused == 0
         and told == len(silent_at)

@@ -21,6 +21,7 @@ from sqlalchemy import select, update
 
 from bench.figures import goal, quantile, table
 from bench.machine import describe
+from bench.noted import note
 from bench.servers import Ground, ground
 from bench.stage import Stage, stage
 from gateway.clock import SystemClock, to_micros
@@ -67,6 +68,9 @@ def main(arguments: Sequence[str]) -> int:
     figures = [quantile(took, share) for share in (0.5, 0.9, 0.95, 0.99, 1.0)]
     rows = [("", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "most ms")]
     print(table([*rows, ("from the words to the frame", *(f"{1000 * x:.0f}" for x in figures))]))
+    note("a customer's words to the operator's screen, p50 / p95 / p99 ms",
+         " / ".join(f"{1000 * figures[at]:.0f}" for at in (0, 2, 3)),
+         f"p95 under {1000 * _GOAL_P95_S:.0f}", figures[2] < _GOAL_P95_S)  # fmt: skip
     print(goal(f"p95 under {1000 * _GOAL_P95_S:.0f} ms", figures[2] < _GOAL_P95_S))
     right = len(took) == options.messages and not seen_twice
     print(f"{'RIGHT' if right else 'WRONG'}: {len(took)} of {options.messages} messages seen, "

@@ -24,6 +24,7 @@ from sqlalchemy import event, update
 from bench import crowd
 from bench.each import on_each
 from bench.figures import goal, quantile, table
+from bench.noted import note
 from bench.servers import Ground, cpu_since
 from gateway.app import create_app
 from gateway.config import load_settings
@@ -108,6 +109,8 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
             took.append(1e3 * (time.perf_counter() - start))
         cpu = time.process_time() - cpu + sum(cpu_since(used, place.database_cpu()).values())
         p95 = quantile(took, 0.95)
+        note(f"{name}, p50 / p95 ms", f"{quantile(took, 0.5):.0f} / {p95:.0f}",
+             f"p95 under {limit_ms:.0f}", p95 < limit_ms)  # fmt: skip
         rows.append([name, f"{quantile(took, 0.5):.0f}", f"{p95:.0f}", f"{max(took):.0f}",
                      f"{1e3 * cpu / options.times:.0f}",
                      goal(f"{limit_ms:.0f}", p95 < limit_ms)])  # fmt: skip

@@ -17,6 +17,7 @@ from sqlalchemy import Row, text
 from bench.agent import MARK
 from bench.each import on_each
 from bench.figures import goal, quantile, table
+from bench.noted import note
 from bench.servers import KINDS, Ground
 from bench.stage import Customers, Talk, stage, tell_what_the_gateway_said
 
@@ -117,6 +118,9 @@ def _print(
             p99 < MOST_OVER_DEBOUNCE_MS,
         )
     )
+    note("p50 / p90 / p99 over the debounce, ms", "{:.0f} / {:.0f} / {:.0f}".format(
+        *(quantile(over, share) for share in shares[:3])
+    ), f"p99 under {MOST_OVER_DEBOUNCE_MS:.0f}", p99 < MOST_OVER_DEBOUNCE_MS)  # fmt: skip
     answers = talk.answers()
     unanswered = len(talk.meant) - len(answers)
     twice = sum(number > 1 for number in answers.values())

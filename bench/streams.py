@@ -24,6 +24,7 @@ from sqlalchemy import text
 from bench.each import on_each
 from bench.figures import Spread, goal, quantile, table
 from bench.load import closed_loop, open_loop
+from bench.noted import note
 from bench.servers import KINDS, ROOT, Ground, Web, python
 from bench.traffic import Traffic
 from gateway import feed
@@ -154,9 +155,12 @@ class Measured:
         time.sleep(self._options.settle)
         idle = worker.cpu_times()
         used = (idle.user + idle.system - cpu.user - cpu.system) / self._options.settle
+        each_kb = (after.uss - before.uss) / count / 1024
+        note(f"{count} open streams: memory each, kB", f"{each_kb:.1f}")
+        note("letting one in, ms of CPU", f"{each_ms:.2f}")
         print(
             f"\n{opened['open']} of {count} streams open ({opened['statuses']}): "
-            f"{(after.uss - before.uss) / count / 1024:.1f} kB of the web process each "
+            f"{each_kb:.1f} kB of the web process each "
             f"({before.uss / 2**20:.0f} MiB before, {after.uss / 2**20:.0f} MiB after); "
             f"open after {opened['seconds']:.1f} s, {each_ms:.2f} ms of CPU each; "
             f"idle they take {100 * used:.1f} % of a core"
@@ -201,6 +205,8 @@ class Measured:
             f"({len(from_commit)} of {self._options.events} received); with the commit itself "
             f"p50 {quantile(whole, 0.50):.1f} ms, p99 {quantile(whole, 0.99):.1f} ms"
         )
+        note("publish to receive, p50 / p99 ms", f"{p50:.1f} / {p99:.1f}",
+             f"p99 under {MOST_P99_MS:.0f}", p99 < MOST_P99_MS)  # fmt: skip
         print(goal(f"p99 {p99:.1f} ms, goal under {MOST_P99_MS:.0f} ms", p99 < MOST_P99_MS))
 
     # -- all come back at once -----------------------------------------------------------------
@@ -248,6 +254,12 @@ class Measured:
         ratio = Spread.of([b / a for a, b in zip(quiet, beside, strict=True)])
         back_s = Spread.of(took)
         print(f"  ratio of the p99s: {ratio.text('.2f')}; all back after {back_s.text('.1f')} s")
+        note(f"{options.streams} back beside webhooks, s", back_s.text(".1f"),
+             f"within {MOST_HERD_S:.0f}", max(took) <= MOST_HERD_S)  # fmt: skip
+        note("webhooks' p99 beside them, to that without", ratio.text(".2f"),
+             f"at most {MOST_RATIO}", ratio.median <= MOST_RATIO)  # fmt: skip
+        note("webhooks' p99 without and beside them, ms",
+             f"{Spread.of(quiet).text('.0f')} and {Spread.of(beside).text('.0f')}")  # fmt: skip
         print(goal(f"all back within {max(took):.1f} s, goal {MOST_HERD_S:.0f} s",
                    max(took) <= MOST_HERD_S))  # fmt: skip
         print(goal(f"webhooks' p99 {ratio.median:.2f} times, goal {MOST_RATIO}",

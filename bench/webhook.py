@@ -14,10 +14,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import receiver
+from bench import noted, receiver
 from bench.each import folders
 from bench.figures import Spread, goal, quantile, table
 from bench.load import Run, closed_loop, open_loop
+from bench.noted import note
 from bench.servers import KINDS, Ground, Web, cpu_since, ground, serving
 from bench.traffic import Posted, Traffic, conversations
 
@@ -196,6 +197,12 @@ class Comparison:
         print(f"  ratio gateway/floor: {ratio.text('.2f')}\n")
         p99 = Spread.of(gateway.half_p99)
         print(goal(f"ratio {ratio.median:.2f}, goal {LEAST_RATIO}", ratio.median >= LEAST_RATIO))
+        note(f"notifications/s to those of the {self._options.floor} floor", ratio.text(".2f"),
+             f"at least {LEAST_RATIO}", ratio.median >= LEAST_RATIO)  # fmt: skip
+        note("notifications/s", row("", "rates")[1])
+        note("the floor's requests/s", row("", "rates")[2])
+        note("p99 at half capacity, ms", p99.text(".1f"), f"under {MOST_P99_MS:.0f}",
+             p99.median < MOST_P99_MS)  # fmt: skip
         print(
             goal(
                 f"p99 at half capacity {p99.median:.1f} ms, goal under {MOST_P99_MS:.0f} ms",
@@ -238,6 +245,10 @@ def print_statements(kind: str, folder: Path, deliveries: int) -> None:
         warm = traffic.post(500)
         counts = receiver.count(place, traffic.post(deliveries), warm)
         shared = receiver.count(place, traffic.post(deliveries), together=_TOGETHER)
+    note("statements a webhook, alone / of eight at once",
+         f"{counts.per_delivery:.1f} / {shared.per_delivery:.1f}")  # fmt: skip
+    note("commits a webhook, alone / of eight at once",
+         f"{counts.commits_per_delivery:.2f} / {shared.commits_per_delivery:.2f}")  # fmt: skip
     print(
         f"\nstatements per webhook: {counts.per_delivery:.1f}, "
         f"commits per webhook: {counts.commits_per_delivery:.2f} "
@@ -286,9 +297,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"\n{kind}: {options.rounds} rounds of {options.seconds:g} s each for gateway and "
                 f"floor ({options.floor}), {options.connections} connections"
             )
-            with ground(kind, folder / "rounds") as place:
-                right &= Comparison(place, options).run()
-            print_statements(kind, folder / "counted", options.deliveries)
+            with noted.on(kind):
+                with ground(kind, folder / "rounds") as place:
+                    right &= Comparison(place, options).run()
+                print_statements(kind, folder / "counted", options.deliveries)
     return 0 if right else 1
 
 

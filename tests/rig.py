@@ -72,6 +72,7 @@ class Rig:
         )
         self.agent = Echo()
         agent_rules = channel.pop("agent_rules", {})
+        also, more = channel.pop("also", {}), channel.pop("more", {})
         workspace = Workspace(time_zone=channel.pop("time_zone", "UTC"))
         self.standin.start()
         self.settings = Settings(
@@ -89,9 +90,10 @@ class Rig:
                     base_url=self.standin.base_url,
                     # By hand, where a test is about it.
                     **{"reconcile_every_s": 0.0, **channel},
-                )
+                ),
+                **also,
             },
-            database_url=url, secret_key="test", data_dir=data_dir,
+            database_url=url, secret_key="test", data_dir=data_dir, **more,
         )  # fmt: skip
         parts = build(self.settings, clock=self.clock)
         agents = {

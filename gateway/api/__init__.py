@@ -20,6 +20,7 @@ from gateway.api.doors.installations import add_installation_doors
 from gateway.api.doors.looking import add_looking_doors
 from gateway.api.doors.operators import add_operator_doors
 from gateway.api.doors.passes import add_pass_doors
+from gateway.api.doors.privacy import add_privacy_doors
 from gateway.api.doors.sessions import add_session_doors
 from gateway.api.doors.statistics import add_statistics_doors
 from gateway.api.doors.subscribers import add_subscriber_doors
@@ -57,6 +58,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_act_doors(people, parts)
     add_file_doors(people, parts)
     add_contact_doors(people, parts)
+    add_privacy_doors(people, parts)
     add_people_doors(people, parts)
     add_looking_doors(people, parts)
     add_delivery_doors(people, parts)

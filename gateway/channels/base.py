@@ -7,7 +7,7 @@ never probed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -75,6 +75,14 @@ class Receiver(Protocol):
 
     def translate(self, envelope: Envelope) -> Delivery:
         """Turn the content into events; raise Unreadable when a needed field is missing."""
+        ...
+
+    def without_words(self, body: bytes, messages: Collection[str], before: int) -> bytes:
+        """Return a kept body without the words, files and names of these messages.
+
+        And without any from before `before` (the channel's time, µs). Empty where nothing of it can
+        be kept. Raises Unreadable.
+        """
         ...
 
 

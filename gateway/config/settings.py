@@ -213,6 +213,10 @@ class ChannelSettings:
     name: str
     # The AI agent that answers here: a name of `[agents.…]`.
     agent: str
+    # For how many days it is kept what was said in a session that has ended; 0: for good.
+    retention_days: float = 0.0
+    # ... and what the channel delivered, as it came; 0: for good.
+    payload_days: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import msgspec
 from gateway.console.rooms import Pages
 from gateway.contacts import cards, progress
 from gateway.conversations.doors import handover_refusal
+from gateway.privacy.looking import find_erasure
 from gateway.reading.sessions import Json, SessionFilter, find_sessions
 from gateway.store import Transaction
 
@@ -45,6 +46,7 @@ class Profile:
     more_changes: bool
     suggestions: Sequence[Json]
     progress: Mapping[str, Sequence[Json]]
+    erasure: Json
 
     @property
     def id(self) -> str:
@@ -81,6 +83,7 @@ class Profiles:
             more_changes=changes.last is not None,
             suggestions=suggestions.items,
             progress=_to_show(card, progress.find_progress(db, card["id"])),
+            erasure=find_erasure(db, self._pages.parts.channels, card["id"]),
         )
 
 

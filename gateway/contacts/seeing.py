@@ -23,6 +23,7 @@ from gateway.contacts.details import (
     normal,
     same,
 )
+from gateway.contacts.erased import find_erased, known_again
 from gateway.contacts.joins import join, join_verified, parted
 from gateway.contacts.journal import note
 from gateway.contacts.marks import difference as marks_changed
@@ -38,7 +39,8 @@ from gateway.store.sql import table_of
 _CONTACTS, _IDENTITIES = table_of(Contact), table_of(ContactIdentity)
 _KNOWN = Prepared(
     lambda _: select(
-        _IDENTITIES.c.contact_id, _IDENTITIES.c.said, _IDENTITIES.c.deleted, _IDENTITIES.c.marks
+        _IDENTITIES.c.contact_id, _IDENTITIES.c.said, _IDENTITIES.c.deleted, _IDENTITIES.c.marks,
+        _IDENTITIES.c.forgotten_at,
     ).where(
         _IDENTITIES.c.installation_id == bindparam("installation"),
         _IDENTITIES.c.external_id == bindparam("external"),
@@ -50,8 +52,11 @@ _IDENTIFY = Prepared(
 )
 _FORGET = Prepared(lambda _: _CONTACTS.delete().where(_CONTACTS.c.id == bindparam("contact")))
 
-Known = namedtuple("Known", ("id", "said", "deleted", "marks"))
-"""The contact that an id means, what the channel said of it, by detail, and its marks as kept."""
+Known = namedtuple("Known", ("id", "said", "deleted", "marks", "forgotten_at"))
+"""The contact that an id means, what the channel said of it, by detail, and its marks as kept.
+
+Words from before `forgotten_at` are not kept: somebody with this id was erased then.
+"""
 
 
 def look_up(
@@ -67,6 +72,8 @@ def see(
     several: Sequence[ContactSeen],
     now: int,
     known: dict[str, Any] | None = None,
+    spoke: Mapping[str, int] | None = None,
+    forgotten: dict[str, int] | None = None,
 ) -> list[str]:
     """Record what a channel says of contacts and return our id for each.
 
@@ -74,6 +81,10 @@ def see(
     only if it is neither older nor less sure than what it said before. `known` is what was looked
     up before. The id is that of the contact which this identity came with; another one may stand
     for it (`trees.standing_of`).
+
+    Of somebody who was erased nothing is heard until they write anew: `spoke` says when (µs) those
+    did who have written. Up to when words of whom are not to be kept goes to `forgotten`, by our
+    ids.
     """
     if known is None:
         known = look_up(db, installation_id, several)()
@@ -82,14 +93,38 @@ def see(
         known |= _look_up(db, installation_id, aliases)()
     strangers = {alias: ContactSeen(id=alias) for alias in aliases if alias not in known}
     strangers |= {seen.id: seen for seen in reversed(several) if seen.id not in known}
+    erased: dict[str, Any] = {}
     if strangers:
-        known |= _introduce(db, installation_id, strangers, now)
+        gone = find_erased(db, installation_id, strangers)
+        again = {
+            name: one.erased_at
+            for name, one in gone.items()
+            if (spoke or {}).get(name, 0) >= one.erased_at
+        }
+        for name in again:
+            known_again(db, installation_id, name)
+        erased = {
+            name: Known(one.contact_id, {}, False, None, one.erased_at)
+            for name, one in gone.items()
+            if name not in again
+        }
+        known |= erased
+        fresh = {name: one for name, one in strangers.items() if name not in erased}
+        if fresh:
+            known |= _introduce(db, installation_id, fresh, now, again)
+    if forgotten is not None:
+        for one in known.values():
+            if one.forgotten_at is not None:
+                forgotten[one.id] = one.forgotten_at
     for seen in several:
+        if seen.id in erased:
+            continue
         if _is_news(known[seen.id], seen):
             known[seen.id] = _hear(db, installation_id, known[seen.id], seen, now)
         for alias in seen.merged:
-            _move(db, installation_id, alias, known[alias].marks, seen.id)
-            _join(db, installation_id, known[alias].id, known[seen.id].id, seen.id, now)
+            if alias not in erased:
+                _move(db, installation_id, alias, known[alias].marks, seen.id)
+                _join(db, installation_id, known[alias].id, known[seen.id].id, seen.id, now)
     return [known[seen.id].id for seen in several]
 
 
@@ -98,7 +133,13 @@ def news(
 ) -> list[ContactSeen]:
     """Those that say something of a contact that is not known yet; tags and the like aside."""
     known = look_up(db, installation_id, several)()
-    return [one for one in several if one.id not in known or _is_told(known[one.id], one)]
+    strangers = {one.id for one in several if one.id not in known}
+    erased = find_erased(db, installation_id, strangers) if strangers else {}
+    return [
+        one
+        for one in several
+        if one.id not in erased and (one.id not in known or _is_told(known[one.id], one))
+    ]
 
 
 def _look_up(
@@ -107,21 +148,32 @@ def _look_up(
     asked = sorted(names)
     found = _KNOWN.ask(db, [{"installation": installation_id, "external": name} for name in asked])
     return lambda: {
-        name: Known(row.contact_id, decode_said(row.said), row.deleted, row.marks)
+        name: Known(
+            row.contact_id, decode_said(row.said), row.deleted, row.marks, row.forgotten_at
+        )
         for name, rows in zip(asked, found(), strict=True)
         for row in rows
     }
 
 
 def _introduce(
-    db: Transaction, installation_id: str, strangers: Mapping[str, ContactSeen], now: int
+    db: Transaction,
+    installation_id: str,
+    strangers: Mapping[str, ContactSeen],
+    now: int,
+    again: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Record new contacts, each with the identity it comes with; return what is known of them."""
+    """Record new contacts, each with the identity it comes with; return what is known of them.
+
+    `again` are those who were erased, and when: nothing from before is kept of them.
+    """
     # In one order everywhere, so that two transactions that meet the same people never wait for
     # each other in a circle.
     names = sorted(strangers)
     new = {
-        name: Known(new_id("con"), _said(seen, {}), seen.deleted, _marked(seen, None))
+        name: Known(
+            new_id("con"), _said(seen, {}), seen.deleted, _marked(seen, None), again.get(name)
+        )
         for name, seen in ((name, strangers[name]) for name in names)
     }
     words = {name: _statements(installation_id, name, new[name]) for name in names}
@@ -143,6 +195,7 @@ def _introduce(
                     "installation_id": installation_id, "external_id": name,
                     "contact_id": row.id, "said": encode_said(row.said), "deleted": row.deleted,
                     "marks": row.marks, "look_due": now if strangers[name].absorbed else None,
+                    "forgotten_at": row.forgotten_at,
                 }
                 for name, row in new.items()
             ],
@@ -204,11 +257,14 @@ def _marked(seen: ContactSeen, kept: str | None) -> str | None:
 def _hear(db: Transaction, installation_id: str, known: Any, seen: ContactSeen, now: int) -> Any:
     """Write what is new about a contact; return what is known of it now."""
     standing = hold(db, [known.id])[known.id]
-    known = _look_up(db, installation_id, [seen.id])()[seen.id]  # as it is under the lock
+    under_lock = _look_up(db, installation_id, [seen.id])()
+    if seen.id not in under_lock:  # erased a moment ago
+        return Known(known.id, {}, known.deleted, None, None)
+    known = under_lock[seen.id]
     said = _said(seen, known.said)
     fresh = Known(
         known.id, {**known.said, **said}, known.deleted or seen.deleted,
-        _marked(seen, known.marks),
+        _marked(seen, known.marks), known.forgotten_at,
     )  # fmt: skip
     if seen.absorbed:
         _write(db, installation_id, seen.id, look_due=now)

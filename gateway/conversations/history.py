@@ -25,7 +25,7 @@ from gateway.conversations.thread import Held
 from gateway.events import Actor, Attachment, MessageReceived, NoteAdded, Position
 from gateway.handover import Marker
 from gateway.store import Transaction, new_id
-from gateway.store.models import UNPLACED, ChatSession, FileRow, Message
+from gateway.store.models import UNPLACED, ChatSession, Message
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals, table_of
 
@@ -99,7 +99,7 @@ def write_words(
             "text": fact.text,
             "html": fact.html,
             "attachments": [asdict(attachment) for attachment in attachments],
-            "redacted": False,
+            "redacted": held.forgotten_at is not None and fact.at.at < held.forgotten_at,
             **_at(fact.at),
             "created_at": now,
         }
@@ -233,14 +233,6 @@ def discarding(message_ids: Select[tuple[str | None]]) -> Update:
         .where(_MESSAGES.c.id.in_(message_ids))
         .values(state=literals("discarded")[0], at=unplaced)
     )
-
-
-def redact(db: Transaction, held: Held, external_id: str, now: int) -> None:
-    """Forget a message's words and files; that there was one stays."""
-    which = (Message.conversation_id == held.id) & (Message.external_id == external_id)
-    feed.tell_updated(db, which, now)
-    files.take_away(db, FileRow.message_id.in_(select(Message.id).where(which)), now)
-    db.execute(update(Message).where(which).values(text="", html="", attachments=[], redacted=True))
 
 
 def replace_markers(

@@ -13,6 +13,7 @@ from typing import Literal
 from gateway.conversations import facts as kept
 from gateway.conversations import history, pushes, runs, stretches
 from gateway.conversations.consequences import Change, follow
+from gateway.conversations.forgetting import without_words
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held, write_thread
 from gateway.events import Fact, MessageReceived, NoteAdded, Position
@@ -86,10 +87,22 @@ def apply_all(db: Transaction, reports: Sequence[Report]) -> list[Outcome]:
         fresh = kept.unknown(held.id, report.facts, names)
         if held.id in waiting:  # an echo often comes before the call that made it returns
             fresh = pushes.bind(db, held, fresh, waiting[held.id], report.now, report.ours)
+        if held.forgotten_at is not None:
+            fresh = _without_forgotten(report, held.forgotten_at, fresh)
         kept.keep(db, held.id, fresh)
         fresh.sort(key=place)
         outcomes.append(_apply(db, report, fresh, sessions.get(held.id)))
     return outcomes
+
+
+def _without_forgotten(report: Report, before: int, fresh: Sequence[Fact]) -> list[Fact]:
+    """What comes late from a time that was forgotten has no words, and nobody is asked for any."""
+    late = [fact.at.at < before for fact in fresh]
+    if fresh and all(late) and report.source in ("delivery", "read"):
+        report.source = "history"
+    return [
+        without_words(fact) if is_late else fact for fact, is_late in zip(fresh, late, strict=True)
+    ]
 
 
 def _may_echo(report: Report) -> bool:

@@ -29,6 +29,8 @@ _COLUMNS = (
     _CONVERSATIONS.c.thread,
     _CONVERSATIONS.c.held_since,
     _CONVERSATIONS.c.contact_at,
+    _CONVERSATIONS.c.forgotten_at,
+    _CONVERSATIONS.c.redacted_at,
 )
 _BY_EXTERNAL_ID = Prepared(
     lambda sql: sql.locked(
@@ -68,6 +70,8 @@ class Held:
     thread: Thread
     held_since: int | None
     contact_at: int
+    forgotten_at: int | None = None
+    redacted_at: int | None = None
     origin: str | None = field(default_factory=origin)
 
 
@@ -166,6 +170,19 @@ def end_hold(db: Transaction, held: Held, truth_at: int) -> None:
     held.held_since = None
 
 
+def forget_before(db: Transaction, held: Held, at: int) -> None:
+    """From now on keep no words from before `at` (the channel's time, µs), however late."""
+    if at > (held.forgotten_at or 0):
+        _WRITE.later(db, {"key": held.id, "forgotten_at": at})
+        held.forgotten_at = at
+
+
+def words_were_taken_back(db: Transaction, held: Held, now: int) -> None:
+    """Let the bodies of what was delivered of this conversation be cleaned of them."""
+    _WRITE.later(db, {"key": held.id, "redacted_at": now, "clean_due": now})
+    held.redacted_at = now
+
+
 def _opened(name: Named, now: int) -> dict[str, Any]:
     return {
         "id": new_id("cnv"),
@@ -204,4 +221,6 @@ def _held(row: Row[*tuple[Any, ...]]) -> Held:
         thread=_decoder.decode(row[5]),
         held_since=row[6],
         contact_at=row[7],
+        forgotten_at=row[8],
+        redacted_at=row[9],
     )

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import contacts
-from gateway.conversations import history, record
+from gateway.conversations import forgetting, record
 from gateway.conversations.parameters import set_parameters
 from gateway.conversations.record import Outcome, Report, Source
-from gateway.conversations.thread import Held, Named, open_conversations, read_by
+from gateway.conversations.thread import (
+    Held,
+    Named,
+    forget_before,
+    open_conversations,
+    read_by,
+)
 from gateway.conversations.thread import look_up as look_up_conversations
 from gateway.events import (
     Assigned,
@@ -19,6 +25,7 @@ from gateway.events import (
     ContactSeen,
     Event,
     Fact,
+    MessageReceived,
     MessageRedacted,
     ParametersSet,
     StaffSeen,
@@ -35,7 +42,8 @@ _CONFIRM_AFTER_US = 2_000_000
 class Told:
     """What one delivery says. `names`: of which conversations; `owed`: what work follows.
 
-    `origin` is the delivery's id.
+    `origin` is the delivery's id, `forgotten` the contact that it is about if somebody with its id
+    was erased.
     """
 
     installation_id: str
@@ -43,6 +51,7 @@ class Told:
     events: Sequence[Event]
     origin: str | None = None
     owed: set[str] = field(default_factory=set)
+    forgotten: str | None = None
     names: set[Named] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,13 +106,16 @@ def look_up(db: Transaction, several: Sequence[Told]) -> Found:
 
 def apply_deliveries(
     db: Transaction, terms: Mapping[str, Terms], several: Sequence[Told], found: Found, now: int
-) -> None:
-    """Apply what deliveries say, all of a conversation at once."""
+) -> Mapping[Named, Held]:
+    """Apply what deliveries say, all of a conversation at once; return the conversations."""
     names = {name for told in several for name in told.names}
     held = open_conversations(db, names, now, found.conversations())
     customers: dict[int, str] = {}
+    forgotten: dict[str, int] = {}
     for home, met in _by_home(several).items():
-        ids = contacts.see(db, home, met.customers, now, found.contacts[home]())
+        ids = contacts.see(
+            db, home, met.customers, now, found.contacts[home](), met.spoke, forgotten
+        )
         for place, contact_id in zip(met.told_by, ids, strict=True):
             customers.setdefault(place, contact_id)  # the first is whose conversation it is
         staff.see(db, home, met.staff, found.staff[home]())
@@ -113,13 +125,18 @@ def apply_deliveries(
             if external_id := conversation_of(event):
                 name = Named(told.installation_id, external_id, told.channel)
                 said[name].add(event, customers.get(place))
+        customer = customers.get(place)
+        told.forgotten = customer if customer in forgotten else None
         for name in told.names:
             said[name].owed.append(told.owed)
             said[name].origin = told.origin
+            if told.forgotten is not None:
+                forget_before(db, held[name], forgotten[told.forgotten])
     outcomes = apply_said(db, terms, [(held[name], said[name]) for name in said], now, "delivery")
     for one, outcome in zip(said.values(), outcomes, strict=True):
         for owed in one.owed:
             owed.update(outcome.owed)
+    return held
 
 
 def apply_said(
@@ -145,7 +162,7 @@ def apply_said(
     )  # fmt: skip
     for (held, said), was_assumed, outcome in zip(several, assumed, outcomes, strict=True):
         for message in said.redacted:
-            history.redact(db, held, message, now)
+            forgetting.redact(db, held, message, now)
         for told in said.parameters:
             set_parameters(db, held, told.values, over=told.over, now=now)
         if held.thread.assumed and not was_assumed:
@@ -156,12 +173,27 @@ def apply_said(
     return outcomes
 
 
-def meet(db: Transaction, installation_id: str, events: Sequence[Event], now: int) -> str | None:
-    """Record the people whom an installation names; return the first customer."""
+def meet(
+    db: Transaction,
+    installation_id: str,
+    events: Sequence[Event],
+    now: int,
+    held: Held | None = None,
+) -> str | None:
+    """Record the people whom an installation names; return the first customer.
+
+    `held` is the conversation in which it does: if that customer was erased, no words from before
+    are kept in it.
+    """
     told = Told(installation_id=installation_id, channel="", events=events)
     met = _by_home([told])[installation_id]
-    ids = contacts.see(db, installation_id, met.customers, now)
+    forgotten: dict[str, int] = {}
+    ids = contacts.see(
+        db, installation_id, met.customers, now, spoke=met.spoke, forgotten=forgotten
+    )
     staff.see(db, installation_id, met.staff)
+    if held is not None and ids and ids[0] in forgotten:
+        forget_before(db, held, forgotten[ids[0]])
     return ids[0] if ids else None
 
 
@@ -174,11 +206,15 @@ def conversation_of(event: Event) -> str:
 
 @dataclass(slots=True)
 class _Met:
-    """The people whom deliveries of one installation name, customers with the delivery's place."""
+    """The people whom deliveries of one installation name, customers with the delivery's place.
+
+    `spoke`: when (µs) a customer wrote last, of those who did.
+    """
 
     customers: list[ContactSeen] = field(default_factory=list)
     told_by: list[int] = field(default_factory=list)
     staff: list[StaffSeen] = field(default_factory=list)
+    spoke: dict[str, int] = field(default_factory=dict)
 
 
 def _by_home(several: Sequence[Told]) -> dict[str, _Met]:
@@ -191,6 +227,10 @@ def _by_home(several: Sequence[Told]) -> dict[str, _Met]:
                 met.told_by.append(place)
             elif isinstance(event, StaffSeen):
                 met.staff.append(event)
+            elif isinstance(event, MessageReceived):
+                who = event.author
+                if who.kind == "customer" and who.id is not None:
+                    met.spoke[who.id] = max(event.at.at, met.spoke.get(who.id, 0))
             elif isinstance(event, Assigned):
                 met.staff += _named(event.to)
             elif isinstance(event, AssigneeSeen):

@@ -18,6 +18,7 @@ from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
 from gateway.events import SYSTEM, ContactSeen, Event, StaffSeen
 from gateway.inbox import deliveries
 from gateway.inbox.applying import Said, Told, apply_deliveries, apply_said, look_up, meet
+from gateway.inbox.cleaning import forget_of_erased, keep_clean
 from gateway.inbox.deliveries import Arrival, Receipt
 from gateway.inbox.installations import Installations, pinned
 from gateway.logs import about
@@ -113,14 +114,19 @@ class Inbox:
         """Apply a failed delivery once more; raise NotFound or Conflict if there is none."""
         with self._database.read() as db:
             row = db.execute(
-                select(InboxDelivery.channel, InboxDelivery.body, InboxDelivery.state).where(
-                    InboxDelivery.id == delivery_id
-                )
+                select(
+                    InboxDelivery.channel,
+                    InboxDelivery.body,
+                    InboxDelivery.state,
+                    InboxDelivery.forgotten_at,
+                ).where(InboxDelivery.id == delivery_id)
             ).one_or_none()
         if row is None:
             raise NotFound(f"there is no delivery {delivery_id}")
         if row.state != "failed":
             raise Conflict(f"delivery {delivery_id} is {row.state}, only failed ones are replayed")
+        if row.forgotten_at is not None:
+            raise Conflict(f"what delivery {delivery_id} said has been forgotten")
         channel = self._channels.get(row.channel)
         if channel is None:
             raise Conflict(f"the channel {row.channel} is not configured any more")
@@ -153,7 +159,7 @@ class Inbox:
         everything else up to `truth_at` (µs, the channel's time).
         """
         now = to_micros(self._clock.now())
-        contact_id = meet(db, held.installation_id, snapshot.events, now)
+        contact_id = meet(db, held.installation_id, snapshot.events, now, held)
         said = Said()
         for event in snapshot.events:
             said.add(event, contact_id)
@@ -213,7 +219,14 @@ class Inbox:
             if one.installation_id and not receipt.again:
                 one.owed = receipt.owed
                 new.append(one)
-        apply_deliveries(db, self._terms, new, found, now)
+        held = apply_deliveries(db, self._terms, new, found, now)
+        for arrival, one, receipt in zip(arrivals, told, receipts, strict=True):
+            if not one.installation_id or receipt.id is None or receipt.again:
+                continue
+            for name in one.names:
+                keep_clean(db, arrival.channel, receipt.id, arrival.body, held[name], now)
+            if one.forgotten is not None and not one.names:
+                forget_of_erased(db, receipt.id, one.forgotten, now)
         return receipts
 
     def _keep_failed(self, db: Transaction, arrival: Arrival, error: str) -> Receipt:
@@ -229,6 +242,8 @@ class Inbox:
                 .where(Conversation.id == held.id)
                 .values(held_since=held.held_since or now, read_due=now)
             )
+            if receipt.id is not None:
+                keep_clean(db, arrival.channel, receipt.id, arrival.body, held, now)
             receipt.owed.add("sync")
         return receipt
 

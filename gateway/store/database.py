@@ -208,6 +208,16 @@ class Database:
         (row,) = _NOW.run(db, {})
         return int(row.micros)
 
+    def empty_log(self) -> None:
+        """Write SQLite's log into the file and empty it: it holds what was there before an erasure.
+
+        While somebody reads, that waits for another time.
+        """
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.dbapi_connection
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -248,6 +258,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered 200 is on disk
+        "secure_delete=ON",  # and what was erased is not: its place is overwritten
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-16000",

@@ -14,6 +14,7 @@ Prefix = Literal[
     "cnv",
     "con",
     "dlv",
+    "ers",
     "evd",
     "evt",
     "fil",

@@ -14,6 +14,7 @@ from gateway.sync.directory import Directories
 from gateway.sync.doubts import Doubts
 from gateway.sync.drain import Drain, Work
 from gateway.sync.events import Events
+from gateway.sync.forgetting import Forgetting
 from gateway.sync.pace import Pace
 from gateway.sync.passes import Passes
 from gateway.sync.pauses import Pauses
@@ -54,7 +55,7 @@ class Bench:
                 ],
             ),
             Directories(parts, reader),
-            Upkeep(parts),
+            Several("upkeep", [Upkeep(parts), Forgetting(parts)]),
             Deadlines(parts),
             Watching(parts),
             Events(parts),

@@ -32,7 +32,7 @@ _ASKING = exists().where(
 class Upkeep:
     """Finishes idle sessions and forgets old answers to repeated calls."""
 
-    kind = "upkeep"
+    kind = "idle"
     threads = 2
 
     def __init__(self, parts: Parts) -> None:

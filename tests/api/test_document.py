@@ -19,8 +19,11 @@ FLEETING = (
     "/api/v1/sessions/{session_id}/read",
     "/api/v1/sessions/{session_id}/typing",
 )
-# They answer with what is shown just once.
-SECRET = ("/api/v1/operators/{operator_id}/tokens",)
+# They answer with what is shown just once, or with what is kept nowhere.
+SECRET = (
+    "/api/v1/operators/{operator_id}/tokens",
+    "/api/v1/contacts/{contact_id}/export",
+)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

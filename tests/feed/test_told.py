@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway import feed
-from gateway.conversations import history, pushes
+from gateway.conversations import forgetting, pushes
 from gateway.conversations.doors import Owing
 from gateway.conversations.record import Outcome
 from gateway.conversations.thread import lock_session
@@ -172,7 +172,7 @@ def test_failed_words_and_redacted_ones_are_told(house: House) -> None:
 
     def redact(db: Transaction) -> None:
         held, _ = lock_session(db, session)
-        history.redact(db, held, said.id, house.now)
+        forgetting.redact(db, held, said.id, house.now)
 
     house.database.write(redact)
     assert kinds(house, before) == ["message.updated"]

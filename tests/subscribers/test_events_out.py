@@ -224,13 +224,13 @@ def test_what_was_redacted_meanwhile_is_not_told(worlds: Builds) -> None:
     assert "4111" in world.posts["crm"].got[0][1].decode()
 
     def redact(db: Any) -> None:
-        from gateway.conversations import history
+        from gateway.conversations.forgetting import redact as take_back
         from gateway.conversations.thread import lock_session
         from gateway.store.models import ChatSession, Message
 
         held, _ = lock_session(db, db.query(ChatSession.id).scalar())
         said = db.query(Message.external_id).filter(Message.kind == "message").scalar()
-        history.redact(db, held, said, world.house.now)
+        take_back(db, held, said, world.house.now)
 
     world.house.database.write(redact)
     world.work(10)

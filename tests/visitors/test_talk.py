@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway import feed
 from gateway.channels.webwidget.talk import MOST_LINES, Talk
-from gateway.conversations import doors, history
+from gateway.conversations import doors, forgetting
 from gateway.conversations.thread import lock_session
 from gateway.errors import NotFound
 from gateway.events import Answer, HandoverRequest
@@ -144,7 +144,7 @@ def test_a_redacted_message_loses_its_words(on_both: Desk) -> None:
 
     def redact(db: Transaction) -> None:
         held, _ = lock_session(db, session)
-        history.redact(db, held, shown.external_id or "", it.now)
+        forgetting.redact(db, held, shown.external_id or "", it.now)
 
     it.database.write(redact)
     (changed,) = vera.look().lines

@@ -7,6 +7,7 @@ from functools import partial
 
 from gateway.channels.base import Channel, Envelope, Sender
 from gateway.channels.intercom import health, notification, signature
+from gateway.channels.intercom.cleaning import without_words
 from gateway.channels.intercom.markup import plain_of_markdown, render, sanitise
 from gateway.channels.intercom.pages import conversation_page
 from gateway.channels.intercom.people import Seats
@@ -51,6 +52,10 @@ class IntercomReceiver:
     def translate(self, envelope: Envelope) -> Delivery:
         """Turn the content into events; raise Unreadable."""
         return notification_to_delivery(envelope, self._seats)
+
+    def without_words(self, body: bytes, messages: Collection[str], before: int) -> bytes:
+        """A body without words that were taken back; raise Unreadable."""
+        return without_words(body, messages, before)
 
 
 def open_channel(

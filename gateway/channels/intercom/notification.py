@@ -27,7 +27,7 @@ def read_envelope(body: bytes) -> Envelope:
 
     Only the topic is needed: the vendor's page promises little more, and `ping` has no id.
     """
-    content = _parse(body)
+    content = parse(body)
     if not isinstance(content, dict):
         raise Unreadable("the body is not a JSON object")
     return Envelope(
@@ -46,7 +46,8 @@ def item_of(content: Mapping[str, object]) -> Mapping[str, Any] | None:
     return item if isinstance(item, dict) else None
 
 
-def _parse(body: bytes) -> object:
+def parse(body: bytes) -> object:
+    """Read a body as JSON; raise Unreadable."""
     try:
         return msgspec.json.decode(body)
     except RecursionError as error:

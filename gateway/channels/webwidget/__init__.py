@@ -6,14 +6,18 @@ the record it is handed (`backend.py`).
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
+=======
+from collections.abc import Collection, Mapping
+>>>>>>> 676e99f (Privacy: all that is known of a person is given out, or erased for good)
 from functools import partial
 
 from gateway.channels.base import Channel, Envelope
 from gateway.channels.webwidget import deliveries, signature
 from gateway.channels.webwidget.content import render
 from gateway.channels.webwidget.sender import WidgetSender
-from gateway.channels.webwidget.translate import delivery_to_events
+from gateway.channels.webwidget.translate import delivery_to_events, without_words
 from gateway.config import WebWidgetSettings
 from gateway.events import NOBODY, Assignee, Delivery
 from gateway.policy import Policy
@@ -39,6 +43,10 @@ class WidgetReceiver:
     def translate(self, envelope: Envelope) -> Delivery:
         """Turn the content into events; raise Unreadable."""
         return delivery_to_events(envelope)
+
+    def without_words(self, body: bytes, messages: Collection[str], before: int) -> bytes:
+        """A body without words that were taken back; raise Unreadable."""
+        return without_words(body, messages, before)
 
 
 def open_channel(name: str, settings: WebWidgetSettings, secret_keys: Sequence[str]) -> Channel:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import msgspec
 
 from gateway.channels.base import Envelope
-from gateway.channels.webwidget.deliveries import IDENTIFIED, MESSAGE, Identified, Said, read
+from gateway.channels.webwidget.deliveries import (
+    IDENTIFIED,
+    MESSAGE,
+    Identified,
+    Said,
+    Words,
+    envelope_of,
+    parse,
+    read,
+)
 from gateway.channels.webwidget.words import fit
 from gateway.events import (
     STEP_SAID,
@@ -66,6 +77,26 @@ def _identified(content: Mapping[str, object]) -> Sequence[Event]:
 
 def _fit(text: str | None) -> str | None:
     return None if text is None else fit(text)
+
+
+def without_words(body: bytes, messages: Collection[str], before: int) -> bytes:
+    """A body without the words of these messages, and without any from before `before` (µs).
+
+    Empty for what then says nothing more. Raises Unreadable.
+    """
+    content = parse(body)
+    outside = envelope_of(content)
+    if outside.topic == IDENTIFIED:
+        return b"" if read(outside.content, Identified).at < before else body
+    if outside.topic != MESSAGE:
+        return b""
+    said = read(outside.content, Said)
+    if said.at >= before and PREFIX + said.message.client_id not in messages:
+        return body
+    said.message = Words(client_id=said.message.client_id, text="")
+    if said.at < before:
+        said.name, said.parameters = None, {}
+    return msgspec.json.encode(said)
 
 
 _TOPICS: Mapping[str, Callable[[Mapping[str, object]], Sequence[Event]]] = {

@@ -35,11 +35,16 @@ REGIONS = {
 }
 
 
+_DAYS = validate.Range(min=0, max=36_500, error="must be a number of days from 0 to 36500")
+
+
 class ChannelTable(Table):
     """What every `[channels.…]` holds."""
 
     kind = Word()
     agent = Word(**needed("the name of one of the [agents.…]"))
+    retention_days = Number(validate=_DAYS)
+    payload_days = Number(validate=_DAYS)
 
 
 CONSENT = {

@@ -8,11 +8,17 @@ from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.console.columns import Columns
+<<<<<<< HEAD
 from gateway.console.customers import Profiles
 from gateway.console.rooms import EVERYBODY, MAY_ACT, Pages
 from gateway.console.words import called
+=======
+from gateway.console.customers import Profiles, called
+from gateway.console.rooms import ADMINS, EVERYBODY, MAY_ACT, Pages
+>>>>>>> 676e99f (Privacy: all that is known of a person is given out, or erased for good)
 from gateway.contacts import cards
 from gateway.contacts.trees import standing_of
+from gateway.privacy import looking
 from gateway.rails.parsing import checked_id
 from gateway.reading.cursors import from_cursor, to_cursor
 
@@ -67,6 +73,8 @@ def add_customer_pages(pages: Pages) -> None:
             card=profile.card,
             called=called,
             may_act=pages.operator().role in MAY_ACT,
+            may_erase=pages.operator().role in ADMINS,
+            confirm=looking.called(profile.card),
             here=_address(f"/{contact_id}", {"sessions": cursor} if cursor else {}),
             first=_address(f"/{contact_id}", {}) if cursor else "",
             next=_address(f"/{contact_id}", {"sessions": profile.next}) if profile.next else "",

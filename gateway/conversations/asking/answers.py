@@ -49,7 +49,9 @@ def record_answer(
         reason = rules.said_meanwhile(db, terms.agent, turn)
         why = f"not said: {reason}" if reason is not None else None
     if why is not None:
-        for index, text in enumerate(answer.messages):
+        # Of a session that was forgotten meanwhile, not even what was not said is kept.
+        said = answer.messages if row.forgotten_at is None else ()
+        for index, text in enumerate(said):
             _write(one, text, "message", "discarded", index, why)
         one.end("discarded", turn.why or why, digest=digest)
         recorded = Recorded(verdict="discarded", why=why)

@@ -30,11 +30,16 @@ def end(
     reason: str,
     now: int,
     last_words: list[str] | None = None,
+    unheard: bool = False,
 ) -> Done:
-    """End the session: the customer's words known so far belong to it, later ones open another."""
+    """End the session: the customer's words known so far belong to it, later ones open another.
+
+    `unheard`: so do those that were said until now and are still on their way.
+    """
     done = Done(session_id=session_id)
     said = speak_first(db, terms, held, session_id, last_words or [], now, done)
-    act = Finished(**act_of(held, now, at=after_known(held)), by=by, reason=reason)
+    at = None if unheard else after_known(held)
+    act = Finished(**act_of(held, now, at=at), by=by, reason=reason)
     outcome = record.apply(db, terms, held, [act], now=now, source="act")
     owing = Owing(db, terms, held, session_id, outcome, now)
     for text in [] if said else last_words or []:

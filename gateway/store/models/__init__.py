@@ -30,6 +30,7 @@ from gateway.store.models.installing import AppConsent, AppInstallation
 from gateway.store.models.owed import Claim, Push, TurnRow
 from gateway.store.models.passes import Doubt, Reconciliation, Repair
 from gateway.store.models.people import DayOff, OperatorAvatar, Team, TeamMember, WaitMail
+from gateway.store.models.privacy import ErasedIdentity, Erasure
 from gateway.store.models.record import (
     UNPLACED,
     ChatSession,
@@ -76,6 +77,8 @@ __all__ = [
     "DayOff",
     "Doubt",
     "Draft",
+    "ErasedIdentity",
+    "Erasure",
     "EventDelivery",
     "FactRow",
     "FileRow",

@@ -34,7 +34,7 @@ class Contact(Base):
     `joined_into` is the contact that stands for this one, itself joined into none; NULL: this one
     stands for itself. The details are those that are shown, with everything in it that was joined:
     a contact that was joined away shows the same. `verified` speaks of the e-mail address, or, if
-    there is none, of the external id.
+    there is none, of the external id. Of one that was `erased_at` nothing will be known again.
     """
 
     __tablename__ = "contacts"
@@ -50,6 +50,7 @@ class Contact(Base):
     level: Mapped[str] = mapped_column(default="anonymous")
     created_at: Mapped[Micros]
     updated_at: Mapped[Micros] = mapped_column(default=0)
+    erased_at: Mapped[Micros | None]
     __table_args__ = (
         one_of("level", "anonymous", "claimed", "verified"),
         CheckConstraint("joined_into <> id", name="joined_into"),
@@ -78,7 +79,8 @@ class ContactIdentity(Base):
     `said` holds by detail the value, its level (0 anonymous, 1 claimed, 2 verified) and since when
     the channel says so (µs): `{"email": ["ann@acme.example", 1, 1795363680000000]}`; an empty value
     says that there is none. `marks` are tags and the like (`contacts/marks.py`). At `look_due` the
-    channel is asked which others were merged into this one, since it did not tell.
+    channel is asked which others were merged into this one, since it did not tell. Somebody with
+    this id was erased, and wrote anew: words from before `forgotten_at` are not kept.
     """
 
     __tablename__ = "contact_identities"
@@ -89,6 +91,7 @@ class ContactIdentity(Base):
     deleted: Mapped[bool] = mapped_column(default=False)
     marks: Mapped[str | None] = mapped_column(Text)
     look_due: Mapped[Micros | None]
+    forgotten_at: Mapped[Micros | None]
     __table_args__ = (
         Index("ix_contact_identities_look_due", "look_due",
               sqlite_where=text("look_due IS NOT NULL"),

@@ -36,7 +36,10 @@ class Installation(Base):
 
 
 class InboxDelivery(Base):
-    """An authentic notification as it came. `dedup`: the channel's id of it, or the body's hash."""
+    """An authentic notification as it came. `dedup`: the channel's id of it, or the body's hash.
+
+    Of one that is `forgotten_at` the body is gone: it is empty.
+    """
 
     __tablename__ = "inbox"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -51,9 +54,13 @@ class InboxDelivery(Base):
     received_at: Mapped[Micros]
     applied_at: Mapped[Micros | None]
     attempts: Mapped[int] = mapped_column(Integer, default=1)
+    forgotten_at: Mapped[Micros | None]
     __table_args__ = (
         UniqueConstraint("channel", "installation", "dedup"),
         one_of("state", "applied", "failed", "foreign"),
+        Index("ix_inbox_conversation", "conversation", "id",
+              sqlite_where=text("conversation IS NOT NULL"),
+              postgresql_where=text("conversation IS NOT NULL")),
         Index("ix_inbox_failed", "id", sqlite_where=text("state = 'failed'"),
               postgresql_where=text("state = 'failed'")),
     )  # fmt: skip
@@ -79,6 +86,9 @@ class Conversation(Base):
     `contact_at` is the channel's time of the latest report that says whose it is.
     `held_since`: a delivery about it failed, so the AI says nothing until it was read (`read_due`).
     `truth_at` is the channel's time up to which the conversation has been read from it.
+    Words from before `forgotten_at` (the channel's time) are not kept, however late they come.
+    `redacted_at`: words were taken back last then; they are taken out of the bodies of what was
+    delivered from `clean_due` on.
     """
 
     __tablename__ = "conversations"
@@ -94,9 +104,15 @@ class Conversation(Base):
     read_attempts: Mapped[int] = mapped_column(Integer, default=0)
     truth_at: Mapped[Micros] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Micros]
+    forgotten_at: Mapped[Micros | None]
+    redacted_at: Mapped[Micros | None]
+    clean_due: Mapped[Micros | None]
     __table_args__ = (
         UniqueConstraint("installation_id", "external_id"),
         Index("ix_conversations_external_id", "external_id"),
+        Index("ix_conversations_clean_due", "clean_due",
+              sqlite_where=text("clean_due IS NOT NULL"),
+              postgresql_where=text("clean_due IS NOT NULL")),
         Index("ix_conversations_read_due", "read_due", sqlite_where=text("read_due IS NOT NULL"),
               postgresql_where=text("read_due IS NOT NULL")),
     )  # fmt: skip
@@ -121,6 +137,7 @@ class ChatSession(Base):
     `wait_step` says what its customer waits for people to do, `wait_since` since when (µs),
     `wait_rung` how often that was found to take too long, `wait_due` when it will be again.
     `widened`: it is offered to everybody, not only to its agent's own people.
+    What was said in it, and found out, is gone since `forgotten_at`.
     """
 
     __tablename__ = "chat_sessions"
@@ -152,6 +169,7 @@ class ChatSession(Base):
     parameters: Mapped[Json] = mapped_column(default=dict)
     results: Mapped[Json] = mapped_column(default=dict)
     summary: Mapped[str | None] = mapped_column(Text)
+    forgotten_at: Mapped[Micros | None]
     __table_args__ = (
         UniqueConstraint("conversation_id", "opened_by"),
         one_of("status", "active", "finished"),
@@ -171,6 +189,9 @@ class ChatSession(Base):
         Index("uq_chat_sessions_active", "conversation_id", unique=True,
               sqlite_where=text("status = 'active'"), postgresql_where=text("status = 'active'")),
         Index("ix_chat_sessions_newest", "opened_at", "id"),
+        Index("ix_chat_sessions_remembered", "channel", "finished_at",
+              sqlite_where=text("status = 'finished' AND forgotten_at IS NULL"),
+              postgresql_where=text("status = 'finished' AND forgotten_at IS NULL")),
         Index("ix_chat_sessions_active", "opened_at", "id", sqlite_where=text("status = 'active'"),
               postgresql_where=text("status = 'active'")),
         Index("ix_chat_sessions_held", "responsible_id",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from gateway.conversations import doors, history
+from gateway.conversations import doors, forgetting
 from gateway.conversations.doors import Caller
 from gateway.conversations.thread import lock_conversation
 from gateway.events import Turn
@@ -300,7 +300,7 @@ def test_a_redacted_message_takes_its_files_along(any_site: Site, any_vera: Brow
             select(Message.conversation_id, Message.external_id).where(Message.id == message)
         ).one()
         held = lock_conversation(db, row.conversation_id)
-        history.redact(db, held, row.external_id, any_site.now)
+        forgetting.redact(db, held, row.external_id, any_site.now)
 
     any_site.parts.database.write(redact)
     assert any_vera.call("GET", f"/files/{id}").status_code == 404

@@ -9,6 +9,8 @@
 import { act, newKey } from "./acts.ts";
 import { call, Refused } from "./api.ts";
 import { readAgain } from "./live.ts";
+import { csrf } from "./page.ts";
+import { save } from "./sessions.ts";
 import { toast } from "./toasts.ts";
 
 interface Detail {
@@ -27,6 +29,7 @@ const ATTEMPTS = 5;
 
 export function installCustomers(): void {
   installColumns();
+  installExport();
   const form = document.querySelector<HTMLFormElement>("form[data-contact]");
   if (form !== null) installEditing(form);
 }
@@ -41,6 +44,31 @@ function installColumns(): void {
     document.cookie = `${COLUMNS}=${value}; path=/console; max-age=${YEAR_S}; samesite=lax${secure}`;
     readAgain();
   });
+}
+
+/** Everything that is known of a customer, as a file; the page says while it is being written. */
+function installExport(): void {
+  document.addEventListener("click", (event) => {
+    const from = event.target instanceof Element ? event.target : null;
+    const button = from?.closest<HTMLElement>("[data-export-contact]");
+    if (!button || button.getAttribute("aria-busy") === "true") return;
+    button.setAttribute("aria-busy", "true");
+    exported(button.dataset["exportContact"] ?? "")
+      .catch(() => toast("The export could not be written. Try it again.", "bad"))
+      .finally(() => button.removeAttribute("aria-busy"));
+  });
+}
+
+async function exported(id: string): Promise<void> {
+  const answer = await fetch(`/api/v1/contacts/${id}/export`, {
+    method: "POST",
+    headers: { "X-CSRF-Token": csrf },
+    credentials: "same-origin",
+    redirect: "error",
+  });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  save(await answer.blob(), `${id}.zip`);
+  toast("Everything that is known is in the file.");
 }
 
 /** What a contact shows, as a field would hold it, by the names of our fields. */

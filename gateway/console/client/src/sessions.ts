@@ -260,7 +260,7 @@ async function fetchFile(
   return { blob: new Blob(parts, { type: isTable ? "text/csv" : "application/json" }), sessions };
 }
 
-function save(blob: Blob, name: string): void {
+export function save(blob: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -117,6 +117,8 @@ IMPERSONAL: Mapping[str, str] = {
     "journal_head": "places in the journal",
     "subscribers": "programs of the workspace",
     "operators": "people inside",
+    "operator_identities": "people inside",
+    "operator_read_marks": "what people inside have read",
     "operator_links": "people inside",
     "operator_avatars": "people inside",
     "tokens": "people inside",

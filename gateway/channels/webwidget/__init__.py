@@ -6,11 +6,7 @@ the record it is handed (`backend.py`).
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Mapping, Sequence
-=======
-from collections.abc import Collection, Mapping
->>>>>>> 676e99f (Privacy: all that is known of a person is given out, or erased for good)
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from gateway.channels.base import Channel, Envelope

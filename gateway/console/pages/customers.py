@@ -8,14 +8,9 @@ from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.console.columns import Columns
-<<<<<<< HEAD
 from gateway.console.customers import Profiles
-from gateway.console.rooms import EVERYBODY, MAY_ACT, Pages
-from gateway.console.words import called
-=======
-from gateway.console.customers import Profiles, called
 from gateway.console.rooms import ADMINS, EVERYBODY, MAY_ACT, Pages
->>>>>>> 676e99f (Privacy: all that is known of a person is given out, or erased for good)
+from gateway.console.words import called
 from gateway.contacts import cards
 from gateway.contacts.trees import standing_of
 from gateway.privacy import looking

@@ -39,7 +39,10 @@ from gateway.store.sql import table_of
 _CONTACTS, _IDENTITIES = table_of(Contact), table_of(ContactIdentity)
 _KNOWN = Prepared(
     lambda _: select(
-        _IDENTITIES.c.contact_id, _IDENTITIES.c.said, _IDENTITIES.c.deleted, _IDENTITIES.c.marks,
+        _IDENTITIES.c.contact_id,
+        _IDENTITIES.c.said,
+        _IDENTITIES.c.deleted,
+        _IDENTITIES.c.marks,
         _IDENTITIES.c.forgotten_at,
     ).where(
         _IDENTITIES.c.installation_id == bindparam("installation"),
@@ -148,9 +151,7 @@ def _look_up(
     asked = sorted(names)
     found = _KNOWN.ask(db, [{"installation": installation_id, "external": name} for name in asked])
     return lambda: {
-        name: Known(
-            row.contact_id, decode_said(row.said), row.deleted, row.marks, row.forgotten_at
-        )
+        name: Known(row.contact_id, decode_said(row.said), row.deleted, row.marks, row.forgotten_at)
         for name, rows in zip(asked, found(), strict=True)
         for row in rows
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 
 from gateway.privacy.person import Person
 from gateway.store.models import (
@@ -20,6 +20,7 @@ from gateway.store.models import (
     ContactIdentity,
     ContactJoin,
     ContactParting,
+    ContactPush,
     Conversation,
     Doubt,
     Draft,
@@ -69,6 +70,11 @@ def _of_deliveries(person: Person) -> ColumnElement[bool]:
 PERSONAL: Mapping[type[Base], Which] = {
     Contact: lambda person: Contact.id.in_(person.members),
     ContactIdentity: lambda person: ContactIdentity.contact_id.in_(person.members),
+    ContactPush: lambda person: tuple_(ContactPush.installation_id, ContactPush.external_id).in_(
+        select(ContactIdentity.installation_id, ContactIdentity.external_id).where(
+            ContactIdentity.contact_id.in_(person.members)
+        )
+    ),
     ContactDetail: lambda person: ContactDetail.contact_id.in_(person.members),
     ContactChange: lambda person: ContactChange.contact_id.in_(person.members),
     ContactJoin: lambda person: or_(
@@ -128,6 +134,8 @@ IMPERSONAL: Mapping[str, str] = {
     "team_members": "people inside",
     "days_off": "people inside",
     "staff": "people inside",
+    "app_installations": "workspaces",
+    "app_consents": "people inside, on their way to Intercom and back",
     "claims": "who works on what just now",
     "installations": "workspaces",
     "reconciliations": "counts",

@@ -21,8 +21,8 @@ from sqlalchemy import event
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from gateway.agents.base import Agent
+from gateway.app import create_app
 from gateway.channels.base import Sender
-from gateway.channels.webhook import receiving
 from gateway.clock import MovableClock, to_micros
 from gateway.config import HttpAgentSettings, IntercomSettings, Settings
 from gateway.conversations import claims
@@ -31,12 +31,13 @@ from gateway.inbox import pinned
 from gateway.reconciling import passes
 from gateway.store import ids
 from gateway.sync.jobs import Bench
+from gateway.watch.answers import AnswerCounter
 from gateway.wiring import build
 from intercom_standin.cast import AOIFE_ID, BOT_ADMIN_ID
 from intercom_standin.records import Notification
 from intercom_standin.server import StandIn
 from tests.exhaust.actors import Actor, stop
-from tests.exhaust.fingerprint import TABLES, fingerprint
+from tests.exhaust.fingerprint import columns, fingerprint, know
 from tests.exhaust.network import AFTER, BEFORE, Network
 
 CHANNEL, BOT = "acme-intercom", str(BOT_ADMIN_ID)
@@ -134,10 +135,6 @@ class Edge:
         return self._sender.skew_s()
 
 
-def _nothing_else(environ: Any, start_response: Any) -> list[bytes]:
-    raise environ.get("gateway.refused") or AssertionError("no other door is here")
-
-
 class Scene:
     """Everything that is there, at one moment of one run."""
 
@@ -228,7 +225,7 @@ class Scene:
 
     def fingerprint(self) -> bytes:
         """A name for this state: see fingerprint.py."""
-        found = [(name, self.sql.execute(query).fetchall()) for name, query in TABLES.items()]
+        found = [(name, self.sql.execute(query).fetchall()) for name, query in self._looks.items()]
         talk = self.standin.world.conversations[self.conversation]
         parts = [(p.id, p.part_type, p.body, p.author.id, p.created_at) for p in talk.parts]
         pending = [(one.topic, one.part_id, one.attempt, one.item) for one in self.pending]
@@ -453,11 +450,9 @@ class Scene:
         edge = Edge(sender, self.network)
         channel = replace(parts.channels[CHANNEL], open_sender=lambda: edge)
         self.parts = replace(parts, agents=agents, channels={CHANNEL: channel})
+        know(self.parts)
         self.benches = {kind: self._new_bench() for kind in KINDS}
-        # The door for notifications, without the other doors behind it: a fork copies them all.
-        self._app = receiving(
-            _nothing_else, self.parts.channels, self.parts.inbox.receive, (), lambda *_: None
-        )
+        self._app = create_app(self.parts, AnswerCounter(parts.database, every_s=0))
         self._stop_before_transactions(parts.database)
 
     def _new_bench(self) -> Bench:
@@ -477,6 +472,7 @@ class Scene:
             source.backup(plain)
             plain.execute("PRAGMA journal_mode=DELETE")  # memory has no write-ahead log
             plain.backup(self.sql)
+        self._looks = columns(self.sql)
         event.listen(database.engine, "do_connect", lambda *_: connect())
 
     def _stop_before_transactions(self, database: Any) -> None:

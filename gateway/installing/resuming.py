@@ -7,7 +7,7 @@ from sqlalchemy import case, select, update
 from gateway.conversations.lanes import HELD_US
 from gateway.reconciling import passes
 from gateway.store import Transaction
-from gateway.store.models import Conversation, Push, Reconciliation, TurnRow
+from gateway.store.models import Conversation, Doubt, Push, Reconciliation, TurnRow
 
 
 def resume(db: Transaction, channel: str, installation_id: str, now: int) -> set[str]:
@@ -38,10 +38,12 @@ def resume(db: Transaction, channel: str, installation_id: str, now: int) -> set
         .where(Conversation.channel == channel, Conversation.read_due.is_not(None))
         .values(read_due=now, read_attempts=0)
     )
+    db.execute(update(Doubt).where(Doubt.conversation_id.in_(here)).values(due_at=now, tries=0))
+    # One that began before the rest would end where it began: it walks the list anew, up to now.
     passes.begin(db, installation_id, asked_by="clock", now=now)
     db.execute(
         update(Reconciliation)
         .where(Reconciliation.installation_id == installation_id, Reconciliation.ended_at.is_(None))
-        .values(due_at=now, trouble=None)
+        .values(due_at=now, until=now, cursor=None, listed_at=None, trouble=None)
     )
     return {"deliver", "turns", "sync", "directory"}

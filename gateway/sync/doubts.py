@@ -104,9 +104,13 @@ class Doubts:
             lanes = [
                 doubts.due(db, id, now, limit)
                 for id, channel in passes.under_way(db)
-                if not self._pauses.holds(channel)
+                if not self._pauses.holds(channel) and not self._rests(channel)
             ]
         return list(_in_turns(lanes))[:limit]
+
+    def _rests(self, channel: str) -> bool:
+        known = self._parts.channels.get(channel)
+        return known is not None and known.paused is not None
 
     def _gone(self, taken: Taken) -> None:
         self._reader.gone(taken.conversation_id)

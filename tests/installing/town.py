@@ -176,6 +176,10 @@ class Town:
                 return
         raise AssertionError("the work never ends")
 
+    def look(self) -> None:
+        """Look at every channel's health, as is done once a minute by the database's clock."""
+        self.bench.works["watch"]._look()  # type: ignore[attr-defined]
+
     def settle(self, *kinds: str) -> None:
         """Hear and work until everything is quiet."""
         for _ in range(20):

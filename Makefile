@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
+TOOLS := $(VENV)/.tools
 # The browser's scripts: made of the sources by hatch_build.py, as `pip install .` does.
 WIDGET := gateway/channels/webwidget
 CONSOLE := gateway/console
@@ -20,7 +21,7 @@ WORKERS ?= 2
 # More arguments for pytest, for example: make test ARGS="-k takeover"
 ARGS ?=
 
-.PHONY: help setup demo test check static format bench sizes lock clean
+.PHONY: help setup demo test check static format audit fuzz bench sizes lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 |/' \
@@ -42,6 +43,14 @@ static: $(READY) ## the part of `check` that runs no test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -W error -c 'from gateway.store.migrate import newest; print("newest migration:", newest())'
+	@$(BIN)/bandit -q --severity-level medium -r gateway intercom_standin scripts hatch_build.py
+	@$(BIN)/python scripts/secret_scan.py
+
+audit: $(TOOLS) ## ask the internet whether something in the lock file is known to be vulnerable
+	@$(BIN)/pip-audit --requirement $(LOCK) --require-hashes --disable-pip --progress-spinner off $(ARGS)
+
+fuzz: $(TOOLS) ## let atheris look for what breaks: make fuzz ARGS="translate --seconds 600"
+	@$(BIN)/python -m fuzz $(ARGS)
 
 format: $(READY) ## format and fix what can be fixed
 	@$(BIN)/ruff format .
@@ -66,6 +75,10 @@ chromium:
 
 $(READY): $(LOCK) pyproject.toml scripts/setup.sh
 	@scripts/setup.sh $(VENV) $(LOCK)
+	@touch $@
+
+$(TOOLS): $(READY) requirements.audit.lock
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.audit.lock
 	@touch $@
 
 # Folders are named as well: they change when a file goes.

@@ -72,7 +72,7 @@ def embedded_valkey(data_dir: Path) -> Iterator[EmbeddedValkey]:
 
 def _short_folder() -> Path:
     """Make a temporary folder whose path a socket can stand in, whatever TMPDIR says."""
-    for parent in (None, "/tmp", "/var/tmp"):
+    for parent in (None, "/tmp", "/var/tmp"):  # nosec B108
         folder = Path(tempfile.mkdtemp(prefix="gateway-", dir=parent))
         if len(os.fsencode(EmbeddedValkey(folder).socket)) <= LONGEST_SOCKET_PATH:
             return folder

@@ -37,7 +37,7 @@ control_socket_disable = True
 # Streams that come back at once wait here.
 backlog = 4096
 # Heartbeats in memory: on a slow disk their writes would stop the event loop.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 
 
 def post_fork(server: Any, worker: Any) -> None:

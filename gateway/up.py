@@ -16,6 +16,13 @@ from gateway.webserver import count_together, listen, web_argv, web_processes
 # The roles run as `python -m gateway …`: found wherever the package is, on PATH or not.
 GATEWAY = (sys.executable, "-m", "gateway")
 
+# Where one may listen and nobody can call.
+_EVERYWHERE = (
+    "",
+    "::",
+    "0.0.0.0",  # nosec B104
+)
+
 
 def up(
     settings: Settings, environ: Mapping[str, str], *, host: str, port: int, workers: int = 1
@@ -59,7 +66,7 @@ def environment_of_children(
         child_environ["GATEWAY_REDIS_URL"] = settings.redis_url
     if not environ.get("GATEWAY_PUBLIC_URL"):
         # The default names the default port; the one we listen on is the true one.
-        reachable = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+        reachable = "127.0.0.1" if host in _EVERYWHERE else host
         name = f"[{reachable}]" if ":" in reachable else reachable
         child_environ["GATEWAY_PUBLIC_URL"] = f"http://{name}:{port}"
     return child_environ

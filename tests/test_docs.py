@@ -386,6 +386,24 @@ def test_the_tests_that_the_readme_names_exist() -> None:
         assert list((ROOT / folder).glob("**/test_*.py")), folder
 
 
+def test_the_threat_model_names_tests_that_exist() -> None:
+    told = {code for code in named("docs/threat-model.md") if code.startswith("tests/")}
+    assert len(told) > 40
+    for place in sorted(told):
+        path, _, name = place.partition("::")
+        assert (ROOT / path).exists(), place
+        if name:
+            assert f"def {name}(" in read(path), place
+
+
+def test_every_row_of_the_threat_model_names_a_test() -> None:
+    rows_ = [line for line in read("docs/threat-model.md").splitlines() if line.startswith("| ")]
+    answers = [line for line in rows_ if re.match(r"\| [A-Z]\d \| (?!\*\*)", line)]
+    assert len(answers) > 25
+    for line in answers:
+        assert "`tests/" in line, line
+
+
 def test_every_room_is_on_a_floor_of_the_architecture() -> None:
     told = named("docs/architecture.md")
     for room in (ROOT / "gateway").iterdir():

@@ -12,7 +12,7 @@ from tests.agents.turns import asked
 KEY = b"0123456789abcdef01234567"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"another-key-of-24-bytes.").decode()
-URL = "https://user:pass-word@ai.example.org:8443/turn?token=top-secret"
+URL = "https://user:pass-word@ai.example.org:8443/turn?token=top-secret"  # not a secret
 ANSWER = {"messages": [{"text": "Hello!"}]}
 HELLO = Answer(messages=("Hello!",))
 

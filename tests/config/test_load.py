@@ -342,7 +342,7 @@ def test_a_data_folder_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     environ = {
         **ENVIRON,
-        "GATEWAY_DATABASE_URL": "postgresql://u:passw0rd@db/gw",
+        "GATEWAY_DATABASE_URL": "postgresql://u:passw0rd@db/gw",  # not a secret
         "GATEWAY_REDIS_URL": "redis://:passw0rd@h",
     }
     settings = load(tmp_path, FULL, environ)

@@ -168,7 +168,7 @@ def _timed(parts: Parts, clockwork: Clockwork) -> Parts:
     }
     wake = clockwork.timed("wake", parts.waker.wake)
     inbox = Inbox(parts.database, channels, parts.terms, parts.clock, wake, str)
-    timed = replace(parts, channels=channels, inbox=inbox)
+    timed = replace(parts, channels=channels, doors=channels, inbox=inbox)
     database: Any = timed.database
     database.write = clockwork.timed("transaction", database.write)
     dialect: Any = timed.database.engine.dialect

@@ -1,13 +1,15 @@
 """The benches' plumbing: it runs and finds the record right. No timing is asserted."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench import handover, reconcile, reply, streams, webhook
+from bench import chaos, handover, reconcile, reply, streams, webhook
 from bench.agent import MARK
+from bench.chaos.proxy import line_to
 from bench.figures import Spread, quantile
 from bench.servers import ROOT
 from bench.sidelook import busiest
@@ -116,3 +118,29 @@ def test_to_the_visitors_screen(tmp_path: Path) -> None:
     assert run.returncode == 0, said + run.stderr
     assert "RIGHT: 5 of 5 messages seen, 0 twice" in said
     assert "REACHED no layout shift" in said
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_where_everything_breaks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--database", "sqlite", "--conversations", "6", "--rate", "4", "--calm", "1"]
+    arguments += ["--faults", "redis,cut", "--shorter", "0.2", "--no-pass"]
+    assert chaos.main([*arguments, "--folder", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "0 unanswered, 0 lost, 0 doubled" in said
+    assert "RIGHT" in said
+
+
+def test_a_line_can_be_cut() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        line_to(server.getsockname()) as line,
+        socket.create_connection(("127.0.0.1", line.port), timeout=5) as caller,
+        server.accept()[0] as called,
+    ):
+        caller.sendall(b"hello")
+        assert called.recv(10) == b"hello"
+        line.cut()
+        assert called.recv(10) == b""
+        assert caller.recv(10) == b""

@@ -165,7 +165,7 @@ FAULTS = (
         edits=(
             Edit(
                 module="gateway.conversations.pushes",
-                old="    return bool(fold_text(fact.text) == push.folded)\n",
+                old="    return bool(push.folded in (folded, hashed(folded)))\n",
                 new="    return False\n",
             ),
         ),

@@ -40,6 +40,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gw-postgres-"))
+        self._log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self._binaries = _find_binaries()
         if os.geteuid() == 0:
@@ -52,16 +53,26 @@ class PostgresServer:
     def start(self) -> None:
         """Make the cluster and start the server; wait until it accepts connections."""
         data = self.folder / "data"
-        log_path = self.folder / "log"
         initdb = [str(self._binaries / "initdb"), "-D", str(data), "-U", "postgres", "--no-sync"]
         initdb += ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-        server = [str(self._binaries / "postgres"), "-D", str(data), "-k", str(self.folder)]
+        with self._log.open("ab") as log:
+            made = subprocess.run(_unprivileged(initdb), cwd="/", stdout=log, stderr=log)
+        if made.returncode != 0:
+            raise RuntimeError(f"initdb failed: {self._log.read_text()}")
+        self.resume()
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's first process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def resume(self) -> None:
+        """Start the server on the cluster that there is; wait until it accepts connections."""
+        server = [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
+        server += ["-k", str(self.folder)]
         for name, value in SETTINGS.items():
             server += ["-c", f"{name}={value}"]
-        with log_path.open("ab") as log:
-            made = subprocess.run(_unprivileged(initdb), cwd="/", stdout=log, stderr=log)
-            if made.returncode != 0:
-                raise RuntimeError(f"initdb failed: {log_path.read_text()}")
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 _unprivileged(server),
                 cwd="/",
@@ -78,7 +89,7 @@ class PostgresServer:
             except psycopg.OperationalError:
                 if self._process.poll() is not None or time.monotonic() > until:
                     raise RuntimeError(
-                        f"PostgreSQL did not start: {log_path.read_text()}"
+                        f"PostgreSQL did not start: {self._log.read_text()}"
                     ) from None
                 time.sleep(0.02)
 
@@ -104,16 +115,20 @@ class PostgresServer:
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
 
-    def close(self) -> None:
-        """End the server and remove its folder."""
+    def halt(self) -> None:
+        """End the server at once, as a crash would; what was committed is in its log."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)  # immediate: nothing is kept
+            self._process.send_signal(signal.SIGQUIT)
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        """End the server and remove its folder."""
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _admin(self) -> psycopg.Connection:

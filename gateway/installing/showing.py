@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.clock import to_time
@@ -29,14 +30,24 @@ def shown(db: Transaction, known: Known, app: ChannelSettings) -> Json:
         "since": to_time(known.state_since),
         "why": book.WHY.get(known.state),
         "seat": known.seat,
-        "settings": {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in settings.items()
-        },
+        "settings": {name: _plain(value) for name, value in settings.items()},
         "decided": sorted(known.settings),
         "installed_at": to_time(known.installed_at),
         "installed_by": book.name_of(db, known.installed_by),
     }
+
+
+def decisions(known: Known, app: ChannelSettings, settings: Mapping[str, Any]) -> Json:
+    """What of `settings` is a decision: a form sends along what merely holds there, too."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if value is None or name in known.settings or value != _plain(_default(app, name))
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _default(app: ChannelSettings, name: str) -> Any:

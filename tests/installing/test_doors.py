@@ -94,6 +94,8 @@ def test_what_a_workspace_decides(it: Town) -> None:
     assert told["decided"] == ["ai_teams", "answer_when", "drafts", "hand_over_to"]
     channel = it.parts.channels[CHANNEL]
     assert (channel.drafts, channel.policy.answer_when_unassigned) == ("none", False)
+    held = {name: told["settings"][name] for name in told["settings"]}
+    assert it.decide(EAST, **held)["decided"] == told["decided"], "as a form sends it"
     told = it.decide(EAST, drafts=None, answer_when=None)
     assert (told["settings"]["drafts"], told["decided"]) == ("note", ["ai_teams", "hand_over_to"])
     for wrong, status in (

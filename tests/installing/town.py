@@ -85,6 +85,7 @@ class Town:
         self.answers = AnswerCounter(self.parts.database, every_s=0)
         app_ = create_app(self.parts, self.answers)
         self._server = make_server("127.0.0.1", port, app_, threaded=True)
+        self._server.daemon_threads = True  # type: ignore[attr-defined]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.parts.database.write(self._add_people)
         self.browser = requests.Session()

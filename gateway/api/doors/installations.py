@@ -14,10 +14,11 @@ from gateway.api.schemas.acts import NothingBody
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.installations import InstallationBody, InstallationSchema, changes_of
 from gateway.clock import to_micros
+from gateway.config import ChannelSettings
 from gateway.errors import Conflict, NotFound
 from gateway.installing import book
 from gateway.installing.book import Changed, Known
-from gateway.installing.showing import shown
+from gateway.installing.showing import decisions, shown
 from gateway.rails.answers import Json, json_answer
 from gateway.store import Transaction
 from gateway.wiring import Parts
@@ -27,11 +28,14 @@ def add_installation_doors(room: Room, parts: Parts) -> None:
     """Add the doors; they are for administrators."""
     database = parts.database
 
-    def told(db: Transaction, known: Known) -> Json:
+    def app_of(known: Known) -> ChannelSettings:
         app = parts.settings.channels.get(known.app)
         if app is None:
             raise NotFound("the app of this installation is not configured any more")
-        return shown(db, known, app)
+        return app
+
+    def told(db: Transaction, known: Known) -> Json:
+        return shown(db, known, app_of(known))
 
     def act(name: str, body: Arguments, work: Callable[[Transaction, int], Changed]) -> Response:
         now = to_micros(parts.clock.now())
@@ -69,7 +73,12 @@ def add_installation_doors(room: Room, parts: Parts) -> None:
         if agent is not None and agent not in parts.agents:
             raise Conflict(f"there is no agent {agent[:60]}")
         seat, settings = changes_of(body)
-        return act(name, body, lambda db, now: book.decide(db, name, seat, settings, now))
+
+        def decide(db: Transaction, now: int) -> Changed:
+            known = book.find(db, name)
+            return book.decide(db, name, seat, decisions(known, app_of(known), settings), now)
+
+        return act(name, body, decide)
 
     @room.door(
         "POST", "/channels/<name>/installation/retries",

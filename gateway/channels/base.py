@@ -167,7 +167,9 @@ class Channel(ChannelTerms):
 
     `private` channels belong to one installation only, the first that is heard of (or
     `installation`, where the settings name it); a report of another one is foreign. What changed
-    is compared with the record every `reconcile_every_s` seconds (0: on demand). `open_sender`
+    is compared with the record every `reconcile_every_s` seconds (0: on demand). What was said is
+    kept for `retention_days` after its session, what was delivered for `payload_days` (0: for
+    good). `open_sender`
     imports what it needs only when called, since workers alone need it. `judge` knows the channel's
     own rules of health; `signed_in` is the header without which no report is the channel's.
     A `remote` channel keeps a record of its own, which can be read; of any other ours is the truth.
@@ -186,6 +188,8 @@ class Channel(ChannelTerms):
     private: bool = True
     remote: bool = True
     reconcile_every_s: float = 0.0
+    retention_days: float = 0.0
+    payload_days: float = 0.0
     installation: str | None = None
     pauses_after: int | None = None
     headroom: Callable[[], Headroom | None] | None = None

@@ -56,7 +56,7 @@ def begin(db: Transaction, contact_id: str, operator_id: str, reason: str, now: 
     if db.scalar(select(Contact.erased_at).where(Contact.id == tree.id)) is not None:
         raise Conflict("this customer was erased already")
     person = person_of(tree)
-    at = now - now % _SECOND_US  # channels tell whole seconds
+    at = now - now % _SECOND_US + _SECOND_US - 1  # channels tell whole seconds: all of this one
     wanted = to_json(person) | {
         "at": at,
         "conversations": list(db.scalars(person.conversations)),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from gateway.conversations.forgetting import forget
 from gateway.conversations.thread import lock_session, words_were_taken_back
 from gateway.inbox.cleaning import forget_bodies
+from gateway.privacy.traces import clean_journal
 from gateway.store import Database, Transaction
 from gateway.store.models import ChatSession, InboxDelivery
 
@@ -49,6 +50,7 @@ def forget_session(db: Transaction, session_id: str, finished_before: int, now: 
     )
     before = ended if later is None else min(ended, later)
     forget(db, held, [session_id], before=before, facts_before=before, now=now)
+    clean_journal(db, [held.id], [session_id])
     words_were_taken_back(db, held, now)  # also out of what was delivered
 
 

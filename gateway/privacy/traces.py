@@ -32,7 +32,7 @@ def clean(
     """
     database.write(lambda db: _clean_audit(db, person))
     for some in _parts_of(list(conversations)):
-        database.write(partial(_clean_journal, conversations=some))
+        database.write(partial(clean_journal, conversations=some))
     for some in _parts_of(list(sessions)):
         database.write(partial(_clean_events, sessions=some))
     _clean_answers(database, {*person.members, *sessions, *conversations, erasure_id})
@@ -47,15 +47,21 @@ def _clean_audit(db: Transaction, person: Person) -> None:
         )
 
 
-def _clean_journal(db: Transaction, conversations: Collection[str]) -> None:
+def clean_journal(
+    db: Transaction, conversations: Collection[str], sessions: Collection[str] | None = None
+) -> None:
+    """Leave no reason in words, and no customer's name, in events of conversations.
+
+    `sessions`: only in those of these sessions.
+    """
     rows = db.execute(
-        select(JournalRow.id, JournalRow.data).where(
+        select(JournalRow.id, JournalRow.data, JournalRow.session_id).where(
             JournalRow.conversation_id.in_(conversations), JournalRow.data.is_not(None)
         )
     ).all()
     for row in rows:
         data = _without_words(row.data or {})
-        if data != row.data:
+        if data != row.data and (sessions is None or row.session_id in sessions):
             db.execute(update(JournalRow).where(JournalRow.id == row.id).values(data=data))
 
 

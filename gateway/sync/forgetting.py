@@ -36,14 +36,14 @@ class Forgetting:
         found = [f"erasure:{one}" for one in self._erasing.open(limit)]
         with self._database.read() as db:
             found += [f"deliveries:{one}" for one in cleaning.due(db, now, limit)]
-            for name, settings in self._parts.settings.channels.items():
-                if settings.retention_days:
-                    over = now - int(settings.retention_days * _DAY_US)
+            for name, channel in self._parts.channels.items():
+                if channel.retention_days:
+                    over = now - int(channel.retention_days * _DAY_US)
                     sessions = retention.sessions_over(db, name, over, limit)
                     found += [f"session:{one}" for one in sessions]
-        for name, settings in self._parts.settings.channels.items():
-            if settings.payload_days:
-                over = now - int(settings.payload_days * _DAY_US)
+        for name, channel in self._parts.channels.items():
+            if channel.payload_days:
+                over = now - int(channel.payload_days * _DAY_US)
                 if self._bodies.due(name, over):
                     found.append(f"bodies:{name}")
         return found[:limit]
@@ -63,8 +63,7 @@ class Forgetting:
             case "session":
                 self._forget_session(of)
             case _:
-                settings = self._parts.settings.channels[of]
-                over = self._now() - int(settings.payload_days * _DAY_US)
+                over = self._now() - int(self._parts.channels[of].payload_days * _DAY_US)
                 self._bodies.forget(of, over, self._now())
 
     def abandon(self, keys: Sequence[str]) -> None:
@@ -84,9 +83,9 @@ class Forgetting:
         now = self._now()
         with self._database.read() as db:
             name = db.scalar(select(ChatSession.channel).where(ChatSession.id == session_id))
-        settings = self._parts.settings.channels.get(name or "")
-        if settings is not None and settings.retention_days:
-            over = now - int(settings.retention_days * _DAY_US)
+        channel = self._parts.channels.get(name or "")
+        if channel is not None and channel.retention_days:
+            over = now - int(channel.retention_days * _DAY_US)
             self._database.write(lambda db: retention.forget_session(db, session_id, over, now))
 
     def _now(self) -> int:

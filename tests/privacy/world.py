@@ -54,7 +54,7 @@ PICTURE = png(33, 22) + b"bytes of her passport: obsidianmark"
 class World(Rig):
     """The rig, with hands for Carol in both channels."""
 
-    def __init__(self, url: str, valkey: str, data_dir: Path) -> None:
+    def __init__(self, url: str, valkey: str, data_dir: Path, **channel: Any) -> None:
         web = WebWidgetSettings(
             name=WEB, agent="support", key="web-key", allowed_origins=(ORIGIN,),
             identity_secret=(SECRET,),
@@ -74,6 +74,7 @@ class World(Rig):
                 "files": FileSettings(url=str(data_dir / "files")),
             },
             agent_rules={"contact_fields": {"custom.order": "parameters.order"}},
+            **channel,
         )  # fmt: skip
         self.valkey = redis.Redis.from_url(valkey)
         self.data_dir = data_dir
@@ -241,6 +242,12 @@ class World(Rig):
         assert answer.status_code < 300, f"{path}: {answer.text}"
         return answer
 
+    def browser_asks(self, method: str, path: str, **more: Any) -> Any:
+        headers = {"Origin": ORIGIN, "Authorization": f"Bearer {self.visitor_token}"}
+        return requests.request(
+            method, f"{self.url}/widget/v1{path}", headers=headers, timeout=10, **more
+        )
+
     def widget(self, method: str, path: str, **more: Any) -> Any:
         headers = {"Origin": ORIGIN}
         if self.visitor_token:
@@ -314,8 +321,8 @@ def _spelled(value: Any) -> str:
 
 
 @contextmanager
-def world(url: str, valkey: str, data_dir: Path) -> Iterator[World]:
-    made = World(url, valkey, data_dir)
+def world(url: str, valkey: str, data_dir: Path, **channel: Any) -> Iterator[World]:
+    made = World(url, valkey, data_dir, **channel)
     try:
         yield made
     finally:

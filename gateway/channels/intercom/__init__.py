@@ -111,6 +111,8 @@ def open_channel(
         # An access token is a private app's: one app, one workspace.
         private=True,
         reconcile_every_s=settings.reconcile_every_s,
+        retention_days=settings.retention_days,
+        payload_days=settings.payload_days,
         installation=settings.app_id or None,
         plain=plain_of_markdown,
         render=_shown,

@@ -66,6 +66,8 @@ def open_channel(name: str, settings: WebWidgetSettings, secret_keys: Sequence[s
         hand_over_to=NOBODY,
         private=True,
         remote=False,
+        retention_days=settings.retention_days,
+        payload_days=settings.payload_days,
         installation=name,
         render=render,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.commands import Command, Done, UpdateContact
-from gateway.events import Assignee, ContactSeen, Delivery, Event
+from gateway.events import Assignee, ContactSeen, Delivery, Event, Happened
 from gateway.policy import ChannelTerms
 from gateway.quota import Headroom
 from gateway.signs import Finding, Judge
@@ -35,6 +35,14 @@ class Snapshot:
     lost: int = 0
     contacts: Sequence[str] = ()
 
+    def up_to(self, moment: int) -> Sequence[Event]:
+        """What had happened by `moment` (µs), and all that is true at any time, such as names."""
+        return [
+            event
+            for event in self.events
+            if not isinstance(event, Happened) or event.at.at <= moment
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
@@ -53,13 +61,14 @@ class Changes:
     """One page of what changed in a channel, the newest first. `next` asks for the following one.
 
     `gone` are ids of conversations that the channel lists as deleted; `people` are customers whose
-    details changed.
+    details changed. `total` is how many conversations are listed from this page on, if it is told.
     """
 
     conversations: Sequence[Changed] = ()
     gone: Sequence[str] = ()
     people: Sequence[ContactSeen] = ()
     next: str | None = None
+    total: int | None = None
 
 
 class Receiver(Protocol):

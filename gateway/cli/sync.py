@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.25
 _SHOWN = 20
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+Seen = Mapping[str, Any]
+Find = Callable[["Transaction"], Seen]
 
 
 @click.group()
@@ -28,20 +33,26 @@ def sync() -> None:
 
 @sync.command()
 @click.argument("channel")
-def backfill(channel: str) -> None:
-    """Not in this version: import a channel's old conversations."""
-    raise click.UsageError(
-        f"this version cannot import old conversations of {channel} yet; "
-        "`gateway sync reconcile` reads what changed since the channel was first heard of"
-    )
+@click.option("--since", type=_TIME, help="Conversations that changed at this time (UTC) or later.")
+@click.option("--until", type=_TIME, help="And not after this time (UTC).")
+def backfill(channel: str, since: datetime | None, until: datetime | None) -> None:
+    """Import a channel's past: its people, teams, customers and conversations.
+
+    As history: nobody is answered, called or told because of it. Workers help; it may be broken
+    off and goes on with them, or when this is run again.
+    """
+    set_up_logging(logging.WARNING)  # the bar and the summary tell the rest
+    parts = open_parts()
+    try:
+        _backfill(parts, channel, _micros(since), _micros(until))
+    finally:
+        parts.database.dispose()
 
 
 @sync.command()
 @click.argument("channel")
 @click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
-    help="Look back to this time (UTC), further than the last pass did.",
+    "--since", type=_TIME, help="Look back to this time (UTC), further than the last pass did."
 )
 def reconcile(channel: str, since: datetime | None) -> None:
     """Find and repair what a channel's notifications missed.
@@ -57,17 +68,80 @@ def reconcile(channel: str, since: datetime | None) -> None:
         parts.database.dispose()
 
 
-def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
-    from datetime import UTC
+# -- backfill --------------------------------------------------------------------------------------
 
+
+def _backfill(parts: Parts, channel: str, since: int | None, until: int | None) -> None:
+    from gateway.audit import Thing, command_line, write
+    from gateway.clock import to_micros, to_time
+    from gateway.reading.backfills import find_backfill
+    from gateway.reconciling import backfills
+
+    _known(parts, channel)
+    if not parts.channels[channel].remote:
+        raise click.UsageError(f"all that was ever said in {channel} is here")
+    if since is not None and until is not None and since > until:
+        raise click.UsageError("--since is after --until")
+    now = to_micros(parts.clock.now())
+
+    def begin(db: Transaction) -> str:
+        id = backfills.begin(db, channel, now=now, since=since, until=until)
+        after = {"backfill_id": id, "since": to_time(since), "until": to_time(until)}
+        write(db, command_line(), "begin_backfill", Thing("channel", channel), after=after, now=now)
+        return id
+
+    id = parts.database.write(begin)
+    with _helped(parts):
+        done = _watch_backfill(parts, lambda db: find_backfill(db, id))
+    _tell_backfill(done)
+
+
+def _watch_backfill(parts: Parts, find: Find) -> Seen:
+    """Show how far the backfill is until it is over."""
+    with click.progressbar(length=1, label="asking who is there", width=30) as bar:
+        for seen in _looks(parts, find):
+            read = seen["read"] + seen["gone"]
+            if seen["listed_at"] is not None:
+                bar.label = "reading, the newest first"
+            elif seen["expected"] is not None:
+                bar.label = "listing and reading"
+            bar.length = max(seen["found"], (seen["expected"] or 0) - seen["known"], read, 1)
+            bar.update(read - bar.pos)
+            if seen["ended_at"] is not None:
+                bar.update(bar.length - bar.pos)
+                return seen
+    raise AssertionError("a backfill is watched until it ends")
+
+
+def _tell_backfill(done: Seen) -> None:
+    """Say what was imported, and what could not be."""
+    click.echo(
+        f"{done['read']} conversations were read, with {done['messages']} new messages and notes; "
+        f"{done['known']} were known"
+    )
+    click.echo(f"{done['people']} customers, {done['staff']} people and teams")
+    if done["lost"]:
+        click.echo(
+            f"{done['lost']} old parts of {done['shortened']} conversations are more than the "
+            "channel still tells"
+        )
+    if done["gone"]:
+        click.echo(f"{done['gone']} conversations were deleted meanwhile")
+    if done["failed"]:
+        click.echo(f"{done['failed']} could not be read; run this again to try them again")
+
+
+# -- reconcile -------------------------------------------------------------------------------------
+
+
+def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
     from gateway.audit import Thing, command_line, write
     from gateway.clock import to_micros
     from gateway.inbox import pinned
+    from gateway.reading.passes import find_pass
     from gateway.reconciling import passes
 
-    if channel not in parts.channels:
-        known = ", ".join(sorted(parts.channels)) or "none"
-        raise click.UsageError(f"there is no channel {channel!r}; there are: {known}")
+    _known(parts, channel)
     with parts.database.read() as db:
         home = pinned(db, parts.channels[channel])
     if home is None:
@@ -76,77 +150,34 @@ def _reconcile(parts: Parts, channel: str, since: datetime | None) -> None:
             "notification decides the workspace"
         )
     now = to_micros(parts.clock.now())
-    asked = to_micros(since.replace(tzinfo=UTC)) if since is not None else None
 
     def begin(db: Transaction) -> str:
-        id = passes.begin(db, home, asked_by="command", now=now, since=asked)
+        id = passes.begin(db, home, asked_by="command", now=now, since=_micros(since))
         after = {"pass_id": id, "since": since.isoformat() if since else None}
         write(db, command_line(), "begin_pass", Thing("channel", channel), after=after, now=now)
         return id
 
     id = parts.database.write(begin)
-    stopping = threading.Event()
-    helper = threading.Thread(target=_help, args=(parts, stopping))
-    helper.start()
-    try:
-        done = _watch(parts, id)
-    except KeyboardInterrupt:
-        click.echo("stopped; workers go on with this pass, and so does this command")
-        raise SystemExit(130) from None
-    finally:
-        stopping.set()
-        helper.join()  # it ends what it has begun: nothing may use the database at the exit
-    _tell(parts, done)
+    with _helped(parts):
+        done = _watch_pass(parts, lambda db: find_pass(db, id))
+    _tell_pass(parts, done)
 
 
-def _help(parts: Parts, stopping: threading.Event) -> None:
-    """Do what is due for this kind of work, as a worker would."""
-    import structlog
-
-    from gateway.errors import Unavailable
-    from gateway.sync.drain import Drain
-    from gateway.sync.jobs import DOUBTS_PER_SECOND, Bench
-    from gateway.sync.pace import Pace
-
-    bench = Bench(parts, stopping, Pace(parts.clock, DOUBTS_PER_SECOND))
-    while not stopping.is_set():
-        try:
-            fresh = parts.refresh
-            Drain(bench.works["sync"], parts.clock, stopping, fresh).run()
-        except Unavailable as trouble:
-            structlog.get_logger(__name__).warning("reconciling_waits", error=trouble.message)
-        stopping.wait(_LOOK_EVERY_S)
-
-
-def _watch(parts: Parts, id: str) -> Mapping[str, Any]:
+def _watch_pass(parts: Parts, find: Find) -> Seen:
     """Show how far the pass is until it is over."""
-    told: str | None = None
     with click.progressbar(length=1, label="listing", width=30) as bar:
-        for seen in _looks(parts, id):
+        for seen in _looks(parts, find):
             listed = seen["listed_at"] is not None
             bar.label = "reading, the newest first" if listed else "listing what changed"
             bar.length = max(seen["doubted"], seen["read"], 1)
             bar.update(seen["read"] - bar.pos)
-            if seen["trouble"] and seen["trouble"] != told:
-                told = seen["trouble"]
-                click.echo(f"\nwaiting: {told}", err=True)
             if seen["ended_at"] is not None:
                 bar.update(bar.length - bar.pos)
                 return seen
     raise AssertionError("a pass is watched until it ends")
 
 
-def _looks(parts: Parts, id: str) -> Iterator[Mapping[str, Any]]:
-    from gateway.reading.passes import find_pass
-
-    pause = threading.Event()
-    while True:
-        with parts.database.read() as db:
-            yield find_pass(db, id)
-        pause.wait(_LOOK_EVERY_S)
-
-
-def _tell(parts: Parts, done: Mapping[str, Any]) -> None:
+def _tell_pass(parts: Parts, done: Seen) -> None:
     """Say what was found and repaired."""
     from gateway.reading.passes import find_repairs
 
@@ -170,3 +201,68 @@ def _tell(parts: Parts, done: Mapping[str, Any]) -> None:
 
 def _why(effect: str | None) -> str:
     return f" ({effect})" if effect else ""
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _known(parts: Parts, channel: str) -> None:
+    if channel not in parts.channels:
+        known = ", ".join(sorted(parts.channels)) or "none"
+        raise click.UsageError(f"there is no channel {channel!r}; there are: {known}")
+
+
+def _micros(moment: datetime | None) -> int | None:
+    from datetime import UTC
+
+    from gateway.clock import to_micros
+
+    return None if moment is None else to_micros(moment.replace(tzinfo=UTC))
+
+
+@contextmanager
+def _helped(parts: Parts) -> Iterator[None]:
+    """Do what is due beside whoever watches, and end with them."""
+    stopping = threading.Event()
+    helper = threading.Thread(target=_help, args=(parts, stopping))
+    helper.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("stopped; workers go on with this, and so does this command")
+        raise SystemExit(130) from None
+    finally:
+        stopping.set()
+        helper.join()  # it ends what it has begun: nothing may use the database at the exit
+
+
+def _help(parts: Parts, stopping: threading.Event) -> None:
+    """Do what is due for this kind of work, as a worker would."""
+    import structlog
+
+    from gateway.errors import Unavailable
+    from gateway.sync.drain import Drain
+    from gateway.sync.jobs import READ_PER_SECOND, Bench
+    from gateway.sync.pace import Pace
+
+    bench = Bench(parts, stopping, Pace(parts.clock, READ_PER_SECOND))
+    while not stopping.is_set():
+        try:
+            Drain(bench.works["sync"], parts.clock, stopping, parts.refresh).run()
+        except Unavailable as trouble:
+            structlog.get_logger(__name__).warning("sync_waits", error=trouble.message)
+        stopping.wait(_LOOK_EVERY_S)
+
+
+def _looks(parts: Parts, find: Find) -> Iterator[Seen]:
+    """How far it is, now and again; a trouble that is new is told in passing."""
+    pause = threading.Event()
+    told: str | None = None
+    while True:
+        with parts.database.read() as db:
+            seen = find(db)
+        if seen["trouble"] and seen["trouble"] != told:
+            told = seen["trouble"]
+            click.echo(f"\nwaiting: {told}", err=True)
+        yield seen
+        pause.wait(_LOOK_EVERY_S)

@@ -27,6 +27,8 @@ class Change:
     `markers` are the lines that it left in the history, or all of the session's.
     `spoke_at`: the place of the customer's latest word among what is new. `found_late` comes out of
     `follow`: a customer's word was found too late for the AI to answer.
+    Of what is imported: `asleep` says that nobody had heard of the conversation by other ways,
+    `awaited` that an answer of the AI's was under way in it.
     """
 
     ref: SessionRef
@@ -37,6 +39,8 @@ class Change:
     moved: bool = False
     markers: Sequence[Marker] = ()
     found_late: bool = False
+    asleep: bool = False
+    awaited: bool = False
 
 
 def follow(
@@ -51,7 +55,9 @@ def follow(
 ) -> None:
     """Raise the epoch where the mode changed, and do what that asks for."""
     ref, run = change.ref, change.after
-    if source != "history":  # imports never speak
+    imported = source == "history"
+    _wake(change, now, imported=imported)
+    if not imported or not ref.asleep:  # imports never speak, but of what is alive
         telling.tell_change(db, held, ref, change.before, run, change.markers, now)
     changed = not ref.new and ref.state != run.state
     if changed or change.moved:
@@ -59,11 +65,14 @@ def follow(
         _stop_ai(db, ref, run, now)
     entered = ref.new or changed or change.moved
     _end_what_is_over(db, change, now)
-    if run.state == "human" and source != "history":
+    if run.state == "human" and not imported:
         _agree_with_channel(db, terms, held, change, now, owed)
-    elif run.state in ("ai", "copilot") and change.latest and source != "history":
+    elif run.state in ("ai", "copilot") and change.latest:
         returned = changed and run.state == "ai" and ref.state in ("human", "copilot")
-        if source in ("read", "receipt"):
+        if imported:
+            # It begins nothing. What it stopped, because it moved a cut, goes on.
+            ask = change.awaited and entered and run.customer_spoke_last
+        elif source in ("read", "receipt"):
             waits_since = _waits_since(db, held, change, entered=entered, returned=returned)
             ask = waits_since is not None and _is_fresh(terms, waits_since, now)
             change.found_late = waits_since is not None and _is_late(terms, run, waits_since, now)
@@ -85,6 +94,18 @@ def follow(
             read_by(db, held, now)
             owed.add("sync")
     ref.state = run.state
+
+
+def _wake(change: Change, now: int, *, imported: bool) -> None:
+    """What was imported sleeps until something happens in it: only then anything is counted."""
+    ref = change.ref
+    if imported:
+        if ref.new:
+            ref.asleep = change.asleep
+        if not ref.asleep:
+            ref.counts_from = now  # old words that come to light make nobody late at once
+    elif ref.asleep and change.latest:
+        ref.asleep, ref.counts_from = False, now
 
 
 def _stop_ai(db: Transaction, ref: SessionRef, run: Run, now: int) -> None:

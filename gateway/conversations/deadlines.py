@@ -14,6 +14,7 @@ from gateway.conversations import offers, record
 from gateway.conversations.doors import Owing, put_back, return_to_ai
 from gateway.conversations.doors.callers import act_of
 from gateway.conversations.reception import Receive, queue_words
+from gateway.conversations.runs import due as due_at
 from gateway.conversations.thread import Held
 from gateway.events import NOBODY, SYSTEM, DeadlinePassed
 from gateway.handover import Wait
@@ -73,10 +74,10 @@ def climb(
     words = ""
     for _ in range(_MOST):
         wait = _wait(held)
-        if wait is None or row.status != "active":
+        if wait is None or row.status != "active" or row.asleep:
             break
         rung = terms.rung(wait.step, wait.rung)
-        if wait.since + int(rung.after_s * 1e6) > now:
+        if due_at(terms, wait, row.counts_from) > now:
             break
         words = rung.text or words
         _take(db, terms, held, row.id, wait, rung, climbed, now)

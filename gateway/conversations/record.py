@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.conversations import facts as kept
-from gateway.conversations import history, pushes, runs, stretches
+from gateway.conversations import history, pushes, runs, stretches, turns
 from gateway.conversations.consequences import Change, follow
 from gateway.conversations.forgetting import without_words
 from gateway.conversations.runs import SessionRef
@@ -31,6 +31,7 @@ class Report:
 
     `whose`: the contact whose conversation it is, by the id of the fact that was told with it.
     `ours`: facts that turned out to be words of ours, which are in the history already.
+    `awaited`: before an import, an answer of the AI's was under way.
     """
 
     terms: Terms
@@ -40,6 +41,7 @@ class Report:
     source: Source
     whose: Mapping[str, str] = field(default_factory=dict)
     ours: set[str] = field(default_factory=set)
+    awaited: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,6 +121,8 @@ def _apply(
         return outcome
     outcome.changed = True
     outcome.learned = fresh
+    if report.source == "history" and thread.run is not None:
+        report.awaited = turns.is_awaited(db, report.held.id)
     late = [fact for fact in fresh if place(fact) < thread.newest]
     if relearned or not all(is_neutral(fact, thread) for fact in late):
         _apply_again(db, report, fresh, outcome)
@@ -189,6 +193,8 @@ def _apply_newest(
             # Taken over and given back at once: an answer thought out before is for another state.
             moved=not rows[key].new and not passed[key] <= {rows[key].state, run.state},
             markers=[marker for marker, session_id in markers if session_id == rows[key].id],
+            asleep=current is None or current.asleep,
+            awaited=report.awaited,
         )
         follow(db, terms, held, change, now=now, source=report.source, owed=outcome.owed)
         outcome.found_late |= change.found_late
@@ -216,6 +222,7 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
     told = list(story.runs.values())
     refs = runs.load(db, held)
     matched = runs.match(refs, told)
+    asleep = not refs or refs[-1].asleep
     old_current = before.run.opened_by if before.run else None
     rows: list[SessionRef] = []
     changes: list[Change] = []
@@ -240,6 +247,8 @@ def _apply_again(db: Transaction, report: Report, fresh: Sequence[Fact], outcome
                 latest=index == len(told) - 1,
                 moved=moved,
                 markers=[marker for key, marker in story.markers if key == run.opened_by],
+                asleep=asleep,
+                awaited=report.awaited,
             )
         )
     unplaced = [(fact, None) for fact in fresh if isinstance(fact, MessageReceived | NoteAdded)]

@@ -28,6 +28,8 @@ _COLUMNS = (
     _SESSIONS.c.status,
     _SESSIONS.c.mode,
     _SESSIONS.c.epoch,
+    _SESSIONS.c.asleep,
+    _SESSIONS.c.counts_from,
 )
 _OF_CONVERSATION = _SESSIONS.c.conversation_id == bindparam("conversation")
 _ALL = Prepared(lambda sql: sql.locked(select(*_COLUMNS).where(_OF_CONVERSATION)))
@@ -54,7 +56,11 @@ _SAVE = Prepared(lambda _: update(_SESSIONS).where(_SESSIONS.c.id == bindparam("
 
 @dataclass(slots=True, kw_only=True)
 class SessionRef:
-    """A session row that this transaction holds. `new`: opened by it. `written`: the row exists."""
+    """A session row that this transaction holds. `new`: opened by it. `written`: the row exists.
+
+    `asleep`: it was imported, and nothing has happened in it since; what is counted in it counts
+    from `counts_from` (µs) at the earliest.
+    """
 
     id: str
     opened_by: str
@@ -63,6 +69,8 @@ class SessionRef:
     epoch: int
     new: bool = False
     written: bool = True
+    asleep: bool = False
+    counts_from: int | None = None
 
 
 def load(db: Transaction, held: Held, opened_by: str | None = None) -> list[SessionRef]:
@@ -161,6 +169,12 @@ def match(refs: Sequence[SessionRef], runs: Sequence[Run]) -> list[SessionRef | 
     return matched
 
 
+def due(terms: Terms, wait: Wait, counts_from: int | None) -> int:
+    """When something is to be done about a wait (µs)."""
+    since = max(wait.since, counts_from or 0)
+    return since + int(terms.rung(wait.step, wait.rung).after_s * 1e6)
+
+
 def _ref(row: Any) -> SessionRef:
     return SessionRef(
         id=row.id,
@@ -168,11 +182,13 @@ def _ref(row: Any) -> SessionRef:
         opened=Position(row.opened_at, row.opened_number, row.opened_step),
         state=row.mode if row.status == "active" else "finished",
         epoch=row.epoch,
+        asleep=row.asleep,
+        counts_from=row.counts_from,
     )
 
 
 def _columns(terms: Terms, ref: SessionRef, run: Run) -> dict[str, Any]:
-    handover, wait = run.last_handover, run.wait
+    handover, wait = run.last_handover, None if ref.asleep else run.wait
     return {
         "epoch": ref.epoch,
         "opened_by": run.opened_by,
@@ -185,16 +201,14 @@ def _columns(terms: Terms, ref: SessionRef, run: Run) -> dict[str, Any]:
         "responsible_id": run.responsible.id,
         "responsible_name": run.responsible.name,
         "responsible_team": run.responsible.team,
-        "waiting_since": run.waiting_since,
+        "asleep": ref.asleep,
+        "counts_from": ref.counts_from,
+        "waiting_since": None if ref.asleep else run.waiting_since,
         "wait_step": wait.step if wait else None,
         "wait_since": wait.since if wait else None,
         "wait_rung": wait.rung if wait else None,
-        "wait_due": _due(terms, wait) if wait else None,
+        "wait_due": due(terms, wait, ref.counts_from) if wait else None,
         "widened": run.widened,
         "finished_at": run.finished_at,
         "handover": asdict(handover) if handover else None,
     }
-
-
-def _due(terms: Terms, wait: Wait) -> int:
-    return wait.since + int(terms.rung(wait.step, wait.rung).after_s * 1e6)

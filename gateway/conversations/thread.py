@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import BigInteger, Row, bindparam, select, update
 
 from gateway.errors import NotFound
 from gateway.handover import Thread
@@ -51,6 +51,15 @@ _CONVERSATION_OF = Prepared(
 )
 _SESSION = Prepared(
     lambda sql: sql.locked(select(_SESSIONS).where(_SESSIONS.c.id == bindparam("key")))
+)
+_KNOWN_UP_TO = Prepared(
+    lambda sql: (
+        update(_CONVERSATIONS)
+        .where(_CONVERSATIONS.c.id == bindparam("key"))
+        .values(
+            truth_at=sql.greatest(_CONVERSATIONS.c.truth_at, bindparam("truth", type_=BigInteger))
+        )
+    )
 )
 _WRITE = Prepared(lambda _: update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("key")))
 
@@ -181,6 +190,11 @@ def words_were_taken_back(db: Transaction, held: Held, now: int) -> None:
     """Let the bodies of what was delivered of this conversation be cleaned of them."""
     _WRITE.later(db, {"key": held.id, "redacted_at": now, "clean_due": now})
     held.redacted_at = now
+
+
+def is_known_up_to(db: Transaction, held: Held, truth_at: int) -> None:
+    """The conversation's past is known up to `truth_at`; a hold or a read that is due stays."""
+    _KNOWN_UP_TO.later(db, {"key": held.id, "truth": truth_at})
 
 
 def _opened(name: Named, now: int) -> dict[str, Any]:

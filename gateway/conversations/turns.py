@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import cast
 
-from sqlalchemy import BigInteger, Executable, bindparam, text, update
+from sqlalchemy import BigInteger, Executable, bindparam, select, text, update
 
 from gateway.conversations.runs import SessionRef
 from gateway.conversations.thread import Held
 from gateway.policy import AgentTerms
 from gateway.store import Transaction, new_id
-from gateway.store.models import TurnRow
+from gateway.store.models import Push, TurnRow
 from gateway.store.prepared import Prepared
 from gateway.store.sql import Dialect, literals, table_of
 
 OPEN = ("due", "asking", "waiting")
 
-_TURNS = table_of(TurnRow)
+_TURNS, _PUSHES = table_of(TurnRow), table_of(Push)
 
 
 def _owing(sql: Dialect) -> Executable:
@@ -34,11 +34,29 @@ def _owing(sql: Dialect) -> Executable:
 
 
 _OWE = Prepared(_owing)
+_ASKED = Prepared(
+    lambda _: select(_TURNS.c.id).where(
+        _TURNS.c.conversation_id == bindparam("conversation"), _TURNS.c.state.in_(literals(*OPEN))
+    )
+)
+_SAID = Prepared(
+    lambda _: select(_PUSHES.c.id).where(
+        _PUSHES.c.conversation_id == bindparam("conversation"),
+        _PUSHES.c.state.in_(literals("owed")),
+        _PUSHES.c.role.in_(literals("answer")),
+    )
+)
 _DISCARD = Prepared(
     lambda _: update(_TURNS).where(
         _TURNS.c.session_id == bindparam("session"), _TURNS.c.state.in_(literals(*OPEN))
     )
 )
+
+
+def is_awaited(db: Transaction, conversation_id: str) -> bool:
+    """True while an answer of the AI's is under way: to be asked for, or said and not yet sent."""
+    named = {"conversation": conversation_id}
+    return _ASKED.first(db, named) is not None or _SAID.first(db, named) is not None
 
 
 def owe(

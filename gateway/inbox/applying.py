@@ -165,7 +165,7 @@ def apply_said(
             forgetting.redact(db, held, message, now)
         for told in said.parameters:
             set_parameters(db, held, told.values, over=told.over, now=now)
-        if held.thread.assumed and not was_assumed:
+        if held.thread.assumed and not was_assumed and source != "history":
             # A snapshot said that somebody else holds it. Silence came at once; certainty comes by
             # reading, a moment later so that the assignment itself may arrive.
             read_by(db, held, now + _CONFIRM_AFTER_US)

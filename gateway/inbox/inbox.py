@@ -13,7 +13,13 @@ from gateway.channels.base import Channel, Envelope, Snapshot
 from gateway.clock import Clock, to_micros
 from gateway.conversations import doors
 from gateway.conversations.record import Outcome
-from gateway.conversations.thread import Held, Named, end_hold, open_conversation
+from gateway.conversations.thread import (
+    Held,
+    Named,
+    end_hold,
+    is_known_up_to,
+    open_conversation,
+)
 from gateway.errors import Conflict, GatewayError, NotFound, Unavailable
 from gateway.events import SYSTEM, ContactSeen, Event, StaffSeen
 from gateway.inbox import deliveries
@@ -172,6 +178,31 @@ class Inbox:
             ).owed  # fmt: skip
         end_hold(db, held, truth_at)
         return outcome
+
+    def recall(self, db: Transaction, held: Held, snapshot: Snapshot, horizon: int) -> Outcome:
+        """Apply what a conversation's past was, up to `horizon` (µs, the channel's time).
+
+        Nothing speaks because of it, and no hold ends: what came later was not taken in.
+        """
+        now = to_micros(self._clock.now())
+        past = snapshot.up_to(horizon)
+        contact_id = meet(db, held.installation_id, past, now)
+        said = Said()
+        for event in past:
+            said.add(event, contact_id)
+        (outcome,) = apply_said(db, self._terms, [(held, said)], now, "history")
+        is_known_up_to(db, held, horizon)
+        return outcome
+
+    def enter(self, channel: str, external_id: str) -> str | None:
+        """Our id of the workspace that a channel's own credentials open, known or new.
+
+        None if it is another one than the settings, or notifications, have told.
+        """
+        now = to_micros(self._clock.now())
+        return self._database.write(
+            lambda db: self._installations.of(db, self._channels[channel], external_id, now)
+        )
 
     def meet(self, channel: str, people: Sequence[Event]) -> None:
         """Record everybody who works in a private channel; nothing if it was never heard of."""

@@ -10,6 +10,7 @@ Prefix = Literal[
     "act",
     "alr",
     "aud",
+    "bkf",
     "chg",
     "cnv",
     "con",

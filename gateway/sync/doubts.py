@@ -29,10 +29,6 @@ from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
 
-_LONGEST_PAUSE_S = 3600.0
-_BREATH_S = 1.0
-"""How long a channel that did not answer is left alone: the next question may fare as badly."""
-
 
 class Doubts:
     """Reads the conversations in doubt: of every channel in turn, and the newest first in each."""
@@ -106,7 +102,7 @@ class Doubts:
                 for id, channel in passes.under_way(db)
                 if not self._pauses.holds(channel) and not self._rests(channel)
             ]
-        return list(_in_turns(lanes))[:limit]
+        return list(in_turns(lanes))[:limit]
 
     def _rests(self, channel: str) -> bool:
         known = self._parts.channels.get(channel)
@@ -118,20 +114,14 @@ class Doubts:
         self._database.write(lambda db: doubts.settle(db, taken, found, self._now()))
 
     def _later(self, taken: Taken, trouble: Again | Never | KeyError) -> None:
-        wished = getattr(trouble, "after_s", None)
-        if wished is not None:  # the budget of calls is used up: that is no try
-            self._pauses.pause(taken.channel, wished)
-            pause_s = wished
-        else:
-            pause_s = min(2.0 ** (taken.tries + 1), _LONGEST_PAUSE_S)
-            if isinstance(trouble, Again):
-                self._pauses.pause(taken.channel, _BREATH_S)
+        wait = self._pauses.after(taken.channel, trouble, taken.tries)
+        if wait.tried:
             log.warning(
                 "doubt_not_read", channel=taken.channel, conversation=taken.external_id,
                 error=str(trouble), tries=taken.tries + 1,
             )  # fmt: skip
-        due_at = self._now() + int(pause_s * 1e6)
-        self._database.write(lambda db: doubts.later(db, taken, due_at, tried=wished is None))
+        due_at = self._now() + int(wait.seconds * 1e6)
+        self._database.write(lambda db: doubts.later(db, taken, due_at, tried=wait.tried))
 
     def _wake(self, owed: set[str]) -> None:
         for kind in sorted(owed):
@@ -141,7 +131,7 @@ class Doubts:
         return to_micros(self._parts.clock.now())
 
 
-def _in_turns(lanes: Sequence[Sequence[str]]) -> Iterator[str]:
+def in_turns(lanes: Sequence[Sequence[str]]) -> Iterator[str]:
     """One of each lane, then the second of each, and so on."""
     for row in itertools.zip_longest(*lanes):
         yield from (key for key in row if key is not None)

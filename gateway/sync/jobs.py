@@ -7,6 +7,7 @@ import threading
 import structlog
 
 from gateway.errors import Ours, Unavailable
+from gateway.sync.backfills import Backfills
 from gateway.sync.contacts import Contacts
 from gateway.sync.deadlines import Deadlines
 from gateway.sync.deliver import Deliver
@@ -17,6 +18,7 @@ from gateway.sync.events import Events
 from gateway.sync.forgetting import Forgetting
 from gateway.sync.pace import Pace
 from gateway.sync.passes import Passes
+from gateway.sync.past import Past
 from gateway.sync.pauses import Pauses
 from gateway.sync.reading import Reader, Reads
 from gateway.sync.several import Several
@@ -28,9 +30,10 @@ from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
 
-DOUBTS_PER_SECOND = 40
+READ_PER_SECOND = 40
 """What four readers get from Intercom, which takes a tenth of a second to answer. From a channel
-that is quicker they would take a processor, and the SQLite file, from customers who wait."""
+that is quicker they would take a processor, and the SQLite file, from customers who wait. What is
+in doubt and what is past keep this pace together."""
 
 
 class Bench:
@@ -52,6 +55,8 @@ class Bench:
                     self.passes,
                     Doubts(parts, reader, pauses, pace),
                     Contacts(parts, reader),
+                    Backfills(parts, reader, pauses),
+                    Past(parts, reader, pauses, pace),
                 ],
             ),
             Directories(parts, reader),
@@ -76,7 +81,7 @@ _bench: Bench | None = None
 def prepare(parts: Parts, stopping: threading.Event) -> None:
     """Give this process its tools; a worker does it once, before it serves its queue."""
     global _bench
-    _bench = Bench(parts, stopping, Pace(parts.clock, DOUBTS_PER_SECOND))
+    _bench = Bench(parts, stopping, Pace(parts.clock, READ_PER_SECOND))
 
 
 def drain(kind: str) -> None:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gateway.clock import Clock
+from gateway.errors import Again, Never
 
 LEASE_US = 60_000_000
 """A page or a conversation that was taken is free again after this (µs): its worker is dead."""
+
+_LONGEST_PAUSE_S = 3600.0
+_BREATH_S = 1.0
+"""How long a channel that did not answer is left alone: the next question may fare as badly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """How long to leave one conversation alone that could not be read; `tried`: that was a try."""
+
+    seconds: float
+    tried: bool
 
 
 class Pauses:
@@ -22,3 +37,16 @@ class Pauses:
     def holds(self, channel: str) -> bool:
         """True while `channel` is to be left alone."""
         return self._until.get(channel, 0.0) > self._clock.monotonic()
+
+    def after(self, channel: str, trouble: Again | Never | KeyError, tries: int) -> Wait:
+        """What trouble with reading one conversation, for the so-many-th time, asks for.
+
+        Where there was no room for a call, or no answer at all, the channel is left alone, too.
+        """
+        wished = getattr(trouble, "after_s", None)
+        if wished is not None:  # the budget of calls is used up: that is no try
+            self.pause(channel, wished)
+            return Wait(seconds=wished, tried=False)
+        if isinstance(trouble, Again):
+            self.pause(channel, _BREATH_S)
+        return Wait(seconds=min(2.0 ** (tries + 1), _LONGEST_PAUSE_S), tried=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 
 from gateway import audit, feed
 from gateway.clock import to_micros
@@ -42,13 +42,15 @@ class Upkeep:
     def due(self, limit: int) -> Sequence[str]:
         """Sessions that have been quiet for longer than their agent's idle timeout.
 
-        Nobody's is finished who waits, for people or for an answer of the AI's.
+        Nobody's is finished who waits, for people or for an answer of the AI's; nor is one that was
+        imported and has not come to life since.
         """
         now = self._now()
         quiet = [
             (ChatSession.agent == agent.name)
             & (ChatSession.mode == mode)
-            & (ChatSession.last_message_at < now - int(agent.idle_after_s(mode) * 1e6))
+            & (ChatSession.last_message_at < (quiet_since := now - _us(agent.idle_after_s(mode))))
+            & (func.coalesce(ChatSession.counts_from, 0) < quiet_since)
             for agent in self._parts.agents.values()
             for mode in ("ai", "human", "copilot")
             if agent.idle_after_s(mode) > 0
@@ -60,6 +62,7 @@ class Upkeep:
                 select(ChatSession.id)
                 .where(
                     ChatSession.status == "active",
+                    ChatSession.asleep.is_(False),
                     ChatSession.wait_step.is_(None),
                     or_(*quiet),
                     or_(ChatSession.mode != "ai", ~_ASKING),
@@ -117,8 +120,9 @@ class Upkeep:
         terms = self._parts.terms[row.channel]
         now = self._now()
         after_s = terms.agent.idle_after_s(row.mode)
-        quiet = (row.last_message_at or now) < now - int(after_s * 1e6)
-        if row.status != "active" or row.wait_step is not None or after_s <= 0 or not quiet:
+        quiet = max(row.last_message_at or now, row.counts_from or 0) < now - _us(after_s)
+        waits = row.wait_step is not None
+        if row.status != "active" or row.asleep or waits or after_s <= 0 or not quiet:
             return set()
         owed = select(_ASKING).where(ChatSession.id == session_id)
         if row.mode == "ai" and db.scalar(owed):
@@ -127,3 +131,7 @@ class Upkeep:
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())
+
+
+def _us(seconds: float) -> int:
+    return int(seconds * 1e6)

@@ -82,7 +82,12 @@ def _conversations(
         for one in changed
         if first <= one.updated_at // 1_000_000 <= before and one.id not in place.told
     ]
-    return Changes(conversations=fresh, next=_closed(following))
+    total = page.get("total_count")
+    return Changes(
+        conversations=fresh,
+        next=_closed(following),
+        total=total if isinstance(total, int) else None,
+    )
 
 
 def _deleted(port: IntercomPort, first: int, place: Place) -> Changes:
@@ -98,7 +103,7 @@ def _deleted(port: IntercomPort, first: int, place: Place) -> Changes:
 
 def _people(port: IntercomPort, seats: Seats, first: int, place: Place) -> Changes:
     page = port.search_contacts(
-        updated_since=first - _DAY_S, per_page=PER_PAGE, starting_after=place.after
+        updated_since=max(first - _DAY_S, 1), per_page=PER_PAGE, starting_after=place.after
     )
     items = [shapes.read(item, shapes.Contact, "data") for item in _items(page, "data")]
     times = [_second(item.updated_at) for item in items]

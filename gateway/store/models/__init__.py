@@ -5,6 +5,7 @@ a fact's within its conversation.
 """
 
 from gateway.store.models.audit import AuditEntry, AuditHorizon, KnownConfiguration
+from gateway.store.models.backfills import Backfill, PastConversation
 from gateway.store.models.base import Base, Json, Micros
 from gateway.store.models.contacts import (
     Contact,
@@ -63,6 +64,7 @@ __all__ = [
     "AppInstallation",
     "AuditEntry",
     "AuditHorizon",
+    "Backfill",
     "Base",
     "ChatSession",
     "Claim",
@@ -101,6 +103,7 @@ __all__ = [
     "OperatorLink",
     "OperatorReadMark",
     "PasswordGuess",
+    "PastConversation",
     "Push",
     "Rating",
     "ReadMark",

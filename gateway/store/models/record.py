@@ -138,6 +138,8 @@ class ChatSession(Base):
     `wait_rung` how often that was found to take too long, `wait_due` when it will be again.
     `widened`: it is offered to everybody, not only to its agent's own people.
     What was said in it, and found out, is gone since `forgotten_at`.
+    `asleep`: it was imported and nothing has happened in it since, so nobody is called to it and it
+    is not found idle. What is counted in it counts from `counts_from` (µs) at the earliest.
     """
 
     __tablename__ = "chat_sessions"
@@ -162,6 +164,8 @@ class ChatSession(Base):
     wait_rung: Mapped[int | None] = mapped_column(Integer)
     wait_due: Mapped[Micros | None]
     widened: Mapped[bool] = mapped_column(server_default=text("false"))
+    asleep: Mapped[bool] = mapped_column(server_default=text("false"))
+    counts_from: Mapped[Micros | None]
     finished_at: Mapped[Micros | None]
     last_message_at: Mapped[Micros | None]
     message_count: Mapped[int] = mapped_column(Integer, default=0)

@@ -11,6 +11,7 @@ from gateway.api.doors.acts import add_act_doors
 from gateway.api.doors.among import add_people_doors
 from gateway.api.doors.audit import add_audit_doors
 from gateway.api.doors.avatars import add_avatar_doors
+from gateway.api.doors.backfills import add_backfill_doors
 from gateway.api.doors.channels import add_channel_doors
 from gateway.api.doors.contacts import add_contact_doors
 from gateway.api.doors.deliveries import add_delivery_doors
@@ -65,6 +66,7 @@ def add_api(app: Flask, parts: Parts) -> None:
     add_channel_doors(people, parts)
     add_installation_doors(people, parts)
     add_pass_doors(people, parts)
+    add_backfill_doors(people, parts)
     add_operator_doors(people, parts)
     add_access_doors(people, parts)
     add_avatar_doors(people, parts)

@@ -1,0 +1,73 @@
+"""Doors to imports of a channel's past: to begin one, and to see how far it is."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from gateway.api.callers import ADMINS, operator
+from gateway.api.idempotency import Acted, act_once
+from gateway.api.rooms import Room
+from gateway.api.schemas.backfills import BackfillBody, BackfillPageSchema, BackfillSchema
+from gateway.api.schemas.base import Arguments
+from gateway.api.schemas.pages import PageQuery
+from gateway.channels.base import Channel
+from gateway.clock import to_micros, to_time
+from gateway.errors import Conflict, NotFound
+from gateway.rails.answers import json_answer
+from gateway.rails.parsing import checked_id
+from gateway.reading.backfills import find_backfill, find_backfills
+from gateway.reconciling import backfills
+from gateway.store import Transaction
+from gateway.wiring import Parts
+
+
+def add_backfill_doors(room: Room, parts: Parts) -> None:
+    """Add the doors; every role looks, administrators begin one."""
+    database = parts.database
+
+    def channel_of(name: str) -> Channel:
+        channel = parts.channels.get(name)
+        if channel is None:
+            raise NotFound("there is no such channel")
+        return channel
+
+    @room.door("GET", "/channels/<name>/backfills", takes=PageQuery, gives=BackfillPageSchema)
+    def list_backfills(query: Arguments, name: str) -> Response:
+        """List the imports of a channel's past, the newest first"""
+        channel_of(name)
+        with database.read() as db:
+            return json_answer(find_backfills(db, name, **query).to_json())
+
+    @room.door("GET", "/channels/<name>/backfills/<backfill_id>", gives=BackfillSchema)
+    def read_backfill(name: str, backfill_id: str) -> Response:
+        """Read how far an import is"""
+        channel_of(name)
+        backfill_id = checked_id("bkf", backfill_id)
+        with database.read() as db:
+            found = find_backfill(db, backfill_id)
+        if found["channel"] != name:
+            raise NotFound("there is no such backfill")
+        return json_answer(found)
+
+    @room.door(
+        "POST",
+        "/channels/<name>/backfills",
+        takes=BackfillBody,
+        required=False,
+        gives=BackfillSchema,
+        roles=ADMINS,
+    )
+    def begin_backfill(body: Arguments, name: str) -> Response:
+        """Begin to import a channel's past, or join the import that is under way"""
+        channel = channel_of(name)
+        now = to_micros(parts.clock.now())
+        since, until = body.get("since"), body.get("until")
+
+        def work(db: Transaction) -> Acted:
+            if not channel.remote:
+                raise Conflict("all that was ever said in this channel is here")
+            id = backfills.begin(db, name, now=now, since=since, until=until)
+            after = {"backfill_id": id, "since": to_time(since), "until": to_time(until)}
+            return Acted(body=find_backfill(db, id), owed={"sync"}, after=after)
+
+        return act_once(database, operator().id, body, now, parts.waker.wake, work)

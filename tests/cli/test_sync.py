@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from gateway.config import load_settings
 from gateway.store import Database
-from gateway.store.models import ChatSession, Installation, Reconciliation
+from gateway.store.models import Backfill, ChatSession, Installation, Reconciliation
 from gateway.wiring import build
 from intercom_standin.server import StandIn
 from tests.cli.conftest import SECRET, TOKEN, Gateway
@@ -95,7 +95,35 @@ def test_a_refusal_is_waited_for(
     assert "1 were not as the record had them" in result.stdout
 
 
-def test_backfilling_is_not_in_this_version(gateway: Gateway) -> None:
-    result = gateway.run("sync", "backfill", CHANNEL)
-    assert result.exit_code == 2
-    assert "this version cannot" in result.stderr
+def test_the_past_of_a_workspace_that_was_never_heard_of(
+    on_migrated: Gateway, database: Database, standin: StandIn
+) -> None:
+    for name in ("Cleo", "Dara"):
+        cid = str(standin.world.customer_starts("Hello", name=name).conversation.id)
+        standin.world.admin_replies(cid, AOIFE, "Hello.")
+    standin.notifier.take()
+    result = on_migrated.run("sync", "backfill", CHANNEL)
+    assert result.exit_code == 0
+    assert "2 conversations were read, with 4 new messages and notes; 0 were known" in result.stdout
+    assert "2 customers, " in result.stdout
+    with database.read() as db:
+        assert len(db.scalars(select(ChatSession.id)).all()) == 2
+    again = on_migrated.run("sync", "backfill", CHANNEL)
+    assert "0 conversations were read, with 0 new messages and notes; 2 were known" in again.stdout
+
+
+def test_which_past_when_told(on_migrated: Gateway, database: Database, standin: StandIn) -> None:
+    standin.world.customer_starts("Hello", name="Cleo")
+    standin.notifier.take()
+    result = on_migrated.run(
+        "sync", "backfill", CHANNEL, "--since", "2020-01-01", "--until", "2021-01-01"
+    )
+    assert "0 conversations were read" in result.stdout
+    with database.read() as db:
+        since, until = db.execute(select(Backfill.since, Backfill.until)).one()
+    assert (since, until) == (1_577_836_800_000_000, 1_609_459_200_000_000)
+    turned = on_migrated.run(
+        "sync", "backfill", CHANNEL, "--since", "2021-01-01", "--until", "2020-01-01"
+    )
+    assert (turned.exit_code, "--since is after --until" in turned.stderr) == (2, True)
+    assert on_migrated.run("sync", "backfill", "another").exit_code == 2

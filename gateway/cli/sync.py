@@ -245,12 +245,13 @@ def _help(parts: Parts, stopping: threading.Event) -> None:
     from gateway.sync.jobs import READ_PER_SECOND, Bench
     from gateway.sync.pace import Pace
 
+    log = structlog.get_logger(__name__)
     bench = Bench(parts, stopping, Pace(parts.clock, READ_PER_SECOND))
     while not stopping.is_set():
         try:
             Drain(bench.works["sync"], parts.clock, stopping, parts.refresh).run()
         except Unavailable as trouble:
-            structlog.get_logger(__name__).warning("sync_waits", error=trouble.message)
+            log.warning("sync_waits", error=trouble.message)
         stopping.wait(_LOOK_EVERY_S)
 
 

@@ -50,12 +50,15 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What reading one of them came to: so many messages are new, so many parts are out of reach;
-    it may be `gone`."""
+    """What reading one of them came to: so many messages are new, so many parts are out of reach.
+
+    It may be `gone`, or too `young` to have a past.
+    """
 
     messages: int = 0
     lost: int = 0
     gone: bool = False
+    young: bool = False
 
 
 def begin(
@@ -182,7 +185,7 @@ def listed(
             list_until=max(now, walk.until + 1) if meanwhile else walk.list_until,
             found=Backfill.found + kept,
             known=Backfill.known + (len(changed) - len(unread) if first else 0),
-            people=Backfill.people + people,
+            people=Backfill.people + (people if first else 0),
             expected=total if first and walk.cursor is None else Backfill.expected,
         )
     )  # fmt: skip
@@ -280,7 +283,9 @@ def settle(db: Transaction, taken: Taken, read: Read) -> bool:
         update(Backfill)
         .where(Backfill.id == taken.backfill_id)
         .values(
-            read=Backfill.read + int(not read.gone), gone=Backfill.gone + int(read.gone),
+            found=Backfill.found - int(read.young),
+            read=Backfill.read + int(not (read.gone or read.young)),
+            gone=Backfill.gone + int(read.gone),
             messages=Backfill.messages + read.messages, lost=Backfill.lost + read.lost,
             shortened=Backfill.shortened + int(read.lost > 0),
         )

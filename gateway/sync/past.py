@@ -81,7 +81,7 @@ class Past:
 
     def _keep(self, db: Transaction, taken: Taken, reading: Reading) -> set[str]:
         snapshot, horizon = reading.snapshot, taken.horizon
-        read, owed = Read(lost=snapshot.lost), set[str]()
+        read, owed = Read(young=True), set[str]()
         if any(isinstance(event, Happened) for event in snapshot.up_to(horizon)):
             name = Named(taken.installation_id, taken.external_id, taken.channel)
             held = open_conversation(db, name, self._now())

@@ -15,6 +15,7 @@ from gateway.store.models import Backfill, ChatSession, Installation, Reconcilia
 from gateway.wiring import build
 from intercom_standin.server import StandIn
 from tests.cli.conftest import SECRET, TOKEN, Gateway
+from tests.healing.village import living
 from tests.rig import AOIFE, CHANNEL
 
 
@@ -95,21 +96,31 @@ def test_a_refusal_is_waited_for(
     assert "1 were not as the record had them" in result.stdout
 
 
+@pytest.fixture
+def of_today(on_migrated: Gateway) -> Iterator[StandIn]:
+    """One whose clock is right, so that it tells what is past."""
+    with StandIn(mode="manual", token=TOKEN, client_secret=SECRET) as made:
+        on_migrated.configure(url=made.base_url)
+        yield made
+
+
 def test_the_past_of_a_workspace_that_was_never_heard_of(
-    on_migrated: Gateway, database: Database, standin: StandIn
+    on_migrated: Gateway, database: Database, of_today: StandIn
 ) -> None:
-    for name in ("Cleo", "Dara"):
-        cid = str(standin.world.customer_starts("Hello", name=name).conversation.id)
-        standin.world.admin_replies(cid, AOIFE, "Hello.")
-    standin.notifier.take()
+    with living(of_today, ago_s=200):
+        for name in ("Cleo", "Dara"):
+            cid = str(of_today.world.customer_starts("Hello", name=name).conversation.id)
+            of_today.world.admin_replies(cid, AOIFE, "Hello.")
+    of_today.world.customer_starts("Just now", name="Eve")
+    of_today.notifier.take()
     result = on_migrated.run("sync", "backfill", CHANNEL)
     assert result.exit_code == 0
     assert "2 conversations were read, with 4 new messages and notes; 0 were known" in result.stdout
-    assert "2 customers, " in result.stdout
+    assert "3 customers, " in result.stdout
     with database.read() as db:
         assert len(db.scalars(select(ChatSession.id)).all()) == 2
     again = on_migrated.run("sync", "backfill", CHANNEL)
-    assert "0 conversations were read, with 0 new messages and notes; 2 were known" in again.stdout
+    assert "with 0 new messages and notes; 2 were known" in again.stdout
 
 
 def test_which_past_when_told(on_migrated: Gateway, database: Database, standin: StandIn) -> None:

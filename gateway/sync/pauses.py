@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.clock import Clock
-from gateway.errors import Again, Never
+from gateway.errors import Again, Never, Paused
 
 LEASE_US = 60_000_000
 """A page or a conversation that was taken is free again after this (µs): its worker is dead."""
 
 _LONGEST_PAUSE_S = 3600.0
+_RESTS_S = 30.0
+"""How long until a channel that rests is looked at again: a person must act first."""
 _BREATH_S = 1.0
 """How long a channel that did not answer is left alone: the next question may fare as badly."""
 
@@ -43,8 +45,8 @@ class Pauses:
 
         Where there was no room for a call, or no answer at all, the channel is left alone, too.
         """
-        wished = getattr(trouble, "after_s", None)
-        if wished is not None:  # the budget of calls is used up: that is no try
+        wished = _RESTS_S if isinstance(trouble, Paused) else getattr(trouble, "after_s", None)
+        if wished is not None:  # it rests, or the budget of calls is used up: that is no try
             self.pause(channel, wished)
             return Wait(seconds=wished, tried=False)
         if isinstance(trouble, Again):

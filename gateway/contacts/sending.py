@@ -120,13 +120,14 @@ def later(
     *,
     token: str | None = None,
     after_us: int = 0,
+    counts: bool = True,
 ) -> None:
     """Nothing was done: try again later, more and more rarely. With the `token` of its begin, also
-    what the channel refused to take just now."""
+    what the channel refused to take just now. Where it does not count, no patience is used up."""
     row, identity = find(db, push_id)
     if row is None or row.state not in OPEN:
         return
-    if token is None and out_of_patience(row, now):
+    if token is None and counts and out_of_patience(row, now):
         give_up(db, row, identity, error, now)
         return
     if row.why != error:
@@ -134,8 +135,8 @@ def later(
     pause = after_us or min(_FIRST_PAUSE_US * 2 ** min(row.tries + 1, 12), _LONGEST_PAUSE_US)
     if row.state == "owed":
         change(
-            db, row.id, due_at=now + pause, why=error, tried_at=row.tried_at or now,
-            tries=row.tries + 1,
+            db, row.id, due_at=now + pause, why=error,
+            tried_at=(row.tried_at or now) if counts else None, tries=row.tries + counts,
         )  # fmt: skip
     elif token is None:
         # It could not be read back, so nothing is sent.

@@ -16,7 +16,7 @@ from gateway.clock import to_micros
 from gateway.commands import UpdateContact
 from gateway.contacts import pushing, sending
 from gateway.conversations import claims
-from gateway.errors import Again, Never, NotFound, UnknownOutcome
+from gateway.errors import Again, Never, NotFound, Paused, UnknownOutcome
 from gateway.events import ContactSeen
 from gateway.store import Transaction
 from gateway.sync import identities
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 LEASE_S = 60.0
 _BEGIN_TO_POST_S = 5.0
-_NOT_CONFIGURED_US = 60_000_000
+_REST_US = 60_000_000
 _PAUSE_US = 2_000_000
 _NOT_LET_IN = 401
 """A token that holds no more is put right by people; what is owed waits for that."""
@@ -97,7 +97,10 @@ class Contacts:
             if push.state == "owed" and terms is not None:
                 self._database.write(lambda db: sending.fail(db, push.id, why, self._now()))
             else:
-                self._later(push, f"{who.channel} is not configured", after_us=_NOT_CONFIGURED_US)
+                self._rest(push, f"{who.channel} is not configured")
+            return
+        if (paused := self._parts.channels[who.channel].paused) is not None:
+            self._rest(push, paused)
             return
         try:
             seen = self._reader.sender(who.channel).contact(who.external_id, deadline=DEADLINE_S)
@@ -123,7 +126,9 @@ class Contacts:
 
     def _not_looked(self, push: Any, trouble: Again | Never) -> None:
         error = trouble.message
-        if isinstance(trouble, Again) or trouble.details.get("status") == _NOT_LET_IN:
+        if isinstance(trouble, Paused):
+            self._rest(push, error)
+        elif isinstance(trouble, Again) or trouble.details.get("status") == _NOT_LET_IN:
             self._later(push, error, after_us=_pause_us(trouble))
         else:
             self._database.write(lambda db: sending.fail(db, push.id, error, self._now()))
@@ -140,6 +145,8 @@ class Contacts:
         try:
             sender = self._reader.sender(who.channel)
             seen = sender.update_contact(command, deadline=DEADLINE_S)
+        except Paused as trouble:
+            self._rest(push, trouble.message, token=token)
         except Again as trouble:
             self._later(push, trouble.message, token=token, after_us=_pause_us(trouble))
         except NotFound as gone:  # merged or deleted since the look: the next one follows it
@@ -185,12 +192,20 @@ class Contacts:
             )
         )
 
+    def _rest(self, push: Any, why: str, *, token: str | None = None) -> None:
+        """Leave it alone until people have acted: no try, so no patience is used up."""
+        self._database.write(
+            lambda db: sending.later(
+                db, push.id, why, self._now(), token=token, after_us=_REST_US, counts=False
+            )
+        )
+
     def _follow(self, who: Who, push: Any, gone: NotFound) -> None:
         """The channel has nobody under this id: somebody under another one, or nobody at all."""
         try:
             successor = self._merged.successor(who, gone)
         except (Again, Never) as trouble:
-            self._later(push, trouble.message, after_us=_pause_us(trouble))
+            self._not_looked(push, trouble)
             return
         now = self._now()
 

@@ -48,10 +48,12 @@ Work = Callable[[Transaction, Source, int], Acted]
 def add_contact_doors(room: Room, parts: Parts) -> None:
     """Add the doors; every role looks, operators and admins act."""
     database = parts.database
-    # Channels that are told what people say of a customer.
-    takers = frozenset(
-        name for name, terms in parts.terms.items() if "update_contact" in terms.channel.pushes
-    )
+
+    def takers() -> frozenset[str]:
+        """The channels, as they are now, that are told what people say of a customer."""
+        return frozenset(
+            name for name, terms in parts.terms.items() if "update_contact" in terms.channel.pushes
+        )
 
     def act(arguments: Json, work: Work) -> Response:
         now = to_micros(parts.clock.now())
@@ -91,7 +93,7 @@ def add_contact_doors(room: Room, parts: Parts) -> None:
             tree = editing.open_contact(db, contact_id)
             was = _card(db, tree)
             require_match(was)
-            owed = editing.edit(db, tree, given, source, now, takers)
+            owed = editing.edit(db, tree, given, source, now, takers())
             return _changed(was, cards.find_contact(db, tree.id), owed)
 
         # The same call against another state is another call.
@@ -108,7 +110,9 @@ def add_contact_doors(room: Room, parts: Parts) -> None:
         def work(db: Transaction, source: Source, now: int) -> Acted:
             tree = editing.open_contact(db, contact_id)
             was = _card(db, tree)
-            owed = editing.verify(db, tree, body["detail"], source, now, body.get("value"), takers)
+            owed = editing.verify(
+                db, tree, body["detail"], source, now, body.get("value"), takers()
+            )
             return _changed(was, cards.find_contact(db, tree.id), owed)
 
         return act(body, work)
@@ -120,7 +124,7 @@ def add_contact_doors(room: Room, parts: Parts) -> None:
 
         def work(db: Transaction, source: Source, now: int) -> Acted:
             tree = editing.open_contact(db, contact_id)
-            owed = editing.send_again(db, tree, takers, now)
+            owed = editing.send_again(db, tree, takers(), now)
             return Acted(body=cards.find_contact(db, tree.id), owed={"sync"} if owed else set())
 
         return act({}, work)

@@ -306,3 +306,44 @@ def test_only_a_user_who_had_to_prove_it_is_verified(
     strict = IntercomReceiver(secrets=("s",), bot_admin_id=BOT, users_are_verified=True)
     delivery = strict.translate(strict.read_envelope(json.dumps(content).encode()))
     assert only(list(delivery.events), events.ContactSeen).verified == verified
+
+
+def seen_of(file: str, **changes: Any) -> events.ContactSeen:
+    content = copy.deepcopy(content_of(file))
+    item = content["data"]["item"]
+    item.get("contact", item).update(changes)
+    return only(told_by(content), events.ContactSeen)
+
+
+def test_what_is_left_out_says_nothing_and_what_is_empty_takes_away() -> None:
+    whole = seen_of("2.14/contact.user.updated", phone=None, email="", name="Zoe")
+    assert (whole.name, whole.email, whole.phone) == ("Zoe", None, None)
+    assert {"email", "phone"} <= set(whole.cleared)
+    assert "name" not in whole.cleared
+    for name in ("contact.archived", "contact.deleted"):
+        assert seen_of(f"2.14/{name}").cleared == ()
+    # The older shape names the id otherwise.
+    assert "external_id" not in seen_of("2.14/visitor.signed_up").cleared
+
+
+def test_tags_mail_and_the_archive_are_told_with_the_customer() -> None:
+    told = seen_of("2.14/contact.lead.tag.created").marks
+    assert told is not None
+    assert dict(told.tagged) == {"9100234": "wholesale"}
+    gone = seen_of("2.14/contact.lead.tag.deleted").marks
+    assert gone is not None
+    assert (dict(gone.tagged), tuple(gone.untagged)) == ({}, ("9100234",))
+    for topic, archived in (("archived", True), ("unarchive", False), ("user.updated", None)):
+        marks = seen_of(f"2.14/contact.{topic}").marks
+        assert marks is not None
+        assert marks.archived is archived
+    tags = {"data": [{"type": "tag", "id": 7}, None], "has_more": True}
+    some = seen_of("2.14/contact.user.updated", tags=tags, unsubscribed_from_emails=True).marks
+    assert some is not None
+    assert (some.tags, some.no_mail) == (None, True)  # not all of them: nothing to go by
+
+
+def test_a_merge_that_does_not_say_of_whom_is_looked_into() -> None:
+    assert seen_of("2.14/contact.merged").absorbed is True
+    named = seen_of("2.14/contact.merged", merged_from={"type": "contact", "id": "lead"})
+    assert (named.absorbed, tuple(named.merged)) == (False, ("lead",))

@@ -473,3 +473,41 @@ def test_words_to_customers_are_not_held_up_by_what_is_kept_for_them() -> None:
         ):
             urgent()
     assert len(server.asked) == 6
+
+
+# -- contacts
+
+
+def update_contact(port: IntercomPort, deadline: float = 5.0) -> object:
+    return port.update_contact("c1", {"email": "a@b.test", "phone": None}, deadline=deadline)
+
+
+def test_a_contact_is_written_with_what_was_given_and_nothing_else() -> None:
+    with against(says(200, {"type": "contact", "id": "c1"})) as (port, server):
+        update_contact(port)
+        port.conversations_of("c1")
+    put, search = server.asked
+    assert (put.method, put.path) == ("PUT", "/contacts/c1")
+    assert put.json == {"email": "a@b.test", "phone": None}
+    assert search.json["query"] == {"field": "contact_ids", "operator": "=", "value": "c1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "moved_to"),
+    [
+        (404, {}, NotFound, None),
+        (410, {"Link": '</contacts/c2>; rel="canonical"'}, NotFound, "c2"),
+        (410, {"Link": '</contacts/../admins>; rel="canonical"'}, NotFound, None),
+        (409, {}, Never, None),
+        (400, {}, Never, None),
+        (500, {}, UnknownOutcome, None),
+    ],
+)
+def test_what_a_contact_that_is_not_there_or_not_free_answers(
+    status: int, headers: dict[str, str], error: type[GatewayError], moved_to: str | None
+) -> None:
+    body = {"type": "error.list", "errors": [{"code": "conflict", "message": "No."}]}
+    with against(says(status, body, **headers)) as (port, _), pytest.raises(error) as caught:
+        update_contact(port)
+    assert type(caught.value) is error
+    assert caught.value.details.get("moved_to") == moved_to

@@ -18,6 +18,7 @@ def test_contacts_in_every_shape() -> None:
         phone="+353 1 555 0147",
         external_id="shop-4471",
         as_of=1_793_880_600_000_000,
+        marks=events.ContactMarks(tags={}, no_mail=False),
     )
     lead = only(told("2.14/contact.lead.created"), events.ContactSeen)
     assert (lead.name, lead.email, lead.phone) == (None, None, None)

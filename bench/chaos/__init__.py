@@ -10,10 +10,10 @@ import argparse
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,16 +148,16 @@ def measure(kind: str, folder: Path, options: argparse.Namespace) -> bool:
         if left_out:
             print(f"  left out, not possible here: {', '.join(left_out)}")
         town = Town(scene.on.standin.world, scene.on.talk)
-        struck: list[Struck] = []
         seconds = max(
             options.conversations / options.rate,
             sum(fault.seconds + options.calm for fault in faults),
         )
         rate = options.conversations / seconds
-        striking = threading.Thread(target=_strike_all, args=(faults, seconds, struck))
-        striking.start()
-        late = town.live(options.conversations, rate)
-        striking.join()
+        # Here, not on a thread: what is started again, PostgreSQL, goes when its starter ends.
+        with ThreadPoolExecutor(1) as pool:
+            living = pool.submit(town.live, options.conversations, rate)
+            struck = _strike_all(faults, seconds)
+            late = living.result()
         quiet_s = _until(lambda: _is_quiet(scene), _QUIET_WITHIN_S)
         pass_s = None if options.no_pass else _reconcile(scene)
         verdict = judge(
@@ -170,12 +170,14 @@ def measure(kind: str, folder: Path, options: argparse.Namespace) -> bool:
         return not verdict.wrong
 
 
-def _strike_all(faults: Sequence[Fault], seconds: float, struck: list[Struck]) -> None:
+def _strike_all(faults: Sequence[Fault], seconds: float) -> list[Struck]:
     """Let them strike with equal pauses between them."""
     pause = max(0.0, seconds - sum(one.seconds for one in faults)) / (len(faults) + 1)
+    struck = []
     for fault in faults:
         time.sleep(pause)
         struck.append(strike(fault))
+    return struck
 
 
 def _is_quiet(scene: _Scene) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import chaos, handover, live, pages, reconcile, reply, streams, webhook, widget
+from bench import chaos, handover, live, pages, reconcile, reply, streams, upgrade, webhook, widget
 from bench.noted import kept
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "widget": widget.main,
     "live": live.main,
     "chaos": chaos.main,
+    "upgrade": upgrade.main,
 }
 
 

@@ -62,7 +62,8 @@ def set_up_logging(level: int = logging.INFO) -> None:
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Looked up at each line: whoever runs a command in a process of theirs may change it.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        # With its end in one write: the libraries' lines come between two.
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
     )
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(

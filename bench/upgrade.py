@@ -44,7 +44,8 @@ _VERSIONS = "gateway/store/migrations/versions"
 _BUILT = ("gateway/channels/webwidget/built", "gateway/console/built")
 _STARTS_WITHIN_S = 240.0
 _QUIET_WITHIN_S = 240.0
-_DRAINED_AFTER_S = 1.0
+# As a load balancer does, which gives what is under way its time.
+_DRAINED_AFTER_S = 5.0
 _STOPS_WITHIN_S = 60.0
 
 
@@ -261,7 +262,7 @@ def _upgrade(kind: str, older: Path, options: argparse.Namespace) -> list[str]:
         wrong = _play(it, before, after, balancer, options)
         verdict = judge(it, it.talks)
         _tell(kind, before, after, balancer, verdict)
-        wrong += verdict.wrong + _answered(balancer, verdict)
+        wrong += verdict.wrong + _answered(it, balancer, verdict)
         if wrong:
             kept = Path(tempfile.mkdtemp(prefix="bench-upgrade-logs-"))
             for one in (before, after):
@@ -286,7 +287,12 @@ def _play(
         balancer.turns = [before, after]
         time.sleep(step_s)
         wrong = before.stop("worker")
+        answered = before.count("turn_answered")
         before.start("worker")  # older code that begins on newer tables
+        wait_until(
+            lambda: before.count("turn_answered") > answered, "older code at work once more",
+            within_s=_STARTS_WITHIN_S,
+        )  # fmt: skip
         time.sleep(step_s)
         balancer.turns = [after]
         time.sleep(_DRAINED_AFTER_S)
@@ -299,14 +305,17 @@ def _play(
     return wrong
 
 
-def _answered(balancer: Balancer, verdict: Verdict) -> list[str]:
+def _answered(it: Tree, balancer: Balancer, verdict: Verdict) -> list[str]:
     wrong = [
         f"{count} calls to the {name} API were answered {status or 'not at all'}"
         for (name, status), count in balancer.answers.items()
         if status != 200
     ]
     if lost := verdict.numbers["attempts lost"]:
-        wrong.append(f"{lost} notifications were not answered 200")
+        told = Counter(
+            str(one.status or one.error) for one in it.standin.notifier.log if not one.ok
+        )
+        wrong.append(f"{lost} notifications were not answered 200: {dict(told)}")
     return wrong
 
 

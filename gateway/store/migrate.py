@@ -24,9 +24,11 @@ from gateway.store.turnstile import Turnstile
 
 log = structlog.get_logger(__name__)
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+
 _PATIENCE_S = 60.0
 _LOCK = 0x6761746577617921  # "gateway!": one migration at a time on PostgreSQL
-_LOCK_TIMEOUT_MS = 1000
+_LOCK_TIMEOUT_MS = 500
 """Whoever waits for a table lets everybody queue who comes later, and webhooks wait 3 s at most."""
 _AGAIN_AFTER_S = 0.5
 _LOCKED = ("55P03", "40P01")
@@ -115,5 +117,5 @@ def _scripts() -> ScriptDirectory:
 def _config() -> Config:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     return config

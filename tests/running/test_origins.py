@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -189,3 +191,24 @@ def test_what_time_asks_for_has_an_origin_too() -> None:
     assert found is not None
     assert found.startswith("wrk_")
     assert origin() is None
+
+
+def test_lines_of_many_threads_are_whole_lines(tmp_path: Any) -> None:
+    """Ours and the libraries' come from different hands."""
+    code = """
+import logging, threading, structlog
+from gateway.logs import set_up_logging
+set_up_logging()
+def say():
+    for number in range(200):
+        structlog.get_logger("ours").info("push_sent", number=number)
+        logging.getLogger("theirs").info("something happened")
+threads = [threading.Thread(target=say) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    log = tmp_path / "log"
+    with log.open("ab") as file:
+        subprocess.run([sys.executable, "-c", code], stderr=file, check=True)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(lines) == 8 * 400

@@ -205,6 +205,7 @@ class Balancer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Notifications change their way all the time, and somebody reads the API."""
+        self._choose()
         threads = [threading.Thread(target=work) for work in (self._switch, self._read)]
         for thread in threads:
             thread.start()
@@ -217,7 +218,10 @@ class Balancer:
 
     def _switch(self) -> None:
         while not self.over.wait(0.01):
-            self.notifier.url = f"{self.chance.choice(self.turns).url}/webhooks/{CHANNEL}"
+            self._choose()
+
+    def _choose(self) -> None:
+        self.notifier.url = f"{self.chance.choice(self.turns).url}/webhooks/{CHANNEL}"
 
     def _read(self) -> None:
         headers = {"Authorization": f"Bearer {self.token}"}

@@ -116,8 +116,13 @@ def read_links(settings: Settings, links: Sequence[str]) -> list[tuple[str, str]
 
 
 def check_channel(settings: Settings, channel: str) -> None:
-    """Raise NotFound for a channel that is not set."""
-    if channel not in settings.channels:
+    """Raise NotFound for a channel that is not set; a workspace's begins with its app's name."""
+    from gateway.config import IntercomAppSettings
+
+    app, dot, _ = channel.partition(".")
+    if isinstance(settings.channels.get(app), IntercomAppSettings) is not bool(dot) or (
+        app not in settings.channels
+    ):
         known = ", ".join(settings.channels) or "none"
         raise NotFound(f"there is no channel {channel}; there are: {known}")
 

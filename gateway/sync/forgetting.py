@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import select
 
+from gateway.channels.base import Channel
 from gateway.clock import to_micros
 from gateway.inbox import cleaning
 from gateway.privacy import retention
@@ -41,7 +42,7 @@ class Forgetting:
                     over = now - int(channel.retention_days * _DAY_US)
                     sessions = retention.sessions_over(db, name, over, limit)
                     found += [f"session:{one}" for one in sessions]
-        for name, channel in self._parts.channels.items():
+        for name, channel in self._with_bodies().items():
             if channel.payload_days:
                 over = now - int(channel.payload_days * _DAY_US)
                 if self._bodies.due(name, over):
@@ -63,7 +64,7 @@ class Forgetting:
             case "session":
                 self._forget_session(of)
             case _:
-                over = self._now() - int(self._parts.channels[of].payload_days * _DAY_US)
+                over = self._now() - int(self._with_bodies()[of].payload_days * _DAY_US)
                 self._bodies.forget(of, over, self._now())
 
     def abandon(self, keys: Sequence[str]) -> None:
@@ -87,6 +88,10 @@ class Forgetting:
         if channel is not None and channel.retention_days:
             over = now - int(channel.retention_days * _DAY_US)
             self._database.write(lambda db: retention.forget_session(db, session_id, over, now))
+
+    def _with_bodies(self) -> Mapping[str, Channel]:
+        """Channels, and an app's door: what strangers sent there lies under its name."""
+        return {**self._parts.doors, **self._parts.channels}
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())

@@ -94,17 +94,7 @@ def test_a_token_that_is_moved_does_not_open(it: Town) -> None:
 def _reseal(
     it: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, **environ: str
 ) -> None:
-    config = tmp_path / "gateway.toml"
-    config.write_text(
-        '[agents.support]\nkind = "scripted"\n[channels.acme]\nkind = "intercom"\n'
-        'agent = "support"\nclient_id = "x"\nclient_secret = "y"\n'
-    )
-    monkeypatch.delenv("GATEWAY_SECRET_KEY_PREVIOUS", raising=False)
-    for name, value in {
-        "GATEWAY_CONFIG": str(config), "GATEWAY_DATA_DIR": str(tmp_path),
-        "GATEWAY_DATABASE_URL": it.settings.database_url, **environ,
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
+    it.configure(tmp_path, monkeypatch, **environ)
     done = CliRunner().invoke(main, ["installations", "reseal"])
     assert says in done.output, (done.output, done.exception)
     listed = CliRunner().invoke(main, ["installations", "list"])

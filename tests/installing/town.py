@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import requests
 from sqlalchemy import select
 from werkzeug.serving import make_server
@@ -240,6 +241,24 @@ class Town:
             re.sub(r"<[^>]+>", "", part.body) for part in found.parts
             if str(part.author.id) == BOT and part.part_type != "note" and part.body
         ]  # fmt: skip
+
+    def configure(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
+        """Let commands know of this record and this app."""
+        config = folder / "gateway.toml"
+        config.write_text(
+            '[agents.support]\nkind = "scripted"\n'
+            f'[channels.{APP}]\nkind = "intercom"\nagent = "support"\n'
+            'client_id = "x"\nclient_secret = "y"\n'
+        )
+        monkeypatch.delenv("GATEWAY_SECRET_KEY_PREVIOUS", raising=False)
+        for name, value in {
+            "GATEWAY_CONFIG": str(config),
+            "GATEWAY_DATA_DIR": str(folder),
+            "GATEWAY_DATABASE_URL": self.settings.database_url,
+            "GATEWAY_SECRET_KEY": self.settings.secret_key,
+            **environ,
+        }.items():
+            monkeypatch.setenv(name, value)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -101,7 +101,7 @@ class Rounds:
             one.seconds = time.time() - began
         with self._parts.database.read() as db:
             one.read = find_pass(db, id)["read"]
-        one.done, one.look = self._ended(id), look
+        one.done, one.look = self._left(id) if self._options.leave_young else self._ended(id), look
         return one
 
     @contextmanager
@@ -139,6 +139,10 @@ class Rounds:
             old = int((began - 90) * 1e6)
             left = select(func.count()).where(Doubt.doubted_at < old)
             return not db.scalar(left)
+
+    def _left(self, id: str) -> dict[str, Any]:
+        with self._parts.database.read() as db:
+            return find_pass(db, id)
 
     def _ended(self, id: str) -> dict[str, Any]:
         until = time.monotonic() + _ENDS_WITHIN_S
@@ -287,6 +291,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=8.0, help="messages in a second (default 8)")
     add("--debounce", type=float, default=1.0, help="the agent's debounce_s (default 1)")
     add("--limit", type=int, default=DEFAULT_LIMIT, help="calls in 10 s (default Intercom's)")
+    add(
+        "--leave-young",
+        action="store_true",
+        help="do not wait for the pass's end: it reads what was just said when it is 90 s old",
+    )
     add("--folder", help="where the database is put (default: the temporary folder)")
     return parser
 

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests import once
+from tests.memory import use_memory
 from tests.services.postgres import PostgresServer, running_postgres
 from tests.services.valkey import ValkeyServer, running_valkey
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+use_memory()
+once.install()
 
 # `ci` finds the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile(

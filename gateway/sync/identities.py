@@ -106,7 +106,9 @@ def see(db: Transaction, who: Who, seen: ContactSeen, now: int) -> None:
     second an answer is the newer one, since it was asked for after what we know had come.
     """
     said = db.scalar(select(ContactIdentity.said).where(_is(who.installation_id, who.external_id)))
-    newest = max((word.at for word in decode_said(said or "{}").values()), default=0)
+    if said is None:
+        return  # erased since: an answer that was on its way brings nobody back
+    newest = max((word.at for word in decode_said(said).values()), default=0)
     if newest // _SECOND_US == seen.as_of // _SECOND_US:
         seen = replace(seen, as_of=max(seen.as_of, newest))
     contacts.see(db, who.installation_id, [seen], now)

@@ -169,6 +169,9 @@ def test_what_becomes_of_an_edit_is_seen_as_it_happens(windows: Windows) -> None
     assert violations(page, contrast_alone=True) == []
     windows.picture(page, "customers-not-taken-dark")
     page.emulate_media(color_scheme="light")
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    windows.picture(page, "customers-not-taken-narrow", full_page=True)
     page.get_by_role("button", name="Send again: Phone to acme-intercom").click()
     expect(details.get_by_text("Being sent to acme-intercom")).to_be_visible()
     step(lambda db, id: sending.later(db, id, "Intercom answered 503", house.now))

@@ -346,6 +346,20 @@ def test_trouble_that_passes_is_waited_for_and_shown(desk: Desk) -> None:
     assert desk.became()["name"] == ("sent", None)
 
 
+def test_a_token_that_holds_no_more_is_waited_for(desk: Desk) -> None:
+    it = desk.it
+    token, it.standin.gate.token = it.standin.gate.token, "another"
+    desk.edits(name="Cleo Customer")
+    it.work("sync")
+    state, why = desk.became()["name"]
+    assert state == "sending"
+    assert "401" in str(why)
+    it.standin.gate.token = token
+    it.advance(60)
+    it.work("sync")
+    assert desk.became()["name"] == ("sent", None)
+
+
 def test_what_is_not_reached_for_a_day_is_given_up(desk: Desk) -> None:
     it = desk.it
     it.standin.faults.add("unavailable", where="contact_get", count=None)
@@ -525,6 +539,21 @@ def test_whoever_is_erased_is_owed_nothing(on_both: Rig) -> None:
     assert desk.rows() == []
     it.work()
     assert desk.puts() == []
+
+
+def test_an_answer_that_was_on_its_way_brings_nobody_back(desk: Desk) -> None:
+    it = desk.it
+
+    def erase(call: Any) -> None:
+        it.standin.faults.hooks.before_effect = None
+        gone = delete(ContactIdentity).where(ContactIdentity.external_id == desk.theirs)
+        it.parts.database.write(lambda db: db.execute(gone))
+
+    it.standin.faults.hooks.before_effect = erase
+    desk.edits(name="Cleo Customer")
+    it.work("sync")
+    assert len(desk.puts()) == 1
+    assert (desk.rows(), desk.whose(desk.theirs)) == ([], "None")
 
 
 def test_a_channel_that_takes_no_edits_is_owed_none(make_rig: Callable[..., Rig]) -> None:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("sqlite", "postgresql")
 
 # What the tests switch off because they pull no plugs; here durability is what is measured.
-_DURABLE = {
+DURABLE = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
@@ -196,7 +196,7 @@ def ground(kind: str, folder: Path) -> Iterator[Ground]:
         if kind == "sqlite":
             made = Ground(kind, folder, f"sqlite:///{folder / 'gateway.db'}", redis_url)
         else:
-            postgres.SETTINGS.update(_DURABLE)
+            postgres.SETTINGS.update(DURABLE)
             server = stack.enter_context(postgres.running_postgres())
             made = Ground(kind, folder, server.url(server.create_database()), redis_url)
             pid_file = server.folder / "data" / "postmaster.pid"

@@ -28,11 +28,12 @@ from bench.chaos.load import Town
 from bench.chaos.proxy import line_to
 from bench.chaos.verdict import Verdict, judge, recovery
 from bench.figures import table
-from bench.servers import KINDS, ROOT, Ground
+from bench.servers import DURABLE, KINDS, ROOT, Ground
 from bench.stage import Stage, stage, tell_what_the_gateway_said
 from gateway.reconciling import passes
 from gateway.store import migrate
 from intercom_standin.delivery import Delivery
+from tests.services import postgres
 from tests.services.postgres import PostgresServer, running_postgres
 
 _DISK_MB = 1024
@@ -125,6 +126,7 @@ def _scene(kind: str, folder: Path) -> Iterator[_Scene]:
 @contextmanager
 def _postgres_in(folder: Path) -> Iterator[PostgresServer]:
     """A PostgreSQL whose cluster lies on the disk that can be filled."""
+    postgres.SETTINGS.update(DURABLE)
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         with running_postgres() as server:

@@ -249,6 +249,54 @@ def test_an_answer_discarded_is_asked_again_on_return(on_both: Rig, take_over: T
     assert it.world.conversations[cid].holding.admin_id == int(BOT)
 
 
+@pytest.mark.parametrize("hook", ["before_effect", "after_effect"])
+def test_given_back_while_the_answer_is_on_the_wire(on_both: Rig, hook: str) -> None:
+    """When it was given back nobody knew that the customer is answered: not answered twice."""
+    it = on_both
+    cid = start(it)
+    ask(it, cid)
+    it.work("turns")
+
+    def there_and_back(_: object) -> None:
+        setattr(it.standin.faults.hooks, hook, None)
+        by_webhook(it, cid)
+        it.world.assign(cid, BOT, by=AOIFE)
+        assert {attempt.status for attempt in it.hear() if "admin" in attempt.topic} == {200}
+        it.work("turns")  # it waits: nobody knows what becomes of the answer
+
+    setattr(it.standin.faults.hooks, hook, there_and_back)
+    it.work("deliver")
+    it.settle()
+    it.advance(3)
+    it.settle()
+    assert it.session(cid).mode == "ai"
+    assert said(it, cid) == ["AI: Where is my order?", "AI: And when?"]
+    assert len(it.agent.turns) == 2
+    assert [turn.state for turn in it.turns()].count("recorded") == 2
+
+
+def test_what_was_on_the_wire_does_not_answer_what_came_after_it(on_both: Rig) -> None:
+    it = on_both
+    cid = start(it)
+    ask(it, cid)
+    it.work("turns")
+
+    def there_and_back(_: object) -> None:
+        it.standin.faults.hooks.before_effect = None
+        by_webhook(it, cid)
+        it.world.customer_replies(cid, "And the invoice?")
+        it.world.assign(cid, BOT, by=AOIFE)
+        it.hear()
+
+    it.standin.faults.hooks.before_effect = there_and_back
+    it.work("deliver")
+    it.settle()
+    it.advance(3)
+    it.settle()
+    assert it.session(cid).mode == "ai"
+    assert said(it, cid)[1:] == ["AI: And when?", "AI: And the invoice?"]
+
+
 def test_to_another_person_while_one_is_there_changes_who_not_what(on_both: Rig) -> None:
     it = on_both
     cid = start(it)

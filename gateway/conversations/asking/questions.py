@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy import Integer, bindparam, exists, select, update
 
 from gateway.conversations import briefing, guard, rules, turns
 from gateway.conversations.asking.held import WRITE, HeldTurn, Recorded, end, lock
 from gateway.conversations.reception import Receive, always_open
+from gateway.conversations.thread import Held
 from gateway.events import Turn
 from gateway.policy import AgentTerms, Terms
 from gateway.store import Transaction
-from gateway.store.models import Conversation, TurnRow
+from gateway.store.models import Conversation, Message, Push, TurnRow
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals, table_of
 
@@ -49,6 +50,7 @@ _RETURNED = Prepared(
 )
 
 _MARGIN_US = 15_000_000
+_WIRE_US = 2_000_000
 
 
 class Began(NamedTuple):
@@ -119,6 +121,13 @@ def begin(
     )  # fmt: skip
     if turn.state == "waiting":  # announced with 202, and never came
         return one.give_up("no answer came to the reply address")
+    if turn.cause == "returned" and turn.state == "due" and turn.tries == 0:
+        if _on_the_wire(db, held):
+            wait(db, turn_id, now + _WIRE_US)
+            return None
+        if _answered_meanwhile(one):
+            one.end("discarded", "the answer that was on its way has answered it")
+            return None
     lease = int(terms.agent.timeout_s * 1e6) + _MARGIN_US
     question = briefing.question(db, held, row, turn)
     if row.mode == "ai":
@@ -141,6 +150,36 @@ def begin(
     }
     WRITE.later(db, asking)
     return question
+
+
+def _on_the_wire(db: Transaction, held: Held) -> bool:
+    """True while nobody knows whether words of the AI's from before the return have landed."""
+    words = Push.role.in_(("answer", "last_words")) & Push.state.in_(("sending", "unknown"))
+    return bool(db.scalar(select(exists().where(Push.conversation_id == held.id, words))))
+
+
+def _answered_meanwhile(one: HeldTurn) -> bool:
+    """True if what was on the wire when people took over was the answer to the customer's last.
+
+    It was not known when they gave the session back, so a question was owed.
+    """
+    run = one.held.thread.run
+    if not one.terms.channel.policy.native_assignment or run is None or run.customer_spoke_last:
+        return False
+    newest = select(Message.at, Message.number).where(
+        Message.session_id == one.row.id, Message.kind == "message",
+        Message.author_kind == "customer",
+    )  # fmt: skip
+    told = select(TurnRow.upto_at, TurnRow.upto_number).where(
+        TurnRow.session_id == one.row.id, TurnRow.state == "recorded"
+    )
+    said = one.db.execute(
+        newest.order_by(Message.at.desc(), Message.number.desc()).limit(1)
+    ).one_or_none()
+    answered = one.db.execute(
+        told.order_by(TurnRow.upto_at.desc(), TurnRow.upto_number.desc()).limit(1)
+    ).one_or_none()
+    return said is not None and answered is not None and tuple(said) <= tuple(answered)
 
 
 def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -> None:

@@ -8,7 +8,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import chaos, handover, live, pages, reconcile, reply, streams, upgrade, webhook, widget
+from bench import (
+    chaos,
+    flood,
+    handover,
+    live,
+    pages,
+    reconcile,
+    reply,
+    streams,
+    upgrade,
+    webhook,
+    widget,
+)
 from bench.noted import kept
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
@@ -22,6 +34,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "live": live.main,
     "chaos": chaos.main,
     "upgrade": upgrade.main,
+    "flood": flood.main,
 }
 
 

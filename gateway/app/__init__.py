@@ -17,6 +17,7 @@ from gateway.app.health import add_health
 from gateway.app.installed import add_app_doors
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.app.origins import with_origins
+from gateway.app.resting import resting
 from gateway.channels.webhook import receiving, webhook_routes
 from gateway.channels.webwidget.routes import EVENTS as WIDGET_EVENTS
 from gateway.channels.webwidget.routes import widget_routes
@@ -69,7 +70,8 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
         answers.note,
         answers.timer,
     )
-    wsgi.wsgi_app = Gate(received, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS)
+    rested = resting(received, parts.clock.monotonic)
+    wsgi.wsgi_app = Gate(rested, EVENTS, WIDGET_EVENTS, CONSOLE_EVENTS)
     add_metrics(app, metrics)
     return app
 

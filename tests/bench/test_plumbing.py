@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import chaos, handover, reconcile, reply, streams, webhook
+from bench import chaos, flood, handover, reconcile, reply, streams, webhook
 from bench.agent import MARK
 from bench.chaos.proxy import line_to
 from bench.figures import Spread, quantile
@@ -53,6 +53,18 @@ def test_every_message_is_answered_once(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = ["--database", "sqlite", "--seconds", "2", "--warm-up", "0", "--rate", "2"]
     assert reply.main([*arguments, "--debounce", "0.1", "--folder", str(tmp_path)]) == 0
     assert "0 unanswered, 0 answered twice" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_others_lose_nothing_beside_a_flood(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--database", "sqlite", "--seconds", "0.3", "--rounds", "1", "--rate", "20"]
+    arguments += ["--connections", "4", "--kind", "workspace", "--folder", str(tmp_path)]
+    assert flood.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "RIGHT" in said
+    assert "workspace: ratio" in said
 
 
 @pytest.mark.slow

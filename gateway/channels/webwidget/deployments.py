@@ -41,11 +41,14 @@ class Deployment:
             raise OriginNotAllowed("this page may not use this widget; see allowed_origins")
 
     def count(self, *, visitor: str | None = None, address: str | None) -> None:
-        """Count a call of a visitor and from an address; raise TooMany."""
-        place = f"{self.name}:{network_of(address)}"
-        _count(self.addresses, place, "too many calls come from this address")
+        """Count a call of a visitor and from an address; raise TooMany.
+
+        What a visitor calls too often does not count for those behind the same address.
+        """
         if visitor is not None:
             _count(self.visitors, f"{self.name}:{visitor}", "this visitor calls too often")
+        place = f"{self.name}:{network_of(address)}"
+        _count(self.addresses, place, "too many calls come from this address")
 
 
 class Deployments:

@@ -1,0 +1,74 @@
+"""The flood: a process that sends as much as it is answered, for so many seconds and no longer.
+
+`python -m bench.flooder KIND HOST PORT SECONDS CONNECTIONS SEED`: it says `ready`, waits for a
+line, floods, and says as JSON what it was answered. It knows no address but the one it is given.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import urllib.request
+from collections.abc import Iterator
+
+from bench.load import closed_loop
+from bench.traffic import CHANNEL, PATH, Traffic
+
+KINDS = ("unsigned", "forged", "workspace", "visitor")
+OTHER = "other-intercom"
+SHOP, SHOP_KEY, SHOP_ORIGIN = "shop", "shop-key", "http://shop.example"
+# What another workspace sends in a second at most; more is made than it can get rid of.
+_A_SECOND = 2_000
+_MOST = 40_000
+
+
+def requests(kind: str, address: tuple[str, int], seconds: float, seed: int) -> Iterator[bytes]:
+    """What a flood of this kind sends, without an end or for long enough."""
+    if kind == "visitor":
+        return _of_a_visitor(address)
+    if kind == "workspace":
+        posted = Traffic(seed).post(min(int(_A_SECOND * seconds), _MOST))
+        there = f"/webhooks/{OTHER}".encode()
+        return iter([one.request.replace(PATH.encode(), there, 1) for one in posted])
+    signature = f"X-Hub-Signature: sha1={'0' * 40}\r\n" if kind == "forged" else ""
+    body = b'{"topic": "conversation.user.replied", "x": "' + b"x" * 4_000 + b'"}'
+    head = (
+        f"POST /webhooks/{CHANNEL} HTTP/1.1\r\nHost: 127.0.0.1\r\n{signature}"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return itertools.repeat(head.encode() + body)
+
+
+def _of_a_visitor(address: tuple[str, int]) -> Iterator[bytes]:
+    told = json.dumps({"key": SHOP_KEY}).encode()
+    headers = {"Content-Type": "application/json", "Origin": SHOP_ORIGIN}
+    door = f"http://{address[0]}:{address[1]}/widget/v1/sessions"
+    with urllib.request.urlopen(urllib.request.Request(door, told, headers), timeout=30) as answer:
+        token = json.load(answer)["visitor_token"]
+    for number in itertools.count():
+        body = json.dumps({"client_id": f"m-{number}", "text": "Is anybody there?"}).encode()
+        head = (
+            f"POST /widget/v1/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {SHOP_ORIGIN}\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        yield head.encode() + body
+
+
+def main(kind: str, host: str, port: str, seconds: str, connections: str, seed: str) -> None:
+    """Flood when told to."""
+    address = (host, int(port))
+    sent = requests(kind, address, float(seconds), int(seed))
+    first = next(sent)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    run = closed_loop(
+        address, itertools.chain([first], sent), connections=int(connections),
+        seconds=float(seconds),
+    )  # fmt: skip
+    print(json.dumps({"statuses": dict(run.statuses), "seconds": run.seconds}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

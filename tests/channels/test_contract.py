@@ -44,7 +44,7 @@ def translate(receiver: Receiver, body: bytes) -> events.Delivery:
 def test_every_channel_folder_is_under_contract(name: str) -> None:
     assert (HERE / name / "contract.py").is_file(), f"tests/channels/{name}/contract.py is missing"
     assert list((HERE / name / "payloads").glob("*/*.json")), f"no payload of {name} is recorded"
-    for method in ("verify", "read_envelope", "translate"):
+    for method in ("verify", "read_envelope", "translate", "without_words"):
         assert callable(getattr(receiver_of(name), method))
 
 
@@ -102,6 +102,37 @@ def test_events_survive_being_kept(name: str, path: Path) -> None:
         kept = msgspec.json.encode(event)
         assert b"\\u0000" not in kept
         assert msgspec.json.encode(msgspec.json.decode(kept, type=type(event))) == kept
+
+
+@over_payloads
+@pytest.mark.parametrize("named", [True, False], ids=["named", "by time"])
+def test_words_that_were_taken_back_are_in_no_body(name: str, path: Path, named: bool) -> None:
+    """What happened is told as before; a body of which that cannot be said is empty."""
+    receiver, body = receiver_of(name), path.read_bytes()
+    assert receiver.without_words(body, (), 0) == body
+    told = translate(receiver, body).events
+    words = [one for one in told if isinstance(one, events.MessageReceived | events.NoteAdded)]
+    messages = {one.id for one in words} if named else ()
+    clean = receiver.without_words(body, messages, 0 if named else 2**60)
+    for one in words:
+        for line in one.text.split("\n"):
+            if " " in line:  # else it may be a name, as below a letter
+                assert json.dumps(line)[1:-1].encode() not in clean
+        assert all(each.url.encode() not in clean for each in one.attachments)
+    if not clean:
+        assert not named or "contact" in path.stem
+        return
+    assert receiver.read_envelope(clean).id == receiver.read_envelope(body).id
+    again = translate(receiver, clean).events
+    left = [one for one in again if isinstance(one, events.Happened)]
+    assert {(type(one), one.id, one.at) for one in left} >= {
+        (type(one), one.id, one.at) for one in told if isinstance(one, events.Happened)
+    }
+    assert not any(
+        one.text or one.attachments
+        for one in left
+        if isinstance(one, events.MessageReceived | events.NoteAdded)
+    )
 
 
 @over_payloads

@@ -74,7 +74,9 @@ _CONTACT = Prepared(
 )
 _PREVIOUS = Prepared(
     lambda _: (
-        select(_SESSIONS.c.id, _SESSIONS.c.summary, _SESSIONS.c.finished_at)
+        select(
+            _SESSIONS.c.id, _SESSIONS.c.summary, _SESSIONS.c.finished_at, _SESSIONS.c.forgotten_at
+        )
         .where(
             _SESSIONS.c.conversation_id == bindparam("conversation"),
             _SESSIONS.c.opened_at < bindparam("before"),
@@ -210,14 +212,14 @@ def _previous_summary(db: Transaction, session: Any) -> str | None:
     """What was known of the session before this one: its summary, else how it ended."""
     asked = {"conversation": session.conversation_id, "before": session.opened_at}
     row = _PREVIOUS.first(db, asked)
-    if row is None:
+    if row is None or row.forgotten_at is not None:
         return None
     if row.summary:
         return cast(str, row.summary)
     last = _LAST_WORDS.run(db, {"session": row.id})
     ended = f" It ended at {_moment(row.finished_at)}." if row.finished_at else ""
     lines = [f"There was a session before this one.{ended} The last words in it:"]
-    lines += [f"{_name(one)}: {one.text[:_CUT_AT]}" for one in reversed(last)]
+    lines += [f"{_name(one)}: {one.text[:_CUT_AT]}" for one in reversed(last) if one.text]
     return "\n".join(lines) if last else None
 
 

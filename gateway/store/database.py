@@ -208,15 +208,19 @@ class Database:
         (row,) = _NOW.run(db, {})
         return int(row.micros)
 
-    def empty_log(self) -> None:
+    def empty_log(self) -> bool:
         """Write SQLite's log into the file and empty it: it holds what was there before an erasure.
 
-        While somebody reads, that waits for another time.
+        False while somebody reads or writes: it is to be tried again.
         """
-        if self.is_sqlite:
-            with self.engine.connect() as connection:
-                driver: Any = connection.connection.dbapi_connection
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self.is_sqlite:
+            return True
+        with self.engine.connect() as connection:
+            connection.connection.info["hasty"] = True
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("PRAGMA busy_timeout=0")
+            (busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
 
     def dispose(self) -> None:
         """Close every pooled connection."""

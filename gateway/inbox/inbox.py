@@ -186,7 +186,7 @@ class Inbox:
         """
         now = to_micros(self._clock.now())
         past = snapshot.up_to(horizon)
-        contact_id = meet(db, held.installation_id, past, now)
+        contact_id = meet(db, held.installation_id, past, now, held)
         said = Said()
         for event in past:
             said.add(event, contact_id)

@@ -139,6 +139,8 @@ IMPERSONAL: Mapping[str, str] = {
     "claims": "who works on what just now",
     "installations": "workspaces",
     "reconciliations": "counts",
+    "backfills": "counts",
+    "past_conversations": "ids of conversations that are to be read",
     "answer_minutes": "counts",
     "heard_topics": "counts",
     "heard_hours": "counts",

@@ -58,7 +58,8 @@ def test_nothing_late_makes_her_known_again(it: World) -> None:
         assert "has been forgotten" in refused.json()["error"]["message"]
 
 
-def test_an_old_conversation_that_was_never_heard_of_has_no_words(lite: World) -> None:
+@pytest.mark.parametrize("how", ["told of", "imported"])
+def test_an_old_conversation_that_was_never_heard_of_has_no_words(lite: World, how: str) -> None:
     it = lite
     contact = lived(it)
     old = it.world.customer_starts("long ago rubymark", contact_id=it.contact_there)
@@ -66,8 +67,14 @@ def test_an_old_conversation_that_was_never_heard_of_has_no_words(lite: World) -
     it.standin.notifier.pending.clear()  # nobody told us of it
     it.erase(contact)
     it.settle()
-    it.world.close(old.conversation.id, AOIFE)
-    it.settle()
+    if how == "told of":
+        it.world.close(old.conversation.id, AOIFE)
+    else:
+        it.advance(3600)
+        it.ok("POST", f"/channels/{CHANNEL}/backfills", it.admin)
+    for _ in range(5):
+        it.settle()
+        it.advance(60)
     with it.parts.database.read() as db:
         found = select(Conversation.id).where(Conversation.external_id == old.conversation.id)
         lines = db.scalars(

@@ -25,8 +25,8 @@ from intercom_standin.server import StandIn
 
 _STARTS_WITHIN_S = 60.0
 _ANSWERED_WITHIN_S = 30.0
-# Time in which a second answer to the same message would show itself.
-_SETTLES_S = 3.0
+# Time in which a second answer to the same message would show itself, beyond two debounces.
+_SETTLES_S = 1.0
 # Of a hundred messages: how many begin a conversation, and how many follow the one before in the
 # same conversation at once (a burst, which the gateway answers together).
 _BEGINNING, _FOLLOWING = 30, 10
@@ -40,6 +40,7 @@ class Talk:
     # Intended moment of each message, in seconds since 1970.
     meant: dict[str, float] = field(default_factory=dict)
     replies: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
+    debounce_s: float = 1.0
 
     def heard(self, notifications: Sequence[Notification]) -> None:
         """Take the time of the AI's replies; called by the world, in its own order."""
@@ -72,7 +73,7 @@ class Talk:
         until = time.monotonic() + _ANSWERED_WITHIN_S
         while len(self.answers()) < len(self.meant) and time.monotonic() < until:
             time.sleep(0.1)
-        time.sleep(_SETTLES_S)
+        time.sleep(_SETTLES_S + 2 * self.debounce_s)
 
 
 class Customers:
@@ -150,7 +151,7 @@ class Stage:
 @contextmanager
 def stage(place: Ground, *, rate_limit: int, debounce_s: float, thinks_s: float) -> Iterator[Stage]:
     """Give the stand-in and the agent, both running, and the gateway's settings written."""
-    talk = Talk()
+    talk = Talk(debounce_s=debounce_s)
     with ExitStack() as stack:
         standin = StandIn(
             client_secret=CLIENT_SECRET, token=ACCESS_TOKEN, rate_limit=rate_limit, mode="auto"

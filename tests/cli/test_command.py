@@ -13,7 +13,7 @@ from tests.cli.conftest import Gateway
 
 CONTRACT = (
     *("up", "web", "worker", "scheduler", "operators", "tokens", "migrate", "doctor", "replay"),
-    *("sync", "demo", "teams"),
+    *("sync", "demo", "teams", "installations", "backup", "restore"),
 )
 # What takes long to import, and would make every call of the command wait.
 SLOW = ("sqlalchemy", "flask", "redis", "rq", "requests", "marshmallow", "alembic", "intercom")
@@ -53,17 +53,26 @@ def test_python_m_gateway_is_the_same_command() -> None:
     assert done.stdout == f"gateway {__version__}\n"
 
 
+WRONG_SETTINGS = '[channels.shop]\nkind = "intercom"\nagent = "nobody"\n[agnets.a]\n'
+WRONG = ("agnets", "access_token", "client_secret", "bot_admin_id", "agents.nobody")
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    [["operators", "list"], ["migrate"], ["up"], ["web"], ["worker"], ["scheduler"]],
-    ids=" ".join,
+    "arguments", [["operators", "list"], ["migrate"], ["worker"], ["scheduler"]], ids=" ".join
 )
 def test_all_that_is_wrong_with_the_settings_is_told_at_once(
     gateway: Gateway, arguments: list[str]
 ) -> None:
-    (gateway.folder / "gateway.toml").write_text(
-        '[channels.shop]\nkind = "intercom"\nagent = "nobody"\n[agnets.a]\n'
-    )
+    (gateway.folder / "gateway.toml").write_text(WRONG_SETTINGS)
+    done = gateway.run(*arguments)
+    assert done.exit_code == 2
+    for name in WRONG:
+        assert name in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["up"], ["web"]], ids=" ".join)
+def test_what_serves_tells_it_as_well(gateway: Gateway, arguments: list[str]) -> None:
+    (gateway.folder / "gateway.toml").write_text(WRONG_SETTINGS)
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
         cwd=gateway.folder,
@@ -73,7 +82,7 @@ def test_all_that_is_wrong_with_the_settings_is_told_at_once(
         timeout=60,
     )
     assert done.returncode == 2
-    for name in ("agnets", "access_token", "client_secret", "bot_admin_id", "agents.nobody"):
+    for name in WRONG:
         assert name in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -179,8 +179,9 @@ class Missed:
                 self._forget_frames()
             since = self._rows[bisect_right(self._rows, newest, key=_place) :]
             changed = {row.message_id for row in since if row.kind.endswith(_UPDATED)}
+            erased = any(map(_tells_of_an_erasure, since))
             for row in rows:
-                if row.message_id is None or row.message_id not in changed:
+                if not erased and (row.message_id is None or row.message_id not in changed):
                     self._frames[row.place] = (now, frames[row.place])
                     self._bytes += len(frames[row.place])
                     self._places.setdefault(row.message_id, []).append(row.place)
@@ -198,6 +199,8 @@ class Missed:
         if new.message_id is not None and new.kind.endswith(_UPDATED):
             for place in self._places.pop(new.message_id, ()):
                 self._frames.pop(place, None)
+        elif _tells_of_an_erasure(new):  # their name is in what was told of their sessions, too
+            self._forget_frames()
 
     def _forget_frames(self) -> None:
         self._frames.clear()
@@ -215,6 +218,10 @@ def in_pieces(frames: Iterable[bytes]) -> Iterator[bytes]:
             piece.clear()
     if piece:
         yield bytes(piece)
+
+
+def _tells_of_an_erasure(row: Told) -> bool:
+    return row.kind == "contact.updated" and (row.data or {}).get("kind") == "erased"
 
 
 def _place(row: Told) -> int:

@@ -114,6 +114,21 @@ def test_words_that_are_redacted_while_they_are_read_are_not_kept(house: House) 
     assert b"4111" not in words(missed, 0, rows[-1].place)
 
 
+def test_whoever_was_erased_is_not_named_again(house: House) -> None:
+    missed = Missed(house.database, house.parts.wording)
+    house.session("1001")
+    rows = told(house)
+    missed.begin_at(0)
+    missed.add(rows)
+    words(missed, 0, rows[-1].place)
+    gone = {"kind": "erased", "changed": []}
+    missed.add([rows[-1]._replace(place=rows[-1].place + 1, kind="contact.updated",
+                                  message_id=None, session_id=None, data=gone)])  # fmt: skip
+    with counted(house.database) as asked:
+        words(missed, 0, rows[-1].place)
+    assert asked  # the record is what is told, as it is now
+
+
 def test_words_are_kept_for_a_while_only(house: House) -> None:
     now = 0.0
     missed = Missed(house.database, house.parts.wording, timer=lambda: now)

@@ -133,6 +133,8 @@ class Release:
         )
         if ran.returncode != 0:
             raise RuntimeError(f"{self.name}: gateway {' '.join(command)}: {ran.stderr}")
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(ran.stderr)
         return ran.stdout
 
     def start(self, role: str, *options: str) -> None:
@@ -285,7 +287,8 @@ def _play(
         time.sleep(step_s)
         began = time.monotonic()
         after.run("migrate")
-        print(f"\nmigrated under load in {time.monotonic() - began:.1f} s")
+        print(f"\nmigrated under load in {time.monotonic() - began:.1f} s,", end=" ")
+        print(f"other work went first {after.count('migration_waits')} times")
         time.sleep(step_s)  # the older code alone, on newer tables
         after.up()
         balancer.turns = [before, after]

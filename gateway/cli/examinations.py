@@ -176,6 +176,8 @@ def _is_there(settings: Settings) -> bool:
 def of_channel(settings: Settings, channel: Channel) -> Iterator[Finding]:
     """Ask the channel's own examination, after what the gateway itself can tell."""
     yield from _where_it_reports(settings, channel)
+    if channel.paused is not None:
+        return  # what is wrong with it the record says
     try:
         yield from channel.open_sender().check()
     except ConfigError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from gateway.api.schemas.installations import InstallationSchema
 from gateway.channels.intercom.oauth import IntercomConsent
 from gateway.config import IntercomAppSettings
 from intercom_standin.cast import MAREK_ID
@@ -90,6 +91,7 @@ def test_only_administrators(it: Town) -> None:
 def test_what_a_workspace_decides(it: Town) -> None:
     it.install(EAST)
     told = it.decide(EAST, hand_over_to="", ai_teams=["7"], drafts="none", answer_when=["bot"])
+    assert InstallationSchema().validate(told) == {}
     assert told["settings"]["ai_teams"] == ["7"]
     assert told["decided"] == ["ai_teams", "answer_when", "drafts", "hand_over_to"]
     channel = it.parts.channels[CHANNEL]

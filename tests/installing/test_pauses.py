@@ -123,10 +123,17 @@ def test_until_there_is_a_seat_questions_wait(it: Town) -> None:
 def test_a_refusal_that_was_no_revocation(it: Town) -> None:
     it.install(EAST)
     gate = it.workspaces[EAST].gate
-    right, gate.token = gate.token, "not for now"
+    right = gate.token
     conversation = it.workspaces[EAST].world.customer_starts("Hello").conversation.id
+    it.workspaces[EAST].faults.add("unavailable", where="get", count=None)
+    it.settle("turns", "deliver")
+    assert [(p.state, p.tried_at is not None) for p in it.pushes(EAST)] == [("owed", True)]
+    it.workspaces[EAST].faults.clear()
+    gate.token = "not for now"
+    it.clock.advance(3)
     it.settle()
     assert state(it)[0] == "revoked"
+    it.clock.advance(7200)  # far longer than anybody is patient
     gate.token = right
     assert it.api("POST", f"/channels/{CHANNEL}/installation/retries").status_code == 200
     assert it.api("POST", f"/channels/{CHANNEL}/installation/retries").status_code == 409

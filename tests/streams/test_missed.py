@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import feed
-from gateway.conversations import history, thread
+from gateway.conversations import forgetting, thread
 from gateway.feed import Told
 from gateway.store import Transaction
 from gateway.store.models import Message
@@ -162,7 +162,7 @@ def redact(house: House, message: str | None) -> None:
 
     def take_away(db: Transaction) -> None:
         row = db.get_one(Message, message)
-        history.redact(
+        forgetting.redact(
             db, thread.lock_conversation(db, row.conversation_id), row.external_id, house.now
         )
 

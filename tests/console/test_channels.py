@@ -7,7 +7,14 @@ import re
 
 import pytest
 
-from gateway.store.models import Conversation, Doubt, InboxDelivery, Reconciliation
+from gateway.store.models import (
+    Backfill,
+    Conversation,
+    Doubt,
+    InboxDelivery,
+    Installation,
+    Reconciliation,
+)
 from tests.api.house import CHANNEL
 from tests.api.test_deliveries import payload, post, unreadable
 from tests.api.test_reading import counted
@@ -65,7 +72,7 @@ def test_what_waits_and_since_when(on_both: ConsoleHouse) -> None:
 def test_reconciling_now_shows_its_progress(house: ConsoleHouse) -> None:
     house.session()
     admin = house.browser("admin")
-    (path,) = re.findall(r'data-act="POST (/channels/[^"]+)"', admin.html("/channels"))
+    (path,) = re.findall(r'data-act="POST (/channels/[^"]+/passes)"', admin.html("/channels"))
     begun = admin.api("POST", path).json
     html = admin.html("/channels")
     assert "Listing what changed: 0 found" in words(html)
@@ -99,6 +106,38 @@ def test_reconciling_now_shows_its_progress(house: ConsoleHouse) -> None:
     assert "Reconcile now" in said
 
 
+def test_importing_the_past_from_its_beginning_to_its_end(on_both: ConsoleHouse) -> None:
+    house = on_both
+    house.session()
+    admin = house.browser("admin")
+    html = admin.html("/channels")
+    assert "Past Not imported Import the past" in words(html)
+    (path,) = re.findall(r'data-act="POST (/channels/[^"]+/backfills)"', html)
+    assert admin.api("POST", path).status_code == 200
+    html = admin.html("/channels")
+    assert "asking who is there" in words(html)
+    assert "every 2s" in html
+    told = {"expected": 9, "found": 5, "known": 2, "read": 3, "gone": 1, "trouble": SCRIPT}
+    house.database.write(lambda db: db.query(Backfill).update(told))
+    html = admin.html("/channels")
+    assert "4 of 7 conversations imported, listing more" in words(html)
+    assert re.search(r'<progress[^>]*max="7" value="4"', html)
+    assert "alert(2)" in html
+    assert "<img src=x" not in html
+
+    def end(db) -> None:  # type: ignore[no-untyped-def]
+        home = db.query(Installation.id).first()[0]
+        db.query(Backfill).update({"installation_id": home, "horizon": 1})
+        counts = {"messages": 12, "lost": 6, "failed": 1, "trouble": None}
+        db.query(Backfill).update({"listed_at": house.now, "ended_at": house.now, **counts})
+
+    house.database.write(end)
+    said = words(admin.html("/channels"))
+    assert "Past Imported just now 3 conversations, 12 messages" in said
+    assert "6 old parts are more than Intercom tells; 1 could not be read" in said
+    assert "Import the past" in said
+
+
 @pytest.mark.parametrize("role", ["operator", "viewer"])
 def test_channels_are_for_admins(house: ConsoleHouse, role: str) -> None:
     answer = house.browser(role).get("/channels")
@@ -123,7 +162,7 @@ def test_a_fixed_number_of_statements(on_both: ConsoleHouse) -> None:
     admin = house.browser("admin")
 
     def costs() -> int:
-        with counted(house) as said:
+        with counted(house.database) as said:
             admin.html("/channels")
         return len(said)
 

@@ -226,7 +226,7 @@ def test_a_fixed_number_of_statements(on_both: ConsoleHouse) -> None:
     browser = house.browser("operator")
 
     def costs(path: str) -> int:
-        with counted(house) as said:
+        with counted(house.database) as said:
             browser.html(path)
         return len(said)
 

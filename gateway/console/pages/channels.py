@@ -11,6 +11,7 @@ from gateway.channels.base import Channel
 from gateway.clock import to_micros
 from gateway.console.rooms import ADMINS, Pages
 from gateway.quota import Headroom
+from gateway.reading.backfills import find_backfills
 from gateway.reading.passes import find_passes
 from gateway.reading.sessions import Json
 from gateway.reading.waiting import Waiting, find_waiting
@@ -20,7 +21,8 @@ from gateway.watch.looking import health
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A channel as the page shows it. `running` is the pass under way, `last` the one before."""
+    """A channel as the page shows it. `running` is the pass under way, `last` the one before;
+    `importing` is the backfill under way, `imported` the one before."""
 
     channel: Channel
     health: Json
@@ -28,6 +30,8 @@ class Seen:
     headroom: Headroom | None
     running: Json | None
     last: Json | None
+    importing: Json | None
+    imported: Json | None
 
     @property
     def wrong(self) -> list[Json]:
@@ -47,6 +51,7 @@ def add_channel_pages(pages: Pages) -> None:
     def seen(db: Transaction, name: str, waiting: Mapping[str, Waiting], now: int) -> Seen:
         channel = parts.channels[name]
         passes = find_passes(db, name, limit=2).items if channel.remote else []
+        past = find_backfills(db, name, limit=2).items if channel.remote else []
         return Seen(
             channel=channel,
             health=health(db, parts.watched[name], now),
@@ -55,6 +60,8 @@ def add_channel_pages(pages: Pages) -> None:
             headroom=channel.headroom() if channel.headroom is not None else None,
             running=next((one for one in passes if one["ended_at"] is None), None),
             last=next((one for one in passes if one["ended_at"] is not None), None),
+            importing=next((one for one in past if one["ended_at"] is None), None),
+            imported=next((one for one in past if one["ended_at"] is not None), None),
         )
 
     @pages.page("/channels", roles=ADMINS, title="Channels")
@@ -70,6 +77,6 @@ def add_channel_pages(pages: Pages) -> None:
         return pages.render(
             template,
             found=found,
-            busy=any(one.running for one in found),
+            busy=any(one.running or one.importing for one in found),
             apps=list(parts.installing.apps.values()),
         )

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bench import (
+    backfill,
     chaos,
     flood,
     handover,
@@ -27,6 +28,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
     "reply": reply.main,
     "reconcile": reconcile.main,
+    "backfill": backfill.main,
     "streams": streams.main,
     "handover": handover.main,
     "pages": pages.main,

@@ -23,7 +23,7 @@ CHANGED_LONG_AGO_S = 120.0
 """How long ago it changed: longer than a notification may still be on its way."""
 
 _TOGETHER = 32
-_WORDS = (
+WORDS = (
     "I have looked into it: your parcel left our warehouse and should be with you soon.",
     "Could you tell me where the second lamp is? The tracking page shows nothing new.",
     "If it does not arrive by Friday, write to us again and we will send another one.",
@@ -46,7 +46,7 @@ class Backlog:
         told: list[Notification] = []
         with self._long_ago(HEARD_LONG_AGO_S, told):
             for number in range(conversations):
-                started = self._world.customer_starts(_WORDS[1], name=f"Customer {number}")
+                started = self._world.customer_starts(WORDS[1], name=f"Customer {number}")
                 thread = str(started.conversation_id)
                 self._world.assign(thread, f"admin:{AOIFE_ID}", by=AOIFE_ID)
                 self.threads.append(thread)
@@ -69,15 +69,15 @@ class Backlog:
         return done
 
     def _customer(self, thread: str) -> str:
-        self._world.customer_replies(thread, self._random.choice(_WORDS))
+        self._world.customer_replies(thread, self._random.choice(WORDS))
         return "message"
 
     def _teammate(self, thread: str) -> str:
-        self._world.admin_replies(thread, AOIFE_ID, self._random.choice(_WORDS))
+        self._world.admin_replies(thread, AOIFE_ID, self._random.choice(WORDS))
         return "message"
 
     def _note(self, thread: str) -> str:
-        self._world.admin_notes(thread, MAREK_ID, self._random.choice(_WORDS))
+        self._world.admin_notes(thread, MAREK_ID, self._random.choice(WORDS))
         return "note"
 
     @contextmanager

@@ -90,7 +90,7 @@ class Rounds:
         """The same while a pass reads all of the backlog; afterwards wait for the pass's end."""
         began = time.time()
         id = self._begin()
-        look = Sidelook(self._parts.database, id, self.gateway_pid)
+        look = Sidelook(lambda: self._read(id), self.gateway_pid)
         if kills:
             every = len(self.backlog.threads) // (kills + 1)
             look.kill_at = [every * (kill + 1) for kill in range(kills)]
@@ -99,8 +99,7 @@ class Rounds:
                 late = self._customers.write(1.0, self._options.rate)
                 one.late_ms = max(one.late_ms, 1e3 * late)
             one.seconds = time.time() - began
-        with self._parts.database.read() as db:
-            one.read = find_pass(db, id)["read"]
+        one.read = self._read(id)
         one.done, one.look = self._left(id) if self._options.leave_young else self._ended(id), look
         return one
 
@@ -130,6 +129,10 @@ class Rounds:
             raise RuntimeError("the gateway has heard of nobody")
         now = int(time.time() * 1e6)
         return parts.database.write(lambda db: passes.begin(db, home, asked_by="command", now=now))
+
+    def _read(self, id: str) -> int:
+        with self._parts.database.read() as db:
+            return int(find_pass(db, id)["read"])
 
     def _is_read(self, id: str, began: float) -> bool:
         """True once everything that changed unheard was read; live conversations are too young."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import psutil
-
-from gateway.reading.passes import find_pass
-from gateway.store import Database
 
 _EVERY_S = 0.1
 _MIB = 2**20
@@ -30,11 +27,11 @@ def busiest(moments: Sequence[float], window_s: float) -> int:
 class Sidelook:
     """Looks ten times a second until it is left. Kills the worker at each of `kill_at` reads."""
 
-    def __init__(self, database: Database, reconciliation_id: str, gateway_pid: int) -> None:
+    def __init__(self, read: Callable[[], int], gateway_pid: int) -> None:
+        """`read` tells how many conversations have been read."""
         self.kill_at: list[int] = []
         self.killed = 0
-        self._database = database
-        self._id = reconciliation_id
+        self._read = read
         self._gateway = psutil.Process(gateway_pid)
         self._worker: psutil.Process | None = None
         self._sizes: list[float] = []
@@ -66,14 +63,11 @@ class Sidelook:
         if self._worker is None:
             return
         self._sizes.append(self._worker.memory_info().rss / _MIB)
-        if self.kill_at:
-            with self._database.read() as db:
-                read = find_pass(db, self._id)["read"]
-            if read >= self.kill_at[0]:
-                del self.kill_at[0]
-                self._worker.send_signal(signal.SIGKILL)
-                self.killed += 1
-                self._worker = None
+        if self.kill_at and self._read() >= self.kill_at[0]:
+            del self.kill_at[0]
+            self._worker.send_signal(signal.SIGKILL)
+            self.killed += 1
+            self._worker = None
 
     def _find(self) -> psutil.Process | None:
         for process in self._gateway.children(recursive=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import chaos, flood, handover, reconcile, reply, streams, webhook
+from bench import backfill, chaos, flood, handover, reconcile, reply, streams, webhook
 from bench.agent import MARK
 from bench.chaos.proxy import line_to
 from bench.figures import Spread, quantile
@@ -93,6 +93,14 @@ def test_a_pass_beside_live_customers(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "30 repaired" in said
     assert "0 answered 429" in said
     assert "RIGHT" in said
+
+
+@pytest.mark.slow
+def test_the_past_is_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--conversations", "20", "--parts", "120", "--kill", "0", "--seconds", "1"]
+    arguments += ["--warm-up", "0", "--rate", "3", "--debounce", "0.1"]
+    assert backfill.main([*arguments, "--folder", str(tmp_path)]) == 0
+    assert "RIGHT   0 differences" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -234,9 +234,10 @@ def copy(url: str, other: str) -> None:
 
 
 @contextmanager
-def _parts(it: Site, url: str) -> Iterator[Parts]:
-    environ = dict(it.tree.environ) | {"GATEWAY_DATABASE_URL": url}
-    del environ["GATEWAY_REDIS_URL"]
+def parts_of(tree: Tree, url: str) -> Iterator[Parts]:
+    """Wire a process of the tree's gateway, with another record and without Redis."""
+    environ = dict(tree.environ) | {"GATEWAY_DATABASE_URL": url}
+    environ.pop("GATEWAY_REDIS_URL", None)
     parts = build(load_settings(environ))
     try:
         yield parts
@@ -247,7 +248,7 @@ def _parts(it: Site, url: str) -> Iterator[Parts]:
 def undisturbed(it: Site, url: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run a pass in one go on another record; return its counts, and what that record knows."""
     it.tree.standin.gate.limit = 1_000_000
-    with _parts(it, url) as parts:
+    with parts_of(it.tree, url) as parts:
         id = village.begin(parts)
         stopping = threading.Event()
         bench = Bench(parts, stopping)

@@ -37,14 +37,17 @@ DAY_S = 86_400.0
 LONG_AGO_S = 300 * DAY_S
 
 
-@pytest.fixture
-def it(make_rig_on_both: Callable[..., Rig]) -> Rig:
-    return make_rig_on_both(api_version="2.16", agent_rules={"idle_timeout_s": 3600})
+RULES = {"api_version": "2.16", "agent_rules": {"idle_timeout_s": 3600}}
 
 
 @pytest.fixture
-def small(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig(api_version="2.16")
+def it(make_rig: Callable[..., Rig]) -> Rig:
+    return make_rig(**RULES)
+
+
+@pytest.fixture
+def on_both(make_rig_on_both: Callable[..., Rig]) -> Rig:
+    return make_rig_on_both(**RULES)
 
 
 def backfill(it: Rig, **times: int) -> dict[str, Any]:
@@ -89,7 +92,8 @@ def told(it: Rig) -> list[str]:
         return list(db.scalars(select(JournalRow.kind).order_by(JournalRow.id)))
 
 
-def test_a_whole_past(it: Rig) -> None:
+def test_a_whole_past(on_both: Rig) -> None:
+    it = on_both
     for number in range(4):
         cid = old(it, number)
         it.world.admin_replies(cid, AOIFE, "Let me see.")
@@ -115,8 +119,9 @@ def test_a_whole_past(it: Rig) -> None:
     assert differences(it) == []
 
 
-def test_nothing_follows_from_it(it: Rig) -> None:
+def test_nothing_follows_from_it(on_both: Rig) -> None:
     """Open, unanswered, the AI's or the people's: the past asks for nothing."""
+    it = on_both
     for_the_ai, for_people = old(it, 1), old(it, 2)
     it.world.assign(for_people, f"team:{TEAM}", by=AOIFE)
     held = old(it, 3)
@@ -178,8 +183,9 @@ def test_a_word_still_on_its_way_when_it_begins_is_no_history(it: Rig) -> None:
 
 
 @pytest.mark.parametrize("far", ["heard", "asked", "said", "sent"])
-def test_what_it_moves_under_a_live_answer_is_still_answered_once(it: Rig, far: str) -> None:
+def test_what_it_moves_under_a_live_answer_is_still_answered_once(on_both: Rig, far: str) -> None:
     """The first notification tells of the opening and its own part only: between lie two cuts."""
+    it = on_both
     cid = old(it)
     for _ in range(2):
         it.advance(DAY_S)
@@ -249,7 +255,8 @@ def test_a_backfill_ends_no_hold(it: Rig) -> None:
 # -- coming to life --------------------------------------------------------------------------------
 
 
-def test_who_waits_for_people_waits_from_the_moment_it_comes_to_life(it: Rig) -> None:
+def test_who_waits_for_people_waits_from_the_moment_it_comes_to_life(on_both: Rig) -> None:
+    it = on_both
     cid = old(it)
     it.world.assign(cid, f"team:{TEAM}", by=AOIFE)
     it.standin.notifier.take()
@@ -331,15 +338,15 @@ def test_between_two_times(it: Rig) -> None:
     assert (done["read"], done["expected"]) == (2, 2)
 
 
-def test_a_conversation_that_is_longer_than_intercom_tells(small: Rig) -> None:
-    cid = old(small)
+def test_a_conversation_that_is_longer_than_intercom_tells(it: Rig) -> None:
+    cid = old(it)
     for number in range(505):
-        small.world.admin_notes(cid, AOIFE, f"Note {number}.")
-    small.standin.notifier.take()
-    small.advance(200)
-    done = backfill(small)
+        it.world.admin_notes(cid, AOIFE, f"Note {number}.")
+    it.standin.notifier.take()
+    it.advance(200)
+    done = backfill(it)
     assert (done["lost"], done["shortened"]) == (6, 1)
-    assert len(small.history(cid, "note")) == 500 - 0
+    assert len(it.history(cid, "note")) == 500 - 0
 
 
 def test_another_workspace_is_not_imported(make_rig: Callable[..., Rig]) -> None:
@@ -353,7 +360,8 @@ def test_another_workspace_is_not_imported(make_rig: Callable[..., Rig]) -> None
     assert (it.sessions(), seen(it, id)["ended_at"]) == ([], None)
 
 
-def test_what_is_deleted_meanwhile(it: Rig) -> None:
+def test_what_is_deleted_meanwhile(on_both: Rig) -> None:
+    it = on_both
     gone, known, there = old(it, 1), old(it, 2), old(it, 3)
     it.world.customer_replies(known, "Heard.")
     it.hear()
@@ -371,21 +379,21 @@ def test_what_is_deleted_meanwhile(it: Rig) -> None:
     assert (it.session(known).status, it.session(there).status) == ("finished", "active")
 
 
-def test_what_cannot_be_read_is_told_and_tried_by_the_next_one(small: Rig) -> None:
-    old(small)
-    small.advance(200)
-    small.standin.faults.add("server_error", where="get", count=5)
-    done = backfill(small)
+def test_what_cannot_be_read_is_told_and_tried_by_the_next_one(it: Rig) -> None:
+    old(it)
+    it.advance(200)
+    it.standin.faults.add("server_error", where="get", count=5)
+    done = backfill(it)
     assert (done["read"], done["failed"]) == (0, 1)
-    assert backfill(small)["read"] == 1
+    assert backfill(it)["read"] == 1
 
 
-def test_a_refusal_is_waited_for(small: Rig) -> None:
-    old(small)
-    small.advance(200)
+def test_a_refusal_is_waited_for(it: Rig) -> None:
+    old(it)
+    it.advance(200)
     for where in ("search", "get", "me"):
-        small.standin.faults.add("rate_limited", where=where)
-    assert backfill(small)["read"] == 1
+        it.standin.faults.add("rate_limited", where=where)
+    assert backfill(it)["read"] == 1
 
 
 # -- broken off ------------------------------------------------------------------------------------
@@ -395,8 +403,9 @@ class Killed(BaseException):
     """A worker dies."""
 
 
-def test_killed_again_and_again(it: Rig) -> None:
+def test_killed_again_and_again(on_both: Rig) -> None:
     """A worker dies just before or just after half of what it writes."""
+    it = on_both
     town(it, conversations=12)
     write = it.parts.database.write
     chance = random.Random(20261126)
@@ -444,19 +453,19 @@ def town(it: Rig, conversations: int, steps: int = 6) -> list[Any]:
 
 
 def test_its_sessions_are_cut_as_if_they_had_been_heard(
-    small: Rig, migrated_sqlite_url: str, tmp_path: Path
+    it: Rig, migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path / 'heard.db'}"
     migrate(url)
-    notifications = town(small, conversations=60, steps=12)
-    with gateways([url], tmp_path, small.clock, api_version="2.16") as (heard,):
+    notifications = town(it, conversations=30, steps=12)
+    with gateways([url], tmp_path, it.clock, api_version="2.16") as (heard,):
         for one in notifications:
-            told_by(small.standin, one).reach(heard)
-        for cid in small.world.conversations:  # no notification tells that nobody holds it
-            read(small.standin, cid).reach(heard)
-        backfill(small)
-        wanted, found = heard.ledger(), Record(small.parts).ledger()
-        deleted = {id for id, _ in small.world.deleted}
+            told_by(it.standin, one).reach(heard)
+        for cid in it.world.conversations:  # no notification tells that nobody holds it
+            read(it.standin, cid).reach(heard)
+        backfill(it)
+        wanted, found = heard.ledger(), Record(it.parts).ledger()
+        deleted = {id for id, _ in it.world.deleted}
         for ledger in (wanted, found):
             for name in ("history", "sessions", "facts"):
                 ledger[name] = [row for row in ledger[name] if row["conversation"] not in deleted]
@@ -475,24 +484,24 @@ def test_its_sessions_are_cut_as_if_they_had_been_heard(
 # -- the doors -------------------------------------------------------------------------------------
 
 
-def test_the_doors(small: Rig) -> None:
-    old(small)
-    small.advance(200)
+def test_the_doors(it: Rig) -> None:
+    old(it)
+    it.advance(200)
     path = f"/channels/{CHANNEL}/backfills"
-    assert small.api("POST", path, small.token("operator", "Olga")).status_code == 403
-    admin = small.token()
-    asked = small.api("POST", path, admin, since="2020-01-01T00:00:00Z").json()
+    assert it.api("POST", path, it.token("operator", "Olga")).status_code == 403
+    admin = it.token()
+    asked = it.api("POST", path, admin, since="2020-01-01T00:00:00Z").json()
     assert (asked["since"], asked["ended_at"]) == ("2020-01-01T00:00:00Z", None)
-    assert small.api("POST", path, admin).json()["id"] == asked["id"]
-    work(small, asked["id"])
-    viewer = small.token("viewer", "Vera")
-    (done,) = small.api("GET", path, viewer).json()["items"]
-    assert done == small.api("GET", f"{path}/{asked['id']}", viewer).json()
+    assert it.api("POST", path, admin).json()["id"] == asked["id"]
+    work(it, asked["id"])
+    viewer = it.token("viewer", "Vera")
+    (done,) = it.api("GET", path, viewer).json()["items"]
+    assert done == it.api("GET", f"{path}/{asked['id']}", viewer).json()
     assert (done["read"], done["waiting"], done["messages"]) == (1, 0, 1)
     for wrong in (f"{path}/{new_id('bkf')}", "/channels/nobody/backfills"):
-        assert small.api("GET", wrong, viewer).status_code == 404
+        assert it.api("GET", wrong, viewer).status_code == 404
     turned = {"since": "2020-01-02T00:00:00Z", "until": "2020-01-01T00:00:00Z"}
-    assert small.api("POST", path, admin, **turned).status_code == 422
-    entries = small.api("GET", "/audit?action=begin_backfill", admin).json()["items"]
+    assert it.api("POST", path, admin, **turned).status_code == 422
+    entries = it.api("GET", "/audit?action=begin_backfill", admin).json()["items"]
     assert [one["outcome"] for one in entries] == ["done", "done", "refused"]
     assert entries[1]["after"]["backfill_id"] == asked["id"]

@@ -67,8 +67,12 @@ def has_listed(seen: Seen) -> bool:
     return bool(seen["found"] > 0)
 
 
+MOMENTS = (has_listed, *map(has_read, (8, 16, 24, 32)))
+"""At which a worker is killed; on PostgreSQL, to save time, only at the first two."""
+
+
 @pytest.mark.slow
-def test_killed_five_times_it_ends_as_an_undisturbed_one(migrated_url: str, tmp_path: Path) -> None:
+def test_killed_it_ends_as_an_undisturbed_one(migrated_url: str, tmp_path: Path) -> None:
     with tree(migrated_url, migrated=True, mode="manual", rate_limit=LIMIT) as tree_:
         with (tree_.folder / "gateway.toml").open("a") as config:
             config.write('reconcile_every_s = 0\napi_version = "2.16"\n')
@@ -77,7 +81,7 @@ def test_killed_five_times_it_ends_as_an_undisturbed_one(migrated_url: str, tmp_
             past(it)
             it.tree.standin.requests.clear()
             id = begin(it)
-            for moment in (has_listed, *map(has_read, (8, 16, 24, 32))):
+            for moment in MOMENTS[: 5 if parts.database.is_sqlite else 2]:
                 worker = it.start("worker", "--only", "sync")
                 try:
                     wait_until(
@@ -99,7 +103,7 @@ def test_killed_five_times_it_ends_as_an_undisturbed_one(migrated_url: str, tmp_
             migrate(other)
             counts, ledger = undisturbed(it, other)
             assert {name: done[name] for name in COUNTS} == counts
-            same_ledger(ledger, Record(it.parts).apart_from(set()), "(killed five times)")
+            same_ledger(ledger, Record(it.parts).apart_from(set()), "(killed again and again)")
 
 
 def let_the_leases_end(it: Site) -> None:

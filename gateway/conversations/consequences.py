@@ -84,6 +84,7 @@ def follow(
             ours = not terms.channel.policy.native_assignment
             from_people = ours and (returned or run.state == "copilot")
             waits = run.customer_spoke_last or (from_people and run.customer_since is not None)
+            waits = waits or (returned and _spoken_over(db, change))
             ask = ask or (entered and waits and (returned or fresh))
         if ask:
             cause = "draft" if run.state == "copilot" else "returned" if returned else "message"
@@ -169,6 +170,17 @@ def _waits_since(
         return None
     overtaken = not change.ref.new and history.told_after(db, change.ref.id, change.spoke_at)
     return None if overtaken else change.spoke_at.at
+
+
+def _spoken_over(db: Transaction, change: Change) -> bool:
+    """True if the last word is the AI's, and yet no answer to the customer's.
+
+    It was on the wire when people took over, and the customer wrote before it landed.
+    """
+    before, run = change.before, change.after
+    if before is None or run.customer_spoke_last or run.person_spoke_last:
+        return False
+    return before.customer_since is not None and history.is_untold(db, change.ref.id)
 
 
 def _is_fresh(terms: Terms, since: int, now: int) -> bool:

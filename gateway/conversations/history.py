@@ -310,6 +310,17 @@ def told_after(db: Transaction, session_id: str, at: Position) -> bool:
     return db.scalar(later.limit(1)) is not None
 
 
+def is_untold(db: Transaction, session_id: str) -> bool:
+    """True if the customer said something that the AI was never told of."""
+    words = select(Message.id).where(
+        Message.session_id == session_id,
+        Message.kind == "message",
+        Message.author_kind == "customer",
+        Message.asked_in.is_(None),
+    )
+    return db.scalar(words.limit(1)) is not None
+
+
 def count(db: Transaction, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
     """Per session: how many messages were said in public, and when the last one was."""
     found = _COUNT.each(db, [{"session": session_id} for session_id in session_ids])

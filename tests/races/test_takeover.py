@@ -297,6 +297,28 @@ def test_what_was_on_the_wire_does_not_answer_what_came_after_it(on_both: Rig) -
     assert said(it, cid)[1:] == ["AI: And when?", "AI: And the invoice?"]
 
 
+def test_what_landed_under_people_does_not_answer_what_was_said_to_them(on_both: Rig) -> None:
+    it = on_both
+    cid = start(it)
+    ask(it, cid)
+    it.work("turns")
+
+    def taken_over(_: object) -> None:
+        it.standin.faults.hooks.before_effect = None
+        by_webhook(it, cid)
+        it.world.customer_replies(cid, "And the invoice?")
+        it.hear()
+
+    it.standin.faults.hooks.before_effect = taken_over
+    it.work("deliver")
+    it.settle()
+    it.advance(5)
+    it.world.assign(cid, BOT, by=AOIFE)
+    it.settle()
+    assert it.session(cid).mode == "ai"
+    assert said(it, cid)[1:] == ["AI: And when?", "AI: And the invoice?"]
+
+
 def test_to_another_person_while_one_is_there_changes_who_not_what(on_both: Rig) -> None:
     it = on_both
     cid = start(it)

@@ -17,8 +17,8 @@ from gateway.store.models import (
 )
 from tests.api.house import CHANNEL
 from tests.api.test_deliveries import payload, post, unreadable
-from tests.api.test_reading import counted
 from tests.console.house import ConsoleHouse, words
+from tests.services.statements import counted
 
 SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>"
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from gateway.events import ContactSeen
 from gateway.store.models import ChatSession, Contact
-from tests.api.test_reading import counted
 from tests.console.house import ConsoleHouse, words
+from tests.services.statements import counted
 
 SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
 NOBODY = "con_" + "0" * 26

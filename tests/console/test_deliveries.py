@@ -24,8 +24,8 @@ from gateway.store.models import (
 from gateway.store.sql import insert_into
 from tests.api.house import CHANNEL
 from tests.api.test_deliveries import payload, post, unreadable
-from tests.api.test_reading import counted
 from tests.console.house import ConsoleHouse, words
+from tests.services.statements import counted
 
 SCRIPT = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>"
 LISTS = ("inbox", "pushes", "events")
@@ -226,7 +226,7 @@ def test_a_fixed_number_of_statements(on_both: ConsoleHouse) -> None:
     def costs() -> list[int]:
         numbers = []
         for show in LISTS:
-            with counted(house) as said:
+            with counted(house.database) as said:
                 admin.html(f"/deliveries?show={show}")
             numbers.append(len(said))
         return numbers

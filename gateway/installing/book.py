@@ -27,7 +27,8 @@ WHY: Mapping[str, str] = {
 
 SETTINGS = (
     "agent", "hand_over_to", "ai_teams", "answer_when", "first_mode", "on_unassigned",
-    "takeover_on_reply", "other_bot", "email_conversations", "identity_verification", "drafts",
+    "takeover_on_reply", "other_bot", "email_conversations", "identity_verification",
+    "push_contacts", "drafts",
 )  # fmt: skip
 """What each workspace may decide for itself; what it does not is as the app's table says."""
 

@@ -68,6 +68,7 @@ class InstallationBody(ma.Schema):
     other_bot = _choice("other_bot")
     email_conversations = _choice("email_conversations")
     identity_verification = _flag()
+    push_contacts = _flag()
     drafts = _choice("drafts")
 
 
@@ -84,6 +85,7 @@ class WorkspaceSettingsSchema(Told):
     other_bot = fields.String(metadata=example("ignore"))
     email_conversations = fields.String(metadata=example("human"))
     identity_verification = fields.Boolean(metadata=example(False))
+    push_contacts = fields.Boolean(metadata=example(True))
     drafts = fields.String(metadata=example("note"))
 
 

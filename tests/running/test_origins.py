@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from gateway.clock import SystemClock
 from gateway.inbox.deliveries import Arrival
 from gateway.logs import about, about_what, origin
+from gateway.rules import HandoverRule
 from gateway.store.models import InboxDelivery
 from gateway.sync.drain import Drain
 from tests.agents.servers import wsgi_server
@@ -118,6 +119,20 @@ def test_a_push_whose_outcome_is_unknown_keeps_its_origin(it: Rig) -> None:
     ]
     assert told[5:] == ["push_read_back"]
     assert len(it.said_by_bot(talk)) == 1
+
+
+def test_what_a_rule_owes_follows_from_the_customers_words(
+    migrated_sqlite_url: str, tmp_path: Any
+) -> None:
+    rules = (HandoverRule(phrases=("a human",), reason="Asked."),)
+    there = {"hand_over_to": f"team:{TEAM}", "agent_rules": {"handover_rules": rules}}
+    with rig(migrated_sqlite_url, tmp_path, **there) as it:
+        it.world.customer_starts("I want a human", name="Ann")
+        it.hear()
+        it.work("turns")
+        first = delivery(it, "conversation.user.created")
+        assert {push.role for push in it.pushes()} >= {"note", "assignment"}
+        assert {push.origin for push in it.pushes()} == {first}
 
 
 def test_deliveries_that_share_a_commit_keep_their_own_origins(it: Rig) -> None:

@@ -86,7 +86,8 @@ def test_an_old_conversation_that_was_never_heard_of_has_no_words(lite: World, h
     nothing_of_her(it)
 
 
-def test_who_writes_anew_is_new(it: World) -> None:
+def test_who_writes_anew_is_new(lite: World) -> None:
+    it = lite
     contact = lived(it)
     it.erase(contact)
     it.settle()
@@ -136,7 +137,8 @@ def test_her_old_browser_is_nobody_s(lite: World) -> None:
     assert opened.json()["visitor"]["id"] != it.visitor
 
 
-def test_erased_while_the_ai_thinks(it: World) -> None:
+def test_erased_while_the_ai_thinks(lite: World) -> None:
+    it = lite
     conversation = it.world.customer_starts("where is it pearlmark", name=MARKS["name"])
     it.conversation, it.contact_there = conversation.conversation.id, conversation.contact.id
     it.agent.before.append(lambda _: it.erase(it.contact_of(CHANNEL)))

@@ -71,7 +71,8 @@ def test_export_and_erase_are_complete(it: World) -> None:
     assert left(json.dumps(logs, default=repr)) == []
 
 
-def test_what_stays_is_that_it_was(it: World) -> None:
+def test_what_stays_is_that_it_was(lite: World) -> None:
+    it = lite
     contact = lived(it)
     with it.parts.database.read() as db:
         counted = db.execute(

@@ -19,6 +19,14 @@ DAY_S = 86_400
 
 
 @pytest.fixture
+def lite(migrated_sqlite_url: str, valkey_url: str, tmp_path: Path) -> Iterator[World]:
+    with world(
+        migrated_sqlite_url, valkey_url, tmp_path, retention_days=30, payload_days=40
+    ) as made:
+        yield made
+
+
+@pytest.fixture
 def it(migrated_url: str, valkey_url: str, tmp_path: Path) -> Iterator[World]:
     with world(migrated_url, valkey_url, tmp_path, retention_days=30, payload_days=40) as made:
         yield made
@@ -94,7 +102,8 @@ def test_words_go_and_what_happened_stays(it: World) -> None:
     assert not it.bench.works["upkeep"].due(10)
 
 
-def test_something_late_is_folded_in_without_its_words(it: World) -> None:
+def test_something_late_is_folded_in_without_its_words(lite: World) -> None:
+    it = lite
     two_sessions(it)
     bodies = [json.loads(row.body) for row in it.bodies() if row.channel == CHANNEL]
     it.advance(11 * DAY_S)
@@ -122,7 +131,8 @@ def test_something_late_is_folded_in_without_its_words(it: World) -> None:
         assert db.scalar(select(Message.redacted).where(Message.external_id == "99")) is True
 
 
-def test_bodies_of_deliveries_go_by_themselves(it: World) -> None:
+def test_bodies_of_deliveries_go_by_themselves(lite: World) -> None:
+    it = lite
     two_sessions(it)
     it.advance(21 * DAY_S)
     upkeep(it)

@@ -53,7 +53,8 @@ class Town:
                 self.threads.append(thread)
                 heapq.heappush(due, (beginning, next(order), thread, self._steps(thread)))
                 begun += 1
-                beginning += self._random.expovariate(rate)
+                # Evenly, so that somebody writes until the last fault is over.
+                beginning += self._random.uniform(0.5, 1.5) / rate
                 continue
             at, _, thread, steps = heapq.heappop(due)
             if (pause := at - time.time()) > 0:

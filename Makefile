@@ -43,7 +43,7 @@ static: $(READY) ## the part of `check` that runs no test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -W error -c 'from gateway.store.migrate import newest; print("newest migration:", newest())'
-	@$(BIN)/bandit -q --severity-level medium -r gateway intercom_standin scripts hatch_build.py
+	@$(BIN)/bandit -q --severity-level medium -r gateway intercom_standin scripts hatch_build.py 2>/dev/null
 	@$(BIN)/python scripts/secret_scan.py
 
 audit: $(TOOLS) ## ask the internet whether something in the lock file is known to be vulnerable

@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from gateway.errors import NotAuthentic
 from gateway.people import operators
-from gateway.store import Database
-from gateway.store.models import AuditEntry
+from gateway.store import Database, Transaction
+from gateway.store.models import AuditEntry, OperatorIdentity
 from tests.cli.conftest import Gateway
 from tests.cli.test_people import ANN
 
@@ -75,6 +75,31 @@ def test_what_cannot_be_changes_nothing(gateway: Gateway) -> None:
         result = gateway.run("operators", "edit", *arguments)
         assert (result.exit_code, said in result.stderr) == (status, True), arguments
     assert gateway.run("operators", "list").stdout == "ann@acme.test  Ann Lee  operator\n"
+
+
+def test_who_somebody_is_at_the_provider_can_be_forgotten(
+    gateway: Gateway, database: Database
+) -> None:
+    gateway.run(*ANN)
+    said = gateway.run("operators", "unlink", "Ann@acme.test").stdout
+    assert said == "ann@acme.test is linked to nobody, as before\n"
+
+    def link(db: Transaction) -> None:
+        db.add(
+            OperatorIdentity(
+                issuer="https://id.acme.test", subject="sub-ann", email="ann@acme.test",
+                operator_id=operators.find(db, "ann@acme.test").id, linked_at=1, used_at=1,
+            )
+        )  # fmt: skip
+
+    database.write(link)
+    said = gateway.run("operators", "unlink", "ann@acme.test").stdout
+    assert said == "ann@acme.test is linked to nobody\n"
+    with database.read() as db:
+        assert db.scalars(select(OperatorIdentity.subject)).all() == []
+        actions = db.scalars(select(AuditEntry.action)).all()
+    assert actions.count("unlink_identity") == 1
+    assert gateway.run("operators", "unlink", "nobody@acme.test").exit_code == 1
 
 
 def test_who_is_deactivated_is_out_until_activated(

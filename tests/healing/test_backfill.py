@@ -505,3 +505,22 @@ def test_the_doors(it: Rig) -> None:
     entries = it.api("GET", "/audit?action=begin_backfill", admin).json()["items"]
     assert [one["outcome"] for one in entries] == ["done", "done", "refused"]
     assert entries[1]["after"]["backfill_id"] == asked["id"]
+
+
+def test_a_page_that_was_taken_over_is_not_counted_twice(it: Rig) -> None:
+    old(it)
+    it.advance(200)
+    id = begin(it)
+    work(it, id, steps=1)
+    now = to_micros(it.clock.now())
+    slow = it.parts.database.write(lambda db: backfills.take(db, id, now, 1))
+    assert slow is not None
+    it.advance(1)
+    work(it, id)
+    listed = seen(it, id)
+
+    def late(db: Any) -> None:
+        backfills.listed(db, slow, {"9": now}, "further", people=7, total=1, now=now)
+
+    it.parts.database.write(late)
+    assert seen(it, id) == listed

@@ -67,7 +67,7 @@ def test_who_waits_comes_first_by_the_deadline_and_the_ai_s_own_are_not_there(
     assert desk.items[0]["last"] == {"author": "customer", "text": "Two", "files": 0}
     assert desk.items[2]["last"] == {
         "author": "operator",
-        "text": "Order 7 : a <b> & c",
+        "text": "Order 7: a <b> & c",
         "files": 0,
     }
     assert {one["workspace"] for one in desk.items} == {"plain"}
@@ -106,7 +106,9 @@ def test_what_is_held_under_the_channel_s_name_for_somebody_is_theirs(on_both: O
     assert look(it, it.operator("Bob"), links={PLAIN: "9001"}).counts.mine == 0
 
 
-def test_unread_is_what_the_customer_said_since_somebody_read_or_answered(on_both: Office) -> None:
+def test_unread_is_what_the_customer_said_since_one_read_or_somebody_answered(
+    on_both: Office,
+) -> None:
     it = on_both
     ann = it.operator("Ann")
     session = it.says("One")
@@ -118,8 +120,11 @@ def test_unread_is_what_the_customer_said_since_somebody_read_or_answered(on_bot
         return int(one["unread"])
 
     assert unread() == 2
+    # Up to where somebody inside has read is for the customer; what counts here is one's own.
     by = {"kind": "operator", "id": ann.id, "name": "Ann"}
     it.database.write(lambda db: marks.read_up_to(db, "operator", session, None, by, it.now))
+    assert unread() == 2
+    it.database.write(lambda db: marks.read_by(db, ann.id, session, None, it.now))
     assert unread() == 0
     it.says("Three")
     assert unread() == 1

@@ -16,8 +16,8 @@ TOOLS := $(VENV)/.tools
 WIDGET := gateway/channels/webwidget
 CONSOLE := gateway/console
 BUILT := $(CONSOLE)/built/sources.sha256
-# Processes that pytest uses; 0 runs everything in one process (for a debugger).
-WORKERS ?= 2
+# Processes that pytest uses, on two cores: tests wait a lot; 0 runs everything in one process (for a debugger).
+WORKERS ?= 3
 # More arguments for pytest, for example: make test ARGS="-k takeover"
 ARGS ?=
 

@@ -5,6 +5,7 @@ With `--keep` the figures go into `bench/measured.json` and `docs/measured.md`.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,7 @@ from bench import (
     widget,
 )
 from bench.noted import kept
+from gateway.logs import set_up_logging
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "webhook": webhook.main,
@@ -42,6 +44,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run one with its options, or all as they come; 0 if every record was right."""
+    set_up_logging(logging.WARNING)  # a line for each notification is not what is looked for here
     keeping = bool(arguments) and arguments[0] == "--keep"
     if keeping:
         arguments = arguments[1:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from bench import machine, noted
 from bench.servers import KINDS, Ground, ground
-from gateway.logs import set_up_logging
 
 
 @contextmanager
@@ -21,7 +19,6 @@ def folders(options: argparse.Namespace) -> Iterator[list[tuple[str, Path]]]:
 
     They lie in `--folder`, and are removed in the end.
     """
-    set_up_logging(logging.WARNING)  # a line for each notification is not what is looked for here
     folder = Path(tempfile.mkdtemp(prefix="gw-bench-", dir=options.folder))
     try:
         print("\n".join(machine.describe(folder)))

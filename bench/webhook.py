@@ -68,6 +68,7 @@ class Comparison:
         self._rounds: int = options.rounds
         self._connections: int = options.connections
         self._floor = _FLOORS[options.floor]
+        self._floor_name: str = options.floor
         self._traffic = Traffic()
 
     def run(self) -> bool:
@@ -197,7 +198,7 @@ class Comparison:
         print(f"  ratio gateway/floor: {ratio.text('.2f')}\n")
         p99 = Spread.of(gateway.half_p99)
         print(goal(f"ratio {ratio.median:.2f}, goal {LEAST_RATIO}", ratio.median >= LEAST_RATIO))
-        note(f"notifications/s to those of the {self._options.floor} floor", ratio.text(".2f"),
+        note(f"notifications/s to those of the {self._floor_name} floor", ratio.text(".2f"),
              f"at least {LEAST_RATIO}", ratio.median >= LEAST_RATIO)  # fmt: skip
         note("notifications/s", row("", "rates")[1])
         note("the floor's requests/s", row("", "rates")[2])

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -258,7 +259,7 @@ def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "pip install 'channel-gateway[openai]'" in problem
 
 
-def test_a_web_process_does_not_import_it() -> None:
+def test_a_web_process_does_not_import_it(tmp_path: Path) -> None:
     """Wiring an agent of this kind, as every process does, brings neither the SDK nor its HTTP."""
     program = (
         "import sys, wsgi\n"
@@ -267,5 +268,6 @@ def test_a_web_process_does_not_import_it() -> None:
         "OpenAIAgent(AgentTerms(name='a'), model='m', base_url='http://127.0.0.1:1/v1')\n"
         "sys.exit(bool({'openai', 'httpx2', 'pydantic'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    environment = {**os.environ, "GATEWAY_DATA_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60, env=environment)
     assert done.returncode == 0

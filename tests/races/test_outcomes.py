@@ -112,10 +112,11 @@ def test_refused_connections_are_tried_again_at_once_and_never_read_back(it: Rig
         push = staticmethod(nobody.push)
         skew_s = staticmethod(real.skew_s)
 
-    deliver._reader._senders[CHANNEL] = Unplugged()
+    channel, _ = deliver._reader._senders[CHANNEL]
+    deliver._reader._senders[CHANNEL] = (channel, Unplugged())
     it.work("deliver")
     assert (last(it).state, went_out(it)) == ("owed", ["get"])
-    deliver._reader._senders[CHANNEL] = real
+    deliver._reader._senders[CHANNEL] = (channel, real)
     wait(it, 2)
     assert went_out(it) == ["get", "get", "reply"]
     it.settle()

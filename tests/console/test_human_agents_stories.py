@@ -312,7 +312,7 @@ def test_files_go_along(office_windows: Windows) -> None:
         vera.says(f"Line {number}")
     ann.reload()
     expect(ann.get_by_text("Line 11", exact=True).last).to_be_in_viewport()
-    assert shown.evaluate("one => one.naturalWidth") == 1200
+    expect(shown).to_have_js_property("naturalWidth", 1200)  # once it has been fetched
 
 
 def png(width: int, height: int) -> bytes:

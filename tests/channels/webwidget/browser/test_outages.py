@@ -78,7 +78,9 @@ def test_offline_and_back(
     context.set_offline(False)
     visitor.sees("is open Monday to Friday")
     expect(visitor.dialog).not_to_contain_text("No connection.")
-    assert shop.written(visitor.id)[1:] == ["When are you open?", "And on Saturday?"]
+    both = ["When are you open?", "And on Saturday?"]  # the first may be answered before the second
+    wait_until(lambda: len(shop.written(visitor.id)) > len(both), "all of it to be written")
+    assert shop.written(visitor.id)[1:] == both
 
 
 def test_an_answer_that_got_lost_is_no_second_message(visit: Visit, shop: Shop) -> None:

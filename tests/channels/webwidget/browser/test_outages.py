@@ -37,7 +37,8 @@ def test_the_server_is_killed_while_the_visitor_writes(visit: Visit, shop: Shop)
         if number == 8:
             shop.start()
         visitor.write(text)
-        visitor.sees(text)
+        # On a busy machine it may stand there twice until its own call is answered.
+        expect(visitor.log.get_by_text(text, exact=True).first).to_be_visible()
     wait_until(lambda: len(shop.written(visitor.id)) >= len(said), "every word in the record")
     visitor.write("The last word")
     wait_until(lambda: shop.written(visitor.id)[-1] == "The last word", "the last word")

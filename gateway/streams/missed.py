@@ -67,10 +67,12 @@ class Missed:
             self._forget_frames()
 
     def add(self, rows: Sequence[Told]) -> None:
-        """Keep the next rows of the journal."""
+        """Keep the next rows of the journal; those that are here already change nothing."""
         with self._lock:
-            self._rows.extend(rows)
-            for row in rows:
+            newest = self._newest()
+            new = [row for row in rows if row.place > newest]
+            self._rows.extend(new)
+            for row in new:
                 self._forget_words(row)
                 self._by_session.setdefault(row.session_id, []).append(row)
             if len(self._rows) > 2 * self._most_rows:
@@ -97,15 +99,12 @@ class Missed:
         if rows is None:
             with self._reading:
                 rows = self._kept(wanted, after, until)
-                if rows is None:
-                    head = feed.head(self._database)
-                    if not head.forgotten <= after <= max(head.last, until):
-                        yield reset_frame(until)
-                        return
-                    if after >= until:
-                        return
-                    self._fetch(after)
-                    rows = self._kept(wanted, after, until)
+                known = rows is not None or self._fetch(after, until)
+            # Whoever is told something may take their time: nobody else waits for that.
+            if not known:
+                yield reset_frame(until)
+                return
+            rows = self._kept(wanted, after, until)
         if rows is None:
             yield from self._far_back(wanted, after, until)
             return
@@ -125,18 +124,24 @@ class Missed:
             end = bisect_right(rows, until, key=_place)
             return [row for row in rows[begin:end] if wanted.holds_kind(row.kind)]
 
-    def _fetch(self, after: int) -> None:
-        """Get the rows between a place and the first that is here, unless they are too many."""
+    def _fetch(self, after: int, until: int) -> bool:
+        """Get the rows between a place and the first that is here, unless they are too many.
+
+        False if the journal does not know that place, or not any more.
+        """
+        head = feed.head(self._database)
+        if not head.forgotten <= after <= max(head.last, until):
+            return False
         with self._lock:
-            until, room = self._from, self._most_rows - len(self._rows)
-        if until - after > max(0, room):
-            return  # places are given without great gaps
-        with self._database.read() as db:
-            older = feed.read_before(db, after, until + 1, room + 1)
-        with self._lock:
-            if self._from == until and len(older) <= room:
-                self._from = after
-                self._index([*older, *self._rows])
+            first, room = self._from, self._most_rows - len(self._rows)
+        if 0 < first - after <= room:  # places are given without great gaps
+            with self._database.read() as db:
+                older = feed.read_before(db, after, first + 1, room + 1)
+            with self._lock:
+                if self._from == first and len(older) <= room:
+                    self._from = after
+                    self._index([*older, *self._rows])
+        return True
 
     def _far_back(self, wanted: Wanted, after: int, until: int) -> Iterator[bytes]:
         while after < until:
@@ -150,6 +155,10 @@ class Missed:
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1].place
+
+    def _newest(self) -> int:
+        """The place of the last row that is here; called with the lock."""
+        return self._rows[-1].place if self._rows else self._from
 
     def _index(self, rows: list[Told]) -> None:
         self._rows, self._by_session = rows, {}
@@ -169,7 +178,7 @@ class Missed:
         """Put rows into words, and keep them unless their words were changed meanwhile."""
         now = self._timer()
         with self._lock:
-            newest = self._rows[-1].place if self._rows else self._from
+            newest = self._newest()
         with self._database.read() as db:
             frames = {
                 row.place: frame for row, frame in zip(rows, self._worded(db, rows), strict=True)

@@ -75,6 +75,30 @@ def test_what_passes_by_is_added_to_it(house: House) -> None:
     assert whole.count(b"event: message.created") == 2
 
 
+def test_what_is_added_again_is_told_once(house: House) -> None:
+    """As after the record was away for a moment: the same rows are read once more."""
+    missed = Missed(house.database, house.parts.wording)
+    house.session("1001")
+    rows = told(house)
+    missed.begin_at(0)
+    missed.add(rows[:1])
+    missed.add(rows)
+    last = rows[-1].place
+    assert words(missed, 0, last).count(b"event: ") == len(rows)
+    assert words(missed, 0, last, Wanted(session_id=rows[0].session_id)).count(b"event: ") == 2
+
+
+def test_who_is_told_to_begin_anew_keeps_nobody_waiting(house: House) -> None:
+    missed = Missed(house.database, house.parts.wording)
+    house.session("1001")
+    last = told(house)[-1].place
+    missed.begin_at(last)
+    slow = missed.frames(ALL, last + 1_000, last)
+    assert b"event: reset" in next(slow)  # and takes its time
+    assert words(missed, 0, last).count(b"event: ") == 2
+    assert list(slow) == []
+
+
 def test_redacted_words_are_not_shown_again(house: House) -> None:
     missed = Missed(house.database, house.parts.wording)
     house.session("1001", "My card is 4111.")

@@ -18,16 +18,15 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import requests
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
-from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Response as BaseResponse
 
-from intercom_standin.server import QuietHandler, StandIn
+from intercom_standin.served import Served
+from intercom_standin.server import StandIn
 from intercom_standin.signing import body_signature
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _PAGE_POLICY = (
 _DOOR = "/w/"
 
 
-class PublicApp:
+class PublicApp(Served):
     """Intercom for several workspaces and one public app. Use it as a context manager."""
 
     def __init__(
@@ -51,6 +50,7 @@ class PublicApp:
         redirect_urls: Iterable[str] = (),
         notify_url: str | None = None,
     ) -> None:
+        super().__init__(self)
         self.workspaces = {one.app_id: one for one in workspaces}
         self.client_id = client_id
         self.client_secret = client_secret
@@ -58,46 +58,16 @@ class PublicApp:
         self.notify_url = notify_url
         self._codes: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._server: BaseWSGIServer | None = None
         self._doors = _doors(self)
         for one in workspaces:
             one.notifier.url = None
             one.gate.token = secrets.token_urlsafe(24)  # nobody has been given it
 
-    @property
-    def base_url(self) -> str:
-        """The address of the REST API. Raises RuntimeError before start()."""
-        if self._server is None:
-            raise RuntimeError("the stand-in is not started")
-        return f"http://{self._server.host}:{self._server.port}"
-
-    def start(self, host: str = "127.0.0.1", port: int = 0) -> PublicApp:
-        """Serve on a thread of its own; port 0 takes a free one."""
-        self._server = make_server(host, port, self, threaded=True, request_handler=QuietHandler)
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
-        return self
-
     def stop(self) -> None:
         """Stop serving and delivering."""
         for one in self.workspaces.values():
             one.stop()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-    def __enter__(self) -> PublicApp:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        super().stop()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Find whose call it is: the app's own, a workspace's by its path, or by the token."""

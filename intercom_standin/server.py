@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 
 from flask import Flask, Response, jsonify
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from intercom_standin.cast import BOT_ADMIN_ID, default_admins, default_teams
 from intercom_standin.control import control_doors
@@ -19,11 +16,12 @@ from intercom_standin.notifier import Notifier
 from intercom_standin.records import Admin, Team
 from intercom_standin.rest_conversations import conversation_doors
 from intercom_standin.rest_people import people_doors
+from intercom_standin.served import Served
 from intercom_standin.versions import number_of
 from intercom_standin.world import World
 
 
-class StandIn:
+class StandIn(Served):
     """Intercom for one workspace. Use it as a context manager, or start() and stop() it.
 
     Workspaces with the same `ids_of` name their customers by the same ids.
@@ -89,52 +87,18 @@ class StandIn:
             limit=rate_limit,
         )
         self.app = create_app(self)
-        self._server: BaseWSGIServer | None = None
+        super().__init__(self.app)
 
     @property
     def requests(self) -> list[Call]:
         """The REST calls made so far, oldest first."""
         return self.gate.calls
 
-    @property
-    def base_url(self) -> str:
-        """The address of the REST API. Raises RuntimeError before start()."""
-        if self._server is None:
-            raise RuntimeError("the stand-in is not started")
-        return f"http://{self._server.host}:{self._server.port}"
-
-    def start(self, host: str = "127.0.0.1", port: int = 0) -> StandIn:
-        """Serve on a thread of its own; port 0 takes a free one."""
-        self._server = make_server(
-            host, port, self.app, threaded=True, request_handler=QuietHandler
-        )
-        threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.02},  # so that stop() takes no half second
-            name="standin-server",
-            daemon=True,
-        ).start()
-        return self
-
     def stop(self) -> None:
         """Stop serving and delivering."""
         self.gate.stop()
         self.notifier.stop()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-    def __enter__(self) -> StandIn:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        super().stop()
 
 
 def create_app(standin: StandIn) -> Flask:
@@ -159,10 +123,3 @@ def create_app(standin: StandIn) -> Flask:
     app.register_error_handler(404, not_found)
     app.register_error_handler(405, not_this_way)
     return app
-
-
-class QuietHandler(WSGIRequestHandler):
-    """Serves in silence."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: `StandIn.requests` is the log."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 
 from gateway.api.callers import ADMINS, operator
+from gateway.api.doors.channels import channel_of
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.rooms import Room
 from gateway.api.schemas.backfills import BackfillBody, BackfillPageSchema, BackfillSchema
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.pages import PageQuery
-from gateway.channels.base import Channel
 from gateway.clock import to_micros, to_time
 from gateway.errors import Conflict, NotFound
 from gateway.rails.answers import json_answer
@@ -25,23 +25,17 @@ def add_backfill_doors(room: Room, parts: Parts) -> None:
     """Add the doors; every role looks, administrators begin one."""
     database = parts.database
 
-    def channel_of(name: str) -> Channel:
-        channel = parts.channels.get(name)
-        if channel is None:
-            raise NotFound("there is no such channel")
-        return channel
-
     @room.door("GET", "/channels/<name>/backfills", takes=PageQuery, gives=BackfillPageSchema)
     def list_backfills(query: Arguments, name: str) -> Response:
         """List the imports of a channel's past, the newest first"""
-        channel_of(name)
+        channel_of(parts, name)
         with database.read() as db:
             return json_answer(find_backfills(db, name, **query).to_json())
 
     @room.door("GET", "/channels/<name>/backfills/<backfill_id>", gives=BackfillSchema)
     def read_backfill(name: str, backfill_id: str) -> Response:
         """Read how far an import is"""
-        channel_of(name)
+        channel_of(parts, name)
         backfill_id = checked_id("bkf", backfill_id)
         with database.read() as db:
             found = find_backfill(db, backfill_id)
@@ -59,7 +53,7 @@ def add_backfill_doors(room: Room, parts: Parts) -> None:
     )
     def begin_backfill(body: Arguments, name: str) -> Response:
         """Begin to import a channel's past, or join the import that is under way"""
-        channel = channel_of(name)
+        channel = channel_of(parts, name)
         now = to_micros(parts.clock.now())
         since, until = body.get("since"), body.get("until")
 

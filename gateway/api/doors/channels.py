@@ -6,11 +6,20 @@ from flask import Response
 
 from gateway.api.rooms import Room
 from gateway.api.schemas.channels import ChannelListSchema, HealthSchema
+from gateway.channels.base import Channel
 from gateway.clock import to_micros
 from gateway.errors import NotFound
 from gateway.rails.answers import json_answer
 from gateway.watch.looking import health
 from gateway.wiring import Parts
+
+
+def channel_of(parts: Parts, name: str) -> Channel:
+    """The channel of that name. Raises NotFound."""
+    channel = parts.channels.get(name)
+    if channel is None:
+        raise NotFound("there is no such channel")
+    return channel
 
 
 def add_channel_doors(room: Room, parts: Parts) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from gateway.api.callers import ADMINS, operator
+from gateway.api.doors.channels import channel_of
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.rooms import Room
 from gateway.api.schemas.acts import NothingBody
@@ -15,7 +16,6 @@ from gateway.api.schemas.passes import (
     ReconciliationSchema,
     RepairPageSchema,
 )
-from gateway.channels.base import Channel
 from gateway.clock import to_micros
 from gateway.errors import Conflict, NotFound
 from gateway.inbox import pinned
@@ -31,16 +31,10 @@ def add_pass_doors(room: Room, parts: Parts) -> None:
     """Add the doors; every role looks, administrators ask for a pass."""
     database = parts.database
 
-    def channel_of(name: str) -> Channel:
-        channel = parts.channels.get(name)
-        if channel is None:
-            raise NotFound("there is no such channel")
-        return channel
-
     @room.door("GET", "/channels/<name>/passes", takes=PageQuery, gives=ReconciliationPageSchema)
     def list_passes(query: Arguments, name: str) -> Response:
         """List the passes over a channel's changes, the newest first"""
-        channel_of(name)
+        channel_of(parts, name)
         with database.read() as db:
             return json_answer(find_passes(db, name, **query).to_json())
 
@@ -49,7 +43,7 @@ def add_pass_doors(room: Room, parts: Parts) -> None:
     )
     def list_repairs(query: Arguments, name: str, pass_id: str) -> Response:
         """List what a pass repaired, by conversation, and what nobody had told of it"""
-        channel_of(name)
+        channel_of(parts, name)
         pass_id = checked_id("rec", pass_id)
         with database.read() as db:
             if find_pass(db, pass_id)["channel"] != name:
@@ -66,7 +60,7 @@ def add_pass_doors(room: Room, parts: Parts) -> None:
     )
     def begin_pass(body: Arguments, name: str) -> Response:
         """Begin a pass now, or join the one that is under way"""
-        channel = channel_of(name)
+        channel = channel_of(parts, name)
         now = to_micros(parts.clock.now())
 
         def work(db: Transaction) -> Acted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from gateway.conversations.forgetting import forget
 from gateway.conversations.thread import lock_session, words_were_taken_back
@@ -64,37 +64,29 @@ class Bodies:
 
     def due(self, channel: str, received_before: int) -> bool:
         """Whether there are any."""
-        with self._database.read() as db:
-            eldest = db.execute(
-                select(InboxDelivery.id, InboxDelivery.received_at)
-                .where(
-                    InboxDelivery.channel == channel,
-                    InboxDelivery.forgotten_at.is_(None),
-                    InboxDelivery.id > self._done.get(channel, ""),
-                )
-                .order_by(InboxDelivery.id)
-                .limit(1)
-            ).one_or_none()
+        eldest = next(iter(self._eldest(channel, 1)), None)
         return eldest is not None and eldest.received_at < received_before
 
     def forget(self, channel: str, received_before: int, now: int) -> None:
         """Forget some of them; those that failed and may be replayed, too."""
-        with self._database.read() as db:
-            rows = db.execute(
-                select(InboxDelivery.id, InboxDelivery.received_at)
-                .where(
-                    InboxDelivery.channel == channel,
-                    InboxDelivery.forgotten_at.is_(None),
-                    InboxDelivery.id > self._done.get(channel, ""),
-                )
-                .order_by(InboxDelivery.id)
-                .limit(BODIES_AT_ONCE)
-            ).all()
         ids = []
-        for row in rows:
+        for row in self._eldest(channel, BODIES_AT_ONCE):
             if row.received_at >= received_before:
                 break
             ids.append(row.id)
         if ids:
             self._database.write(lambda db: forget_bodies(db, [InboxDelivery.id.in_(ids)], now))
             self._done[channel] = ids[-1]
+
+    def _eldest(self, channel: str, most: int) -> Sequence[Row[str, int]]:
+        with self._database.read() as db:
+            return db.execute(
+                select(InboxDelivery.id, InboxDelivery.received_at)
+                .where(
+                    InboxDelivery.channel == channel,
+                    InboxDelivery.forgotten_at.is_(None),
+                    InboxDelivery.id > self._done.get(channel, ""),
+                )
+                .order_by(InboxDelivery.id)
+                .limit(most)
+            ).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bench import (
     backfill,
@@ -56,9 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(name: str, options: Sequence[str], keeping: bool) -> int:
-    def run() -> int:
-        return BENCHES[name](options)
-
+    run = partial(BENCHES[name], options)
     return kept(name, options, run) if keeping else run()
 
 

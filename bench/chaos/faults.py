@@ -21,16 +21,9 @@ from redis.retry import Retry
 
 from bench.chaos.proxy import Proxy
 from intercom_standin.server import StandIn
+from tests.crash.tree import ROLES
 from tests.services.postgres import PostgresServer
 
-ROLES = {
-    "web": "gunicorn",
-    "turns": "worker --only turns",
-    "deliver": "worker --only deliver",
-    "sync": "worker --only sync",
-    "scheduler": "gateway scheduler",
-    "valkey": "valkey-server",
-}
 _CLOCK_JUMPS_S = 60.0
 _EVERY_S = 0.5
 

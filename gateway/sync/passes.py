@@ -1,8 +1,4 @@
-"""Passes: what changed in a channel is listed, page by page, and what is in doubt is noted.
-
-Nothing of a pass is held in a process, so it may be killed at any moment; a page is then simply
-walked again.
-"""
+"""Passes: what changed in a channel is listed, page by page, and what is in doubt is noted."""
 
 from __future__ import annotations
 
@@ -12,15 +8,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from gateway.channels.base import Changes
-from gateway.clock import to_micros
+from gateway.channels.base import Changes, Sender
 from gateway.conversations.thread import Named
-from gateway.errors import Again, Never, Paused
 from gateway.inbox import pinned
 from gateway.reconciling import doubts, passes
 from gateway.reconciling.passes import MIN_AGE_US, Pass
 from gateway.store import Transaction
-from gateway.sync.pauses import LEASE_US, Pauses
+from gateway.sync.lists import Lists
+from gateway.sync.pauses import Pauses
 from gateway.sync.reading import Reader
 from gateway.wiring import Parts
 
@@ -29,23 +24,18 @@ log = structlog.get_logger(__name__)
 _ABSENCE_S = 60.0
 """Whoever was away for less has missed nothing that is not sent again."""
 
-_AFTER_TROUBLE_S = 30.0
-_AFTER_REFUSAL_S = 300.0
 _AT_ONCE = 50
 """Conversations written in one transaction: on SQLite nobody else writes meanwhile."""
 
 
-class Passes:
+class Passes(Lists[Pass, Changes]):
     """Begins a pass over each channel when it is time, walks its list, and ends it."""
 
     kind = "passes"
     threads = 2
 
     def __init__(self, parts: Parts, reader: Reader, pauses: Pauses) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._reader = reader
-        self._pauses = pauses
+        super().__init__(parts, reader, pauses, passes)
 
     def due(self, limit: int) -> Sequence[str]:
         """Channels whose time has come, and passes that can go on."""
@@ -61,32 +51,12 @@ class Passes:
             ]
         return [*begun, *timed][:limit]
 
-    def due_within(self, seconds: float) -> bool:
-        """Nobody waits for a pass: the scheduler comes again."""
-        return False
-
     def do(self, key: str) -> None:
         """Begin a channel's pass, or go one step on with one that was begun."""
         if key in self._parts.channels:
             self._begin(key, self._parts.channels[key].reconcile_every_s)
-            return
-        taken = self._database.write(lambda db: passes.take(db, key, self._now(), LEASE_US))
-        if taken is None:
-            return
-        if taken.listed_at is not None:
-            self._end(taken)
-            return
-        try:
-            page = self._reader.sender(taken.channel).changes(
-                taken.since, taken.until, taken.cursor
-            )
-        except (Again, Never, KeyError) as trouble:
-            self._wait(taken, trouble)
-            return
-        self._take_in(taken, page)
-
-    def abandon(self, keys: Sequence[str]) -> None:
-        """A page that is not taken in is walked again."""
+        else:
+            super().do(key)
 
     def begin_after_absence(self) -> None:
         """A gateway that starts was away: look at once what it missed, whatever the clock says."""
@@ -114,7 +84,10 @@ class Passes:
         if id is not None:
             log.info("reconciling_began", channel=channel, reconciliation=id)
 
-    def _take_in(self, taken: Pass, page: Changes) -> None:
+    def _ask(self, sender: Sender, taken: Pass) -> Changes:
+        return sender.changes(taken.since, taken.until, taken.cursor)
+
+    def _keep(self, taken: Pass, page: Changes) -> None:
         """Keep the doubts of one page in short transactions, and then how far it was walked."""
         now = self._now()
         changed = {
@@ -152,24 +125,8 @@ class Passes:
 
         self._database.write(keep)
 
-    def _wait(self, taken: Pass, trouble: Again | Never | KeyError) -> None:
-        if isinstance(trouble, KeyError):
-            pause_s, words = _AFTER_REFUSAL_S, "its channel is not configured"
-        elif isinstance(trouble, Never | Paused):
-            pause_s, words = _AFTER_REFUSAL_S, trouble.message
-        else:
-            pause_s, words = trouble.after_s or _AFTER_TROUBLE_S, trouble.message
-            self._pauses.pause(taken.channel, pause_s)
-        log.warning("reconciling_waits", channel=taken.channel, error=words, seconds=pause_s)
-        until = self._now() + int(pause_s * 1e6)
-        self._database.write(lambda db: passes.waits(db, taken.id, until, words))
+    def _tell_wait(self, taken: Pass, why: str, seconds: float) -> None:
+        log.warning("reconciling_waits", channel=taken.channel, error=why, seconds=seconds)
 
-    def _end(self, taken: Pass) -> None:
-        now = self._now()
-        if self._database.write(lambda db: passes.end(db, taken.id, now)):
-            log.info("reconciling_ended", channel=taken.channel, reconciliation=taken.id)
-        else:
-            self._database.write(lambda db: passes.waits(db, taken.id, now, None))
-
-    def _now(self) -> int:
-        return to_micros(self._parts.clock.now())
+    def _tell_end(self, taken: Pass) -> None:
+        log.info("reconciling_ended", channel=taken.channel, reconciliation=taken.id)

@@ -13,6 +13,9 @@ LEASE_US = 60_000_000
 _LONGEST_PAUSE_S = 3600.0
 _RESTS_S = 30.0
 """How long until a channel that rests is looked at again: a person must act first."""
+_AFTER_TROUBLE_S = 30.0
+_AFTER_REFUSAL_S = 300.0
+"""How long a list is left alone that only a person can help; whoever has helped makes it due."""
 _BREATH_S = 1.0
 """How long a channel that did not answer is left alone: the next question may fare as badly."""
 
@@ -52,3 +55,13 @@ class Pauses:
         if isinstance(trouble, Again):
             self.pause(channel, _BREATH_S)
         return Wait(seconds=min(2.0 ** (tries + 1), _LONGEST_PAUSE_S), tried=True)
+
+    def after_page(self, channel: str, trouble: Again | Never | KeyError) -> tuple[str, float]:
+        """Why a page of a list was not there, and for how long (s) to leave that list alone."""
+        if isinstance(trouble, KeyError):
+            return "its channel is not configured", _AFTER_REFUSAL_S
+        if isinstance(trouble, Never | Paused):
+            return trouble.message, _AFTER_REFUSAL_S
+        seconds = trouble.after_s or _AFTER_TROUBLE_S
+        self.pause(channel, seconds)
+        return trouble.message, seconds

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+
+from gateway.sync.jobs import Bench
 from intercom_standin.cast import AOIFE_ID, MAREK_ID
 from tests.installing.town import APP, EAST, WEST, Town
 from tests.rig import BOT
@@ -140,6 +143,41 @@ def test_a_refusal_that_was_no_revocation(it: Town) -> None:
     it.settle()
     assert state(it) == ("active", None)
     assert it.said_by_bot(EAST, conversation) == ["AI: Hello"]
+
+
+def test_what_is_imported_rests_and_goes_on_at_once(it: Town) -> None:
+    it.install(EAST)
+    for number in range(3):
+        it.workspaces[EAST].world.customer_starts(f"Old words {number}")
+    it.workspaces[EAST].notifier.take()
+    it.clock.advance(400)
+    begun = it.api("POST", f"/channels/{CHANNEL}/backfills").json()["id"]
+
+    def seen() -> dict[str, object]:
+        told: dict[str, object] = it.api("GET", f"/channels/{CHANNEL}/backfills/{begun}").json()
+        return told
+
+    it.parts.refresh()
+    sync = it.bench.works["sync"]
+    for _ in range(2):  # whose workspace it is, and the list
+        assert begun in sync.due(50)
+        sync.do(begun)
+    assert seen()["waiting"] == 3
+    gate = it.workspaces[EAST].gate
+    right, gate.token = gate.token, "not for now"
+    for _ in range(3):  # a read finds it out, the list and the other reads find it resting
+        it.work()
+        it.clock.advance(29)
+    assert (state(it)[0], seen()["read"]) == ("revoked", 0)
+    it.clock.advance(10)
+    it.work()
+    gate.token = right
+    assert it.api("POST", f"/channels/{CHANNEL}/installation/retries").status_code == 200
+    it.bench = Bench(it.parts, threading.Event())  # another worker: it has heard of no rest
+    it.work()
+    assert (seen()["read"], seen()["trouble"]) == (3, None)
+    it.work()
+    assert seen()["ended_at"] is not None
 
 
 def test_disconnected_here(it: Town) -> None:

@@ -124,6 +124,7 @@ def test_metrics_count_what_happens(house: House) -> None:
     assert number(text, 'gateway_sessions_active{mode="ai"}') >= 1
     assert number(text, 'gateway_owed{kind="pushes"}') == 2
     assert number(text, 'gateway_owed_oldest_seconds{kind="pushes"}') == 60
+    assert number(text, 'gateway_owed{kind="contact_pushes"}') == 0
     assert number(text, "gateway_deliveries_failed") == 1
     assert number(text, "gateway_database_up") == 1
 

@@ -24,6 +24,7 @@ from gateway.store import Database, Transaction
 from gateway.store.ids import first_id
 from gateway.store.models import (
     ChatSession,
+    ContactPush,
     Doubt,
     EventDelivery,
     FindingRow,
@@ -155,6 +156,11 @@ class RecordCollector(Collector):
             pushes = db.execute(
                 select(func.count(), func.min(Push.owed_at)).where(Push.state.in_(_OPEN_PUSHES))
             ).one()
+            details = db.execute(
+                select(func.count(), func.min(ContactPush.owed_at)).where(
+                    ContactPush.state.in_(literals(*_OPEN_PUSHES))
+                )
+            ).one()
             turns = db.execute(
                 select(func.count(), func.min(TurnRow.owed_at)).where(
                     TurnRow.state.in_(_OPEN_TURNS)
@@ -178,7 +184,8 @@ class RecordCollector(Collector):
         age = GaugeMetricFamily(
             "gateway_owed_oldest_seconds", "Age of the oldest work owed", labels=("kind",)
         )
-        for kind, row in (("pushes", pushes), ("turns", turns), ("events", events)):
+        kinds = {"pushes": pushes, "contact_pushes": details, "turns": turns, "events": events}
+        for kind, row in kinds.items():
             owed.add_metric((kind,), row[0])
             age.add_metric((kind,), max(0, now - (row[1] or now)) / 1e6)
         yield owed

@@ -35,16 +35,20 @@ def sync() -> None:
 @click.argument("channel")
 @click.option("--since", type=_TIME, help="Conversations that changed at this time (UTC) or later.")
 @click.option("--until", type=_TIME, help="And not after this time (UTC).")
-def backfill(channel: str, since: datetime | None, until: datetime | None) -> None:
+@click.option("--stop", is_flag=True, help="Stop the one under way; what it has read stays.")
+def backfill(channel: str, since: datetime | None, until: datetime | None, stop: bool) -> None:
     """Import a channel's past: its people, teams, customers and conversations.
 
     As history: nobody is answered, called or told because of it. Workers help; it may be broken
-    off and goes on with them, or when this is run again.
+    off and goes on with them, or when this is run again. It ends early only with --stop.
     """
     set_up_logging(logging.WARNING)  # the bar and the summary tell the rest
     parts = open_parts()
     try:
-        _backfill(parts, channel, _micros(since), _micros(until))
+        if stop:
+            _stop_backfill(parts, channel)
+        else:
+            _backfill(parts, channel, _micros(since), _micros(until))
     finally:
         parts.database.dispose()
 
@@ -74,6 +78,7 @@ def reconcile(channel: str, since: datetime | None) -> None:
 def _backfill(parts: Parts, channel: str, since: int | None, until: int | None) -> None:
     from gateway.audit import Thing, command_line, write
     from gateway.clock import to_micros, to_time
+    from gateway.errors import NotFound
     from gateway.reading.backfills import find_backfill
     from gateway.reconciling import backfills
 
@@ -92,8 +97,33 @@ def _backfill(parts: Parts, channel: str, since: int | None, until: int | None) 
 
     id = parts.database.write(begin)
     with _helped(parts):
-        done = _watch_backfill(parts, lambda db: find_backfill(db, id))
+        try:
+            done = _watch_backfill(parts, lambda db: find_backfill(db, id))
+        except NotFound:  # before it had reached the channel
+            click.echo("\nit was stopped; nothing was read")
+            return
     _tell_backfill(done)
+
+
+def _stop_backfill(parts: Parts, channel: str) -> None:
+    from gateway.audit import Thing, command_line, write
+    from gateway.clock import to_micros
+    from gateway.reconciling import backfills
+
+    _known(parts, channel)
+    now = to_micros(parts.clock.now())
+
+    def stop(db: Transaction) -> bool:
+        ids = [id for id, whose in backfills.under_way(db) if whose == channel]
+        if not ids or not backfills.stop(db, ids[0], now):
+            return False
+        after = {"backfill_id": ids[0]}
+        write(db, command_line(), "stop_backfill", Thing("channel", channel), after=after, now=now)
+        return True
+
+    if not parts.database.write(stop):
+        raise click.ClickException(f"no backfill of {channel} is under way")
+    click.echo("stopped; what was read stays")
 
 
 def _watch_backfill(parts: Parts, find: Find) -> Seen:
@@ -115,6 +145,8 @@ def _watch_backfill(parts: Parts, find: Find) -> Seen:
 
 def _tell_backfill(done: Seen) -> None:
     """Say what was imported, and what could not be."""
+    if done["stopped_at"] is not None:
+        click.echo("it was stopped before its end")
     click.echo(
         f"{done['read']} conversations were read, with {done['messages']} new messages and notes; "
         f"{done['known']} were known"

@@ -59,6 +59,7 @@ def _backfill(row: Row[*tuple[Any, ...]]) -> Json:
         "began_at": to_time(row.began_at),
         "listed_at": to_time(row.listed_at),
         "ended_at": to_time(row.ended_at),
+        "stopped_at": to_time(row.stopped_at),
         **{count: getattr(row, count) for count in _COUNTS},
         "waiting": row.waiting,
         "trouble": row.trouble,

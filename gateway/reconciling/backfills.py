@@ -170,7 +170,7 @@ def listed(
         )
     ).one()
     if (before.cursor, before.list_until) != (walk.cursor, walk.list_until) or before.listed_at:
-        return  # taken for dead: another worker has walked on meanwhile
+        return  # stopped, or taken for dead: another worker has walked on meanwhile
     unread = _unread(db, walk, changed)
     kept = _keep(db, walk, unread, now)
     first = walk.list_until == walk.until
@@ -198,6 +198,30 @@ def waits(db: Transaction, id: str, due_at: int, trouble: str | None) -> None:
         .where(Backfill.id == id, Backfill.ended_at.is_(None))
         .values(due_at=due_at, trouble=trouble)
     )
+
+
+def stop(db: Transaction, id: str, now: int) -> bool:
+    """Stop a backfill where it is; False if it is over. What it has read stays.
+
+    One that has not reached its channel yet is as if it had never begun.
+    """
+    unread = delete(PastConversation).where(PastConversation.backfill_id == id)
+    unended = (Backfill.id == id) & Backfill.ended_at.is_(None)
+    # Before the backfill's own row, as whoever has read one: so nobody waits in a circle.
+    db.execute(unread)
+    stopped = db.scalar(
+        update(Backfill)
+        .where(unended, Backfill.installation_id.is_not(None))
+        .values(
+            stopped_at=now, ended_at=now, listed_at=func.coalesce(Backfill.listed_at, now),
+            trouble=None,
+        )
+        .returning(Backfill.id)
+    )  # fmt: skip
+    if stopped is not None:
+        db.execute(unread)  # of a page that was taken in a moment ago
+        return True
+    return db.scalar(delete(Backfill).where(unended).returning(Backfill.id)) is not None
 
 
 def end(db: Transaction, id: str, now: int) -> bool:

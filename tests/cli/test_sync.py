@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
+from gateway.clock import SystemClock, to_micros
 from gateway.config import load_settings
+from gateway.reconciling import backfills
 from gateway.store import Database
 from gateway.store.models import Backfill, ChatSession, Installation, Reconciliation
 from gateway.wiring import build
@@ -138,3 +140,15 @@ def test_which_past_when_told(on_migrated: Gateway, database: Database, standin:
     )
     assert (turned.exit_code, "--since is after --until" in turned.stderr) == (2, True)
     assert on_migrated.run("sync", "backfill", "another").exit_code == 2
+
+
+def test_it_is_stopped(on_migrated: Gateway, database: Database, standin: StandIn) -> None:
+    nothing = on_migrated.run("sync", "backfill", CHANNEL, "--stop")
+    assert (nothing.exit_code, "no backfill of acme-intercom is under way" in nothing.stderr) == (
+        1, True,
+    )  # fmt: skip
+    database.write(lambda db: backfills.begin(db, CHANNEL, now=to_micros(SystemClock().now())))
+    result = on_migrated.run("sync", "backfill", CHANNEL, "--stop")
+    assert (result.exit_code, result.stdout) == (0, "stopped; what was read stays\n")
+    with database.read() as db:
+        assert backfills.under_way(db) == []

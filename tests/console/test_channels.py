@@ -124,6 +124,7 @@ def test_importing_the_past_from_its_beginning_to_its_end(on_both: ConsoleHouse)
     assert re.search(r'<progress[^>]*max="7" value="4"', html)
     assert "alert(2)" in html
     assert "<img src=x" not in html
+    (stop,) = re.findall(r'data-act="POST (/channels/[^"]+/stop)"', html)
 
     def end(db) -> None:  # type: ignore[no-untyped-def]
         home = db.query(Installation.id).first()[0]
@@ -136,6 +137,11 @@ def test_importing_the_past_from_its_beginning_to_its_end(on_both: ConsoleHouse)
     assert "Past Imported just now 3 conversations, 12 messages" in said
     assert "6 old parts are more than Intercom tells; 1 could not be read" in said
     assert "Import the past" in said
+    assert admin.api("POST", stop).status_code == 409
+
+    house.database.write(lambda db: db.query(Backfill).update({"ended_at": None}))
+    assert admin.api("POST", stop).status_code == 200
+    assert "Past Stopped just now 3 conversations" in words(admin.html("/channels"))
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])

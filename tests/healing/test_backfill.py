@@ -507,6 +507,57 @@ def test_the_doors(it: Rig) -> None:
     assert entries[1]["after"]["backfill_id"] == asked["id"]
 
 
+def test_it_is_stopped(on_both: Rig) -> None:
+    """What was read stays, nothing else is read, and whoever was at it does no harm."""
+    it = on_both
+    for number in range(5):
+        old(it, number)
+    it.advance(200)
+    path, admin = f"/channels/{CHANNEL}/backfills", it.token()
+    id = begin(it)
+    work(it, id, steps=1)
+    now = to_micros(it.clock.now())
+    slow = it.parts.database.write(lambda db: backfills.take(db, id, now, 1))
+    assert slow is not None
+    while seen(it, id)["read"] < 2:
+        work(it, id, steps=1)
+    before = seen(it, id)
+    assert (before["read"], before["waiting"]) == (2, 3)
+
+    assert it.api("POST", f"{path}/{id}/stop", it.token("operator", "Olga")).status_code == 403
+    stopped = it.api("POST", f"{path}/{id}/stop", admin).json()
+    assert stopped == seen(it, id)
+    assert stopped["stopped_at"] == stopped["ended_at"] is not None
+    assert (stopped["read"], stopped["waiting"]) == (2, 0)
+    assert it.api("POST", f"{path}/{id}/stop", admin).status_code == 409
+    it.advance(600)
+    it.work("sync")
+    it.parts.database.write(
+        lambda db: backfills.listed(db, slow, {"9": now}, None, people=7, total=1, now=now)
+    )
+    assert seen(it, id) == stopped
+    with it.parts.database.read() as db:
+        assert db.scalar(select(func.count()).select_from(Conversation)) == 2
+    # Begun again, it reads the rest.
+    again = backfill(it)
+    assert (again["known"], again["read"], again["stopped_at"]) == (2, 3, None)
+    assert differences(it) == []
+    acts = it.api("GET", "/audit?action=stop_backfill", admin).json()["items"]
+    assert [one["outcome"] for one in acts] == ["refused", "done", "refused"]
+
+
+def test_it_is_stopped_before_it_has_reached_anybody(it: Rig) -> None:
+    old(it)
+    path, admin = f"/channels/{CHANNEL}/backfills", it.token()
+    id = it.api("POST", path, admin).json()["id"]
+    assert it.api("POST", f"{path}/{new_id('bkf')}/stop", admin).status_code == 404
+    assert it.api("POST", f"{path}/{id}/stop", admin).json()["stopped_at"] is not None
+    assert it.api("GET", path, admin).json()["items"] == []
+    it.work("sync")
+    it.advance(200)
+    assert backfill(it)["read"] == 1
+
+
 def test_a_page_that_was_taken_over_is_not_counted_twice(it: Rig) -> None:
     old(it)
     it.advance(200)

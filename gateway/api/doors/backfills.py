@@ -8,12 +8,13 @@ from gateway.api.callers import ADMINS, operator
 from gateway.api.doors.channels import channel_of
 from gateway.api.idempotency import Acted, act_once
 from gateway.api.rooms import Room
+from gateway.api.schemas.acts import NothingBody
 from gateway.api.schemas.backfills import BackfillBody, BackfillPageSchema, BackfillSchema
 from gateway.api.schemas.base import Arguments
 from gateway.api.schemas.pages import PageQuery
 from gateway.clock import to_micros, to_time
 from gateway.errors import Conflict, NotFound
-from gateway.rails.answers import json_answer
+from gateway.rails.answers import Json, json_answer
 from gateway.rails.parsing import checked_id
 from gateway.reading.backfills import find_backfill, find_backfills
 from gateway.reconciling import backfills
@@ -22,8 +23,14 @@ from gateway.wiring import Parts
 
 
 def add_backfill_doors(room: Room, parts: Parts) -> None:
-    """Add the doors; every role looks, administrators begin one."""
+    """Add the doors; every role looks, administrators begin one and stop it."""
     database = parts.database
+
+    def find(db: Transaction, name: str, backfill_id: str) -> Json:
+        found = find_backfill(db, backfill_id)
+        if found["channel"] != name:
+            raise NotFound("there is no such backfill")
+        return found
 
     @room.door("GET", "/channels/<name>/backfills", takes=PageQuery, gives=BackfillPageSchema)
     def list_backfills(query: Arguments, name: str) -> Response:
@@ -38,10 +45,7 @@ def add_backfill_doors(room: Room, parts: Parts) -> None:
         channel_of(parts, name)
         backfill_id = checked_id("bkf", backfill_id)
         with database.read() as db:
-            found = find_backfill(db, backfill_id)
-        if found["channel"] != name:
-            raise NotFound("there is no such backfill")
-        return json_answer(found)
+            return json_answer(find(db, name, backfill_id))
 
     @room.door(
         "POST",
@@ -63,5 +67,30 @@ def add_backfill_doors(room: Room, parts: Parts) -> None:
             id = backfills.begin(db, name, now=now, since=since, until=until)
             after = {"backfill_id": id, "since": to_time(since), "until": to_time(until)}
             return Acted(body=find_backfill(db, id), owed={"sync"}, after=after)
+
+        return act_once(database, operator().id, body, now, parts.waker.wake, work)
+
+    @room.door(
+        "POST",
+        "/channels/<name>/backfills/<backfill_id>/stop",
+        takes=NothingBody,
+        required=False,
+        gives=BackfillSchema,
+        roles=ADMINS,
+        refuses=(409,),
+    )
+    def stop_backfill(body: Arguments, name: str, backfill_id: str) -> Response:
+        """Stop an import where it is; what it has read stays"""
+        channel_of(parts, name)
+        backfill_id = checked_id("bkf", backfill_id)
+        now = to_micros(parts.clock.now())
+
+        def work(db: Transaction) -> Acted:
+            found = find(db, name, backfill_id)
+            if not backfills.stop(db, backfill_id, now):
+                raise Conflict("this import is over")
+            at = to_time(now)
+            told = found | {"ended_at": at, "stopped_at": at, "waiting": 0, "trouble": None}
+            return Acted(body=told, after={"backfill_id": backfill_id, "read": found["read"]})
 
         return act_once(database, operator().id, body, now, parts.waker.wake, work)

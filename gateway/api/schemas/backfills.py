@@ -36,6 +36,9 @@ class BackfillSchema(Told):
     began_at = fields.DateTime(metadata=example(MOMENT))
     listed_at = fields.DateTime(allow_none=True, metadata=about("null: being listed", MOMENT))
     ended_at = fields.DateTime(allow_none=True, metadata=about("null: under way", MOMENT))
+    stopped_at = fields.DateTime(
+        allow_none=True, metadata=about("when somebody stopped it; it ended then", None)
+    )
     expected = fields.Integer(
         allow_none=True, metadata=about("conversations, as the channel counts them", 20000)
     )

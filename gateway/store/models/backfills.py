@@ -21,7 +21,8 @@ class Backfill(Base):
     `PastConversation` left. `expected` conversations are there in the channel's own count. Of those
     `found`, `read` ones were read, `known` ones had been before, `gone` ones were no longer there,
     `failed` ones could not be. `messages` (with notes) were new, `lost` parts of `shortened`
-    conversations are too many for the channel to tell. `trouble` is why it does not go on.
+    conversations are too many for the channel to tell. `trouble` is why it does not go on. One that
+    was `stopped_at` somebody's wish ended then, whatever it had not listed or read.
     """
 
     __tablename__ = "backfills"
@@ -38,6 +39,7 @@ class Backfill(Base):
     due_at: Mapped[Micros]
     listed_at: Mapped[Micros | None]
     ended_at: Mapped[Micros | None]
+    stopped_at: Mapped[Micros | None]
     trouble: Mapped[str | None] = mapped_column(Text)
     expected: Mapped[int | None] = mapped_column(Integer)
     found: Mapped[int] = mapped_column(Integer, default=0)

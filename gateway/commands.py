@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.events import Assignee
 
@@ -44,13 +44,14 @@ class Close:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateContact:
-    """Let the channel know a customer by these `details` (name, email, …); None takes one away.
+    """Let the channel know a customer by these `details` (name, email, …, or fields of our own that
+    it keeps, `custom.<field>`); None takes one away.
 
     It is asked of the channel's own customer, not of a conversation, and comes in no lane.
     """
 
     contact: str
-    details: Mapping[str, str | None]
+    details: Mapping[str, Any]
 
 
 Command = SendMessage | AddNote | Assign | Close

@@ -299,7 +299,7 @@ class ContactSeen:
     `as_of` is the channel's time of the details in microseconds (0: unknown), so an older report
     never overwrites a newer one. `level` is how far the details can be trusted: anonymous (nobody
     said them), claimed, verified; `verified` names those that the channel vouches for, whatever the
-    others are.
+    others are. `custom` are fields of our own that the channel keeps as well, by `custom.<field>`.
     """
 
     id: str
@@ -307,6 +307,7 @@ class ContactSeen:
     email: str | None = None
     phone: str | None = None
     external_id: str | None = None
+    custom: Mapping[str, Any] = field(default_factory=dict)
     cleared: Sequence[str] = ()
     merged: Sequence[str] = ()
     absorbed: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
@@ -46,6 +46,7 @@ class ChannelTerms:
     own commit.
     `render` makes HTML of a Markdown text of ours; `plain` gives it as plain text the way the
     channel tells it back, by which an echo is recognised.
+    `custom_details` are the fields of our own (`custom.<field>`) that the channel keeps as well.
     `tool` is what the channel's own people work in, by its name; empty where they work at our doors
     alone. `in_tool` is the address there of a conversation: of its workspace and its id, as the
     channel names them.
@@ -59,6 +60,7 @@ class ChannelTerms:
     hand_over_to: Assignee
     drafts: Literal["note", "none"] = "none"
     carries_files: bool = False
+    custom_details: Collection[str] = ()
     answer_late_s: float = 900.0
     hand_over_late_s: float = 86_400.0
     plain: Callable[[str], str] = str

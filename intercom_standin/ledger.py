@@ -101,6 +101,8 @@ class Ledger:
         self.admins = {admin.id: admin for admin in admins}
         self.teams = {team.id: team for team in teams}
         self.contacts: dict[str, Contact] = {}
+        # Those of contacts that somebody has created in the workspace, with their types.
+        self.contact_attributes: dict[str, type] = {"plan": str, "Order number": str, "orders": int}
         self.conversations: dict[str, Conversation] = {}
         self.deleted: list[tuple[str, int]] = []
         self.fin = Author(

@@ -44,6 +44,16 @@ def people_doors(world: World, gate: Gate, faults: Faults) -> Blueprint:
     def update(call: Call, contact_id: str) -> Json:
         living(call, contact_id)
         fields = {name: value for name, value in (call.body or {}).items() if name in _EDITABLE}
+        attributes = fields.get("custom_attributes") or {}
+        for name, value in attributes.items():
+            kind = world.contact_attributes.get(name)
+            if kind is None:
+                wrong = f"Custom attribute '{name}' does not exist"
+            elif value is not None and type(value) is not kind:
+                wrong = f"Custom attribute '{name}' must be of type {kind.__name__}"
+            else:
+                continue
+            raise ApiError(400, "parameter_invalid", wrong)
         contact = world.update_contact(contact_id, **fields).contact
         assert contact is not None
         return shown(contact)

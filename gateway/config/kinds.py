@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 import zoneinfo
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 from typing import Any
@@ -16,6 +17,8 @@ from marshmallow import ValidationError, fields, validate
 
 from gateway.config.problems import did_you_mean
 from gateway.hours import read_hours
+
+_CUSTOM = r"custom\.[A-Za-z0-9_-]{1,64}"
 
 
 def needed(what: str) -> dict[str, Any]:
@@ -267,10 +270,14 @@ class Pattern(Word):
         return text
 
 
-class ContactFields(fields.Field[dict[str, str]]):
-    """A table of a contact's details and where in an agent's answer each lies."""
+class DetailTable(fields.Field[dict[str, str]], ABC):
+    """A table with something for each of a contact's details."""
 
-    default_error_messages = {"invalid": "must be a table of details and paths"}
+    default_error_messages = {"invalid": "must be a table"}
+
+    @abstractmethod
+    def _wrong(self, detail: str, given: Any) -> str | None:
+        """What is wrong with an entry, None if nothing is."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -284,19 +291,51 @@ class ContactFields(fields.Field[dict[str, str]]):
                 named |= {f"custom.{name}": path for name, path in inner.items()}
             else:
                 named[key] = inner
-        errors = {name: [text] for name, path in named.items() if (text := _wrong(name, path))}
+        errors = {name: [text] for name, one in named.items() if (text := self._wrong(name, one))}
         if errors:
             raise ValidationError(errors)
         return named
 
 
-def _wrong(detail: str, path: Any) -> str | None:
-    """What is wrong with an entry of `contact_fields`, None if nothing is."""
-    if not re.fullmatch(r"name|email|phone|external_id|custom\.[A-Za-z0-9_-]{1,64}", detail):
-        return "is not a detail; use name, email, phone, external_id or custom.FIELD"
-    if not isinstance(path, str) or not re.fullmatch(r"(parameters|results)(\.[^.\s]+)+", path):
-        return 'must be a path such as "parameters.email" or "results.order.number"'
-    return None
+class ContactFields(DetailTable):
+    """A table of a contact's details and where in an agent's answer each lies."""
+
+    default_error_messages = {"invalid": "must be a table of details and paths"}
+
+    def _wrong(self, detail: str, given: Any) -> str | None:
+        if not re.fullmatch(rf"name|email|phone|external_id|{_CUSTOM}", detail):
+            return "is not a detail; use name, email, phone, external_id or custom.FIELD"
+        shape = r"(parameters|results)(\.[^.\s]+)+"
+        if not isinstance(given, str) or not re.fullmatch(shape, given):
+            return 'must be a path such as "parameters.email" or "results.order.number"'
+        return None
+
+
+class ContactAttributes(DetailTable):
+    """A table of fields of our own and the name under which a channel keeps each."""
+
+    default_error_messages = {
+        "invalid": "must be a table of fields and attributes",
+        "shared": "two fields cannot be one attribute",
+        "many": "must not be more than 50",
+    }
+
+    def _wrong(self, detail: str, given: Any) -> str | None:
+        if not re.fullmatch(_CUSTOM, detail):
+            return "is not a field of your own; use custom.FIELD"
+        if not isinstance(given, str) or not given.strip() or len(given) > 190:
+            return "must be the name of an attribute, in quotes"
+        return None
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> dict[str, str]:
+        named = super()._deserialize(value, attr, data, **kwargs)
+        if len(set(named.values())) < len(named):
+            raise self.make_error("shared")
+        if len(named) > 50:
+            raise self.make_error("many")
+        return named
 
 
 class TimeZone(Word):

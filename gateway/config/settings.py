@@ -249,6 +249,8 @@ class IntercomRules(ChannelSettings):
     identity_verification: bool = False
     # Do edits and marks of 360 View go to the contact in Intercom?
     push_contacts: bool = True
+    # Which attribute of a contact in Intercom each `custom.FIELD` is; no other field is shared.
+    contact_attributes: Mapping[str, str] = field(default_factory=dict)
     # Where copilot's drafts appear.
     drafts: Literal["note", "none"] = "note"
     # How often is looked for what notifications missed; 0: only on demand.

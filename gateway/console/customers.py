@@ -91,10 +91,12 @@ def _to_show(card: Json, found: Iterable[Json]) -> dict[str, list[Json]]:
     """What became of each detail, unless another word has come since."""
     by_detail: dict[str, list[Json]] = {}
     for one in found:
-        said = card["details"][one["detail"]]
+        name = one["detail"]
+        own = card["custom"].get(name.removeprefix("custom."))
+        said = own if name.startswith("custom.") else card["details"][name]
         since = said["at"] if said is not None else None
         if since is None or _moment(one["at"]) >= _moment(since):
-            by_detail.setdefault(one["detail"], []).append(one)
+            by_detail.setdefault(name, []).append(one)
     return by_detail
 
 

@@ -266,7 +266,7 @@ def _identity(identity: Any) -> Json:
         "said": {
             detail: {"value": said.value, "level": LEVELS[said.level]}
             for detail, said in decode_said(identity.said).items()
-            if said.value
+            if not said.is_none
         },
         "deleted": identity.deleted,
         **marks_to_json(read_marks(identity.marks)),

@@ -49,11 +49,16 @@ class Source:
 
 
 class Said(NamedTuple):
-    """A channel's word on one detail, and since when (µs) it says so; empty: that there is none."""
+    """A channel's word on one detail, and since when (µs) it says so; "": that there is none."""
 
-    value: str
+    value: str | int | float | bool
     level: int
     at: int
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it says that there is none; a number may be 0."""
+        return self.value == ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,12 +201,25 @@ def _bounded(detail: str, text: str, longest: int) -> None:
 
 
 def same(detail: str, one: Any, other: Any) -> bool:
-    """True if both say the same: a phone number may be written in several ways."""
+    """True if both say the same: a phone number may be written in several ways.
+
+    A channel may keep a field of ours as text where we have a number, or the other way around.
+    """
+    if detail.startswith(CUSTOM):
+        return _as_text(one) == _as_text(other)
     if detail == "phone" and one and other:
         key = phone_key(one)
         if key is not None:
             return key == phone_key(other)
     return (one or None) == (other or None)
+
+
+def _as_text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
 
 
 def phone_key(phone: str | None) -> str | None:

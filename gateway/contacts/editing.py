@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.contacts import pushing
 from gateway.contacts.details import (
     CLAIMED,
-    DETAILS,
     KEYS,
     VERIFIED,
     Source,
@@ -18,6 +17,7 @@ from gateway.contacts.details import (
 )
 from gateway.contacts.joins import join, join_verified, part
 from gateway.contacts.owed import tell_of
+from gateway.contacts.pushing import NOBODY, Takers
 from gateway.contacts.trees import Tree, hold, load_one, standing_of, write
 from gateway.errors import Conflict, NotFound, Unreadable
 from gateway.store import Transaction
@@ -39,7 +39,7 @@ def edit(
     given: Mapping[str, Any],
     source: Source,
     now: int,
-    takers: Collection[str] = (),
+    takers: Takers = NOBODY,
 ) -> bool:
     """Set details as a person says; None or "" takes one away. Raises Unreadable.
 
@@ -73,7 +73,7 @@ def verify(
     source: Source,
     now: int,
     value: Any = None,
-    takers: Collection[str] = (),
+    takers: Takers = NOBODY,
 ) -> bool:
     """Mark the detail that is shown as verified: somebody has made sure of it.
 
@@ -102,9 +102,9 @@ def verify(
     return owed
 
 
-def send_again(db: Transaction, tree: Tree, takers: Collection[str], now: int) -> bool:
+def send_again(db: Transaction, tree: Tree, takers: Takers, now: int) -> bool:
     """Owe channels whatever people said of a contact and they do not say; True if any is owed."""
-    owed = pushing.owe(db, tree, DETAILS, takers, now)
+    owed = pushing.owe(db, tree, None, takers, now)
     if owed:
         tell_of(db, tree, "sending", now)
     return owed

@@ -10,8 +10,10 @@ from typing import Any
 
 import structlog
 
-from gateway.contacts.details import CLAIMED, Source, Statement, checked
+from gateway.contacts import pushing
+from gateway.contacts.details import CLAIMED, CUSTOM, Source, Statement, checked
 from gateway.contacts.editing import MOST_CUSTOM, open_contact, say
+from gateway.contacts.pushing import NOBODY, Takers
 from gateway.contacts.trees import write
 from gateway.errors import Unreadable
 from gateway.store import Transaction
@@ -28,15 +30,18 @@ def learn(
     agent: str,
     session_id: str,
     now: int,
-) -> None:
+    takers: Takers = NOBODY,
+) -> bool:
     """Write what an answer holds of the mapped `fields`; what cannot be a detail is left out.
+
+    Channels (`takers`) that keep such a field are owed it; True if any is.
 
     `answer` holds `parameters` and `results`. What the agent said of this contact before in the
     same words is not news: a person's edit since then stands.
     """
     found = {detail: _at(answer, path) for detail, path in fields.items()}
     if all(value is None for value in found.values()):
-        return
+        return False
     tree = open_contact(db, contact_id)
     before = tree.shown()
     source = Source(kind="ai", name=agent, session=session_id)
@@ -68,6 +73,7 @@ def learn(
             contact_id=contact_id,
         ))  # fmt: skip
     write(db, tree, before, "learned", source, now, contact_id=contact_id)
+    return pushing.owe(db, tree, [name for name in found if name.startswith(CUSTOM)], takers, now)
 
 
 def _at(answer: Mapping[str, Any], path: str) -> Any:

@@ -7,7 +7,17 @@ from typing import Any, Literal
 
 from sqlalchemy import select, update
 
-from gateway.contacts.details import CLAIMED, LEVELS, Json, Said, Source, Statement, same, winning
+from gateway.contacts.details import (
+    CLAIMED,
+    CUSTOM,
+    LEVELS,
+    Json,
+    Said,
+    Source,
+    Statement,
+    same,
+    winning,
+)
 from gateway.contacts.journal import Kind, note
 from gateway.contacts.trees import Tree, hold, load_one
 from gateway.feed import tell
@@ -98,14 +108,17 @@ def source_of(row: Any) -> Source:
 
 
 def is_ours(word: Statement | None) -> bool:
-    """True for what people inside said: that alone is sent."""
-    return word is not None and word.source.kind == "operator"
+    """True for what is sent: what people inside said, and an AI of fields of our own."""
+    if word is None:
+        return False
+    ours = ("operator", "ai") if word.detail.startswith(CUSTOM) else ("operator",)
+    return word.source.kind in ours
 
 
-def value_of(said: Mapping[str, Said], name: str) -> str | None:
+def value_of(said: Mapping[str, Said], name: str) -> Any:
     """What a channel says of a detail; None for nothing."""
     word = said.get(name)
-    return (word.value or None) if word is not None else None
+    return None if word is None or word.is_none else word.value
 
 
 def says(said: Mapping[str, Said], sent: Mapping[str, Json]) -> bool:

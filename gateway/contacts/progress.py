@@ -49,5 +49,10 @@ def find_progress(db: Transaction, contact_id: str) -> list[Json]:
             )
     return sorted(
         found.values(),
-        key=lambda one: (DETAILS.index(one["detail"]), one["channel"], one["identity"]),
+        key=lambda one: (_place(one["detail"]), one["channel"], one["identity"]),
     )
+
+
+def _place(detail: str) -> tuple[int, str]:
+    """The four details first, then fields of our own by name."""
+    return (DETAILS.index(detail) if detail in DETAILS else len(DETAILS), detail)

@@ -5,20 +5,21 @@
     owed → cancelled                       the channel has a newer word, or people's is gone
     owed, sending → failed                 the channel refuses it, or was not reached for a day
 
-Each identity owes once: an edit made while another one waits goes with it, one made while another
-is on its way waits for its end. So the newest edit is the last to arrive.
+Each identity owes once at a time: an edit made while another one waits goes with it, one made while
+another is on its way waits for its end. So the newest edit is the last to arrive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
 
 from gateway.commands import UpdateContact
-from gateway.contacts.details import DETAILS, LEVELS, Json, Statement, same, winning
+from gateway.contacts.details import CUSTOM, DETAILS, LEVELS, Json, Statement, same, winning
 from gateway.contacts.journal import Kind, note
 from gateway.contacts.marks import read_marks
 from gateway.contacts.owed import (
@@ -36,6 +37,7 @@ from gateway.contacts.owed import (
     value_of,
 )
 from gateway.contacts.trees import Tree, decode_said
+from gateway.policy import Terms
 from gateway.store import Transaction
 from gateway.store.models import ContactPush
 
@@ -51,15 +53,34 @@ class Begun:
     why: str | None = None
 
 
+Takers = Mapping[str, Collection[str]]
+"""Channels that take edits, and which fields of our own each of them keeps."""
+
+NOBODY: Takers = MappingProxyType({})
+
+
+def takers_of(terms: Iterable[Terms]) -> Takers:
+    """Those of these channels that take edits."""
+    return {
+        one.channel.name: one.channel.custom_details
+        for one in terms
+        if "update_contact" in one.channel.pushes
+    }
+
+
 def owe(
-    db: Transaction, tree: Tree, details: Collection[str], takers: Collection[str], now: int
+    db: Transaction, tree: Tree, details: Collection[str] | None, takers: Takers, now: int
 ) -> bool:
-    """Owe what people said of these details to channels (`takers`) that know the contact.
+    """Owe what people said of these details (None: of all) to `takers` that know the contact.
 
     The contact is held. A channel that says the same already is owed nothing; True if any is.
     """
     won = winning(tree.statements)
-    wanted = {name: won[name] for name in details if name in DETAILS and is_ours(won.get(name))}
+    wanted = {
+        name: word
+        for name, word in won.items()
+        if is_ours(word) and (details is None or name in details)
+    }
     owed = False
     for identity in tree.identities if wanted else ():
         if identity.channel not in takers or identity.deleted:
@@ -73,7 +94,8 @@ def owe(
         had = {
             name: theirs
             for name, word in wanted.items()
-            if not same(name, word.value, theirs := value_of(said, name)) or name in moving
+            if (name in DETAILS or name in takers[identity.channel])
+            and (not same(name, word.value, theirs := value_of(said, name)) or name in moving)
         }
         if had:
             _owe(db, identity.installation_id, identity.external_id, had, rows, now)
@@ -144,13 +166,26 @@ def begin(db: Transaction, push_id: int, token: str, now: int) -> Begun:
         return _nothing_to_send(db, row, identity, newer, won, now)
     if newer:
         _part(db, row, {name: row.details[name] for name in newer}, identity.channel, now)
+    goes = _together(sends)
     change(
         db, row.id, state="sending", token=token, begun_at=now, tried_at=row.tried_at or now,
-        tries=row.tries + 1, due_at=now + HELD_US, sent=sends, reads=0, why=None,
-        details={name: row.details[name] for name in sends},
+        tries=row.tries + 1, due_at=now + HELD_US, sent=goes, reads=0, why=None,
+        details={name: row.details[name] for name in goes},
     )  # fmt: skip
-    details = {name: one["after"] for name, one in sends.items()}
+    waits = {name: row.details[name] for name in sends if name not in goes}
+    if waits:
+        _owe(db, row.installation_id, row.external_id, waits, (), now)
+    details = {name: one["after"] for name, one in goes.items()}
     return Begun(command=UpdateContact(contact=identity.external_id, details=details))
+
+
+def _together(sends: Json) -> Json:
+    """What goes in one call: a field of our own goes alone.
+
+    A channel may not know it, or not take its value, and then refuses whatever comes with it.
+    """
+    common = {name: one for name, one in sends.items() if not name.startswith(CUSTOM)}
+    return common or dict(list(sends.items())[:1])
 
 
 def moved(db: Transaction, push_id: int, into: str, now: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from gateway.contacts.details import (
     Said,
     Source,
     Statement,
+    checked,
     columns_of,
     difference,
     normal,
@@ -30,6 +31,7 @@ from gateway.contacts.marks import difference as marks_changed
 from gateway.contacts.marks import heard, read_marks, write_marks
 from gateway.contacts.sending import settle_by_word
 from gateway.contacts.trees import decode_said, encode_said, hold, load_one, write
+from gateway.errors import Unreadable
 from gateway.events import ContactSeen
 from gateway.store import Transaction, new_id
 from gateway.store.models import Contact, ContactIdentity
@@ -227,23 +229,35 @@ def _is_told(known: Any, seen: ContactSeen) -> bool:
 def _said(seen: ContactSeen, held: Mapping[str, Said]) -> dict[str, Said]:
     """What a report says otherwise than the channel did before."""
     said: dict[str, Said] = {}
-    for detail in DETAILS:
-        value = normal(detail, getattr(seen, detail))
-        if value is None:
-            continue
+    for detail, value in _told(seen):
         level = VERIFIED if detail in seen.verified else LEVELS.index(seen.level)
         before = held.get(detail)
         if before is None or (
             (level, seen.as_of) >= (before.level, before.at)
             and not (level == before.level and same(detail, value, before.value))
-            and (before.value or seen.as_of >= before.at)
+            and (not before.is_none or seen.as_of >= before.at)
         ):
             said[detail] = Said(value, level, seen.as_of)
     for detail in seen.cleared:
         before = held.get(detail)
-        if before is not None and before.value and seen.as_of >= before.at:
+        if before is not None and not before.is_none and seen.as_of >= before.at:
             said[detail] = Said("", ANONYMOUS, seen.as_of)
     return said
+
+
+def _told(seen: ContactSeen) -> Iterator[tuple[str, str | int | float | bool]]:
+    """What a report tells, in the form in which it is kept."""
+    for detail in DETAILS:
+        value = normal(detail, getattr(seen, detail))
+        if value is not None:
+            yield detail, value
+    for detail, given in seen.custom.items():
+        try:
+            own = checked(detail, given)
+        except Unreadable:  # longer than a field of ours may be: it stays where it is
+            continue
+        if own is not None:
+            yield detail, own
 
 
 def _marked(seen: ContactSeen, kept: str | None) -> str | None:
@@ -328,7 +342,7 @@ def _statements(installation_id: str, name: str, known: Any) -> dict[str, Statem
             source=source, contact_id=known.id,
         )
         for detail, said in known.said.items()
-        if said.value
+        if not said.is_none
     }  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def said_by_channel(identity: Any) -> list[Statement]:
             source=source, contact_id=identity.contact_id,
         )
         for detail, said in decode_said(identity.said).items()
-        if said.value
+        if not said.is_none
     ]  # fmt: skip
 
 

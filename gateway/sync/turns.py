@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from gateway.answers import record_answer
 from gateway.clock import to_micros
+from gateway.contacts.pushing import takers_of
 from gateway.conversations import asking
 from gateway.conversations.thread import lock_conversation
 from gateway.errors import Again, Conflict, GatewayError, Never, NotFound, Unavailable
@@ -170,6 +171,7 @@ class Turns:
                     now=self._now(),
                     link=link,
                     reception=self._parts.reception,
+                    takers=takers_of(self._parts.terms.values()),
                 )
             )
         except Conflict as other:  # we were taken for dead, and another worker's answer came first

@@ -32,6 +32,7 @@ from gateway.api.schemas.sessions import SessionPageSchema
 from gateway.clock import to_micros
 from gateway.contacts import cards, editing, joins, progress
 from gateway.contacts.details import Source, checked
+from gateway.contacts.pushing import Takers, takers_of
 from gateway.contacts.trees import Tree, standing_of
 from gateway.conversations.doors import MAY_ACT
 from gateway.errors import NotFound, Unreadable
@@ -49,11 +50,9 @@ def add_contact_doors(room: Room, parts: Parts) -> None:
     """Add the doors; every role looks, operators and admins act."""
     database = parts.database
 
-    def takers() -> frozenset[str]:
+    def takers() -> Takers:
         """The channels, as they are now, that are told what people say of a customer."""
-        return frozenset(
-            name for name, terms in parts.terms.items() if "update_contact" in terms.channel.pushes
-        )
+        return takers_of(parts.terms.values())
 
     def act(arguments: Json, work: Work) -> Response:
         now = to_micros(parts.clock.now())

@@ -10,6 +10,7 @@ from gateway.answers import record_answer
 from gateway.api.rooms import Room
 from gateway.api.schemas.turns import VerdictSchema
 from gateway.clock import to_micros
+from gateway.contacts.pushing import takers_of
 from gateway.conversations.asking import Recorded
 from gateway.errors import NotAuthentic, NotFound
 from gateway.logs import about
@@ -51,6 +52,7 @@ def add_turn_doors(room: Room, parts: Parts) -> None:
             return record_answer(
                 db, terms, turn_id, row.id, answer,
                 now=now, link=link, reception=parts.reception,
+                takers=takers_of(parts.terms.values()),
             )  # fmt: skip
 
         recorded = parts.database.write(record)

@@ -9,7 +9,6 @@ from marshmallow import fields, validate
 
 from gateway.api.schemas.base import MOMENT, Told, about, example
 from gateway.api.schemas.pages import PageQuery, PageSchema
-from gateway.contacts.details import DETAILS
 from gateway.contacts.editing import MOST_CUSTOM
 from gateway.rails.parsing import Words
 
@@ -253,7 +252,9 @@ class ContactPushSchema(Told):
 
     channel = fields.String(metadata=example("acme-intercom"))
     identity = fields.String(metadata=about("the channel's own id", "66f0c0ffee"))
-    detail = fields.String(validate=validate.OneOf(DETAILS), metadata=example("email"))
+    detail = fields.String(
+        metadata=about("name, email, phone, external_id or custom.<field>", "email")
+    )
     state = fields.String(validate=validate.OneOf(STATES), metadata=example("sent"))
     why = fields.String(
         allow_none=True, metadata=about("why not, or what has gone wrong so far", None)

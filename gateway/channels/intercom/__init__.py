@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from gateway.channels.base import Channel, Envelope, Sender
 from gateway.channels.intercom import health, notification, signature
@@ -37,9 +38,10 @@ class IntercomReceiver:
         bot_admin_id: str,
         ai_teams: Collection[str] = (),
         users_are_verified: bool = False,
+        attributes: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._secrets = tuple(secrets)
-        self._seats = Seats(bot_admin_id, frozenset(ai_teams), users_are_verified)
+        self._seats = Seats(bot_admin_id, frozenset(ai_teams), users_are_verified, attributes)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Check a notification's signature; raise NotAuthentic."""
@@ -87,6 +89,7 @@ def open_channel(
             bot_admin_id=settings.bot_admin_id,
             ai_teams=settings.ai_teams,
             users_are_verified=settings.identity_verification,
+            attributes=settings.contact_attributes,
         ),
         policy=Policy(
             answer_when_unassigned="unassigned" in settings.answer_when,
@@ -98,6 +101,7 @@ def open_channel(
             answer_email=settings.email_conversations == "ai",
         ),
         pushes=_PUSHES | {"update_contact"} if settings.push_contacts else _PUSHES,
+        custom_details=frozenset(settings.contact_attributes),
         open_sender=open_sender,
         judge=partial(health.judge, seats=seats),
         pauses_after=health.PAUSE_AFTER,

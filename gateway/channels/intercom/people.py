@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -18,12 +19,14 @@ _CUSTOMERS = ("user", "lead", "contact")
 class Seats(NamedTuple):
     """The seats that mean the AI: the bot's own, and teams it answers for.
 
-    `users_are_verified`: the workspace lets nobody in as a user who cannot prove it.
+    `users_are_verified`: the workspace lets nobody in as a user who cannot prove it. `attributes`
+    are those of its contacts that are fields of ours, by `custom.<field>`.
     """
 
     bot: str
     ai_teams: Collection[str] = ()
     users_are_verified: bool = False
+    attributes: Mapping[str, str] = MappingProxyType({})
 
 
 def actor_of(author: Author | None, seats: Seats) -> Actor:

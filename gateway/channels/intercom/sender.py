@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
 from gateway.channels.base import Changes, Snapshot
@@ -51,6 +52,7 @@ def open_sender(
         hand_over_to=settings.hand_over_to,
         app_id=settings.app_id,
         users_are_verified=settings.identity_verification,
+        attributes=settings.contact_attributes,
     )
 
 
@@ -66,9 +68,10 @@ class IntercomSender:
         hand_over_to: str = "",
         app_id: str = "",
         users_are_verified: bool = False,
+        attributes: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._port = port
-        self._seats = Seats(bot_admin_id, frozenset(ai_teams), users_are_verified)
+        self._seats = Seats(bot_admin_id, frozenset(ai_teams), users_are_verified, attributes)
         self._hand_over_to = hand_over_to
         self._app_id = app_id
 
@@ -121,7 +124,20 @@ class IntercomSender:
 
     def update_contact(self, command: UpdateContact, *, deadline: float) -> ContactSeen:
         """Change a contact, and return what Intercom says of it now."""
-        answer = self._port.update_contact(command.contact, command.details, deadline=deadline)
+        details: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
+        for name, value in command.details.items():
+            if not name.startswith("custom."):
+                details[name] = value
+            elif name in self._seats.attributes:
+                attributes[self._seats.attributes[name]] = value
+            else:
+                raise Never(
+                    f"no attribute of Intercom's is {name} any more: see contact_attributes"
+                )
+        if attributes:
+            details["custom_attributes"] = attributes
+        answer = self._port.update_contact(command.contact, details, deadline=deadline)
         return self._seen(answer, command.contact, UnknownOutcome)
 
     def _seen(

@@ -181,6 +181,7 @@ class Contact(Struct):
     unsubscribed_from_emails: bool | None = None
     opted_in_subscription_types: Labels | None = None
     opted_out_subscription_types: Labels | None = None
+    custom_attributes: Any = None
     # Documented as "the contact merged away", absent in January 2026; read in every likely form.
     merged_from: Id | ContactReference | list[ContactReference | Id] | None = None
 

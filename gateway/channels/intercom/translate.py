@@ -138,12 +138,15 @@ def contact_seen(
     told: dict[str, object] = {"name": read.name, "email": read.email, "phone": read.phone}
     if read.user_id is None:
         told["external_id"] = read.external_id
+    custom = _custom(read.custom_attributes, seats)
+    told |= custom
     return ContactSeen(
         id=id,
         name=_words(read.name),
         email=_words(read.email),
         phone=_words(read.phone),
         external_id=external_id,
+        custom={name: value for name, value in custom.items() if value not in (None, "")},
         cleared=tuple(name for name, value in told.items() if whole and value in (None, "")),
         marks=marks_of(read),
         merged=_merged(read, id),
@@ -151,6 +154,18 @@ def contact_seen(
         as_of=as_of,
         verified=(() if not proven else ("external_id",) if external_id else ("email",)),
     )
+
+
+def _custom(attributes: object, seats: Seats) -> dict[str, object]:
+    """Attributes that are fields of ours; a list or a reference is none of them."""
+    if not seats.attributes or not isinstance(attributes, dict):
+        return {}
+    found = {name: attributes.get(attribute) for name, attribute in seats.attributes.items()}
+    return {
+        name: value
+        for name, value in found.items()
+        if value is None or isinstance(value, str | int | float)
+    }
 
 
 def _words(given: str | UnsetType | None) -> str | None:

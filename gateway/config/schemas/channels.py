@@ -13,6 +13,7 @@ from marshmallow import (
 from gateway.config.kinds import (
     Choice,
     Color,
+    ContactAttributes,
     Count,
     Flag,
     IdentitySecret,
@@ -69,6 +70,7 @@ class IntercomRulesTable(ChannelTable):
     email_conversations = Choice("human", "ai")
     identity_verification = Flag()
     push_contacts = Flag()
+    contact_attributes = ContactAttributes()
     drafts = Choice("note", "none")
     reconcile_every_s = Seconds()
     answer_late_s = Seconds()

@@ -269,9 +269,10 @@ class IntercomPort:
         return self._read("a contact", deadline, lambda: self._contacts.find(contact))
 
     def update_contact(
-        self, contact: str, details: Mapping[str, str | None], *, deadline: float = DEADLINE_S
+        self, contact: str, details: Mapping[str, Any], *, deadline: float = DEADLINE_S
     ) -> Json:
-        """Change a contact's name, email, phone or external_id (None: none), and return it.
+        """Change a contact's name, email, phone, external_id (None: none) or custom_attributes, and
+        return it.
 
         In the background: a customer who waits for words goes first. Raises NotFound, also for one
         that was merged into another, and Never where another contact has these details.

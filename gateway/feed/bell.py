@@ -6,6 +6,7 @@ a thread of its own rings, once for all that was committed meanwhile.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 CHANNEL = "gateway:news"
-"""The channel of Redis on which news is announced, to whoever is there."""
+"""The channel of Redis on which news is announced, to whoever is there, with who rang."""
 
 _WAKE_EVERY_S = 0.1
 
@@ -24,12 +25,14 @@ _WAKE_EVERY_S = 0.1
 class Bell:
     """Rings when something was told. Nothing runs and nothing is connected before the first ring.
 
-    `wake` is told, too, where somebody must work on what happened.
+    `wake` is told, too, where somebody must work on what happened. `name` is what others hear this
+    process by: its own listeners have heard it before.
     """
 
     def __init__(
         self, connection: redis.Redis | None = None, wake: Callable[[], object] | None = None
     ) -> None:
+        self.name = secrets.token_hex(8).encode()
         self._redis = connection
         self._wake = wake
         self._news = threading.Event()
@@ -68,7 +71,7 @@ class Bell:
         if self._redis is None:
             return
         try:
-            self._redis.publish(CHANNEL, b"")
+            self._redis.publish(CHANNEL, self.name)
         except redis.RedisError as error:
             log.info("news_lost", error=type(error).__name__)
         if self._wake is not None and time.monotonic() >= self._wake_at:

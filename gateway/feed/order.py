@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     and_,
     bindparam,
+    column,
     delete,
     func,
     or_,
@@ -79,9 +80,8 @@ _OF_CONVERSATION = Prepared(
         .limit(bindparam("most", type_=Integer))
     )
 )  # fmt: skip
-_LOCK = text("SELECT last FROM journal_head FOR UPDATE")
-_PLACE = text(
-    """
+_LOCK = Prepared(lambda sql: sql.locked(select(_HEAD.c.last)))
+_GIVE = """
     WITH late AS MATERIALIZED (
         SELECT id FROM journal WHERE place IS NULL ORDER BY id LIMIT :most
     ), given AS (
@@ -91,9 +91,16 @@ _PLACE = text(
         UPDATE journal SET place = given.place FROM given WHERE journal.id = given.id
     ), moved AS (
         UPDATE journal_head SET last = last + (SELECT count(*) FROM late)
+        WHERE EXISTS (SELECT 1 FROM late)
     )
-    SELECT count(*) FROM late
-    """
+    SELECT count(*) AS given FROM late
+"""
+_PLACE = Prepared(
+    lambda _: (
+        text(_GIVE)
+        .bindparams(bindparam("most", type_=Integer))
+        .columns(column("given", BigInteger))
+    )
 )
 
 
@@ -127,17 +134,21 @@ def head(database: Database) -> Head:
 
 def read(database: Database, after: int, limit: int) -> list[Told]:
     """The rows after a place, in the order of commits. Raises Unavailable."""
-    if database.is_sqlite:
-        with database.read() as db:
-            return [Told(*row) for row in _AFTER.run(db, {"after": after, "most": limit})]
+    asked = [{"after": after, "most": limit}]
     with database.read() as db:
         with db.in_one_trip():
-            found = _AFTER.ask(db, [{"after": after, "most": limit}])
-            without = _WITHOUT.ask(db, [{"most": 1}])
+            found = _AFTER.ask(db, asked)
+            without = list if database.is_sqlite else _WITHOUT.ask(db, [{"most": 1}])
         rows = found()[0]
-        if len(rows) == limit or not without()[0]:
-            return [Told(*row) for row in rows]
-    return database.write(lambda db: _give_places_and_read(db, after, limit))
+        if len(rows) < limit and any(without()):
+            # What travels in one trip is one transaction, committed when the trip ends: the rows
+            # count from then on.
+            with db.in_one_trip():
+                _LOCK.ask(db, [{}])
+                _PLACE.ask(db, [{"most": _AT_ONCE}])
+                found = _AFTER.ask(db, asked)
+            rows = found()[0]
+    return [Told(*row) for row in rows]
 
 
 def read_of_conversation(
@@ -241,17 +252,12 @@ def _give_all_places(database: Database) -> None:
         pass
 
 
-def _give_places_and_read(db: Transaction, after: int, limit: int) -> list[Told]:
-    """Rows after a place, those that get theirs here among them. They count once it commits."""
-    while _give_places(db) == _AT_ONCE:
-        pass
-    return [Told(*row) for row in _AFTER.run(db, {"after": after, "most": limit})]
-
-
 def _give_places(db: Transaction) -> int:
     # Who holds this row gives places; what others gave before is seen from the next statement on.
-    db.execute(_LOCK)
-    return int(db.execute(_PLACE, {"most": _AT_ONCE}).scalar_one())
+    with db.in_one_trip():
+        _LOCK.ask(db, [{}])
+        given = _PLACE.ask(db, [{"most": _AT_ONCE}])
+    return int(given()[0][0].given)
 
 
 def _head(db: Transaction) -> Head:

@@ -267,17 +267,9 @@ def of_operator(db: Transaction, operator_id: str, now: int) -> list[Open]:
 
 def still_signed_in(db: Transaction, ids: list[str], now: int) -> set[str]:
     """Those of these sign-ins that would let somebody in."""
-    query = select(Signin.id).join(OperatorRow, OperatorRow.id == Signin.operator_id)
-    return set(
-        db.scalars(
-            query.where(
-                Signin.id.in_(ids),
-                Signin.expires_at > now,
-                Signin.seen_at > now - IDLE_S * 1_000_000,
-                OperatorRow.deactivated_at.is_(None),
-            )
-        )
-    )
+    since = now - IDLE_S * 1_000_000
+    found = _HOLDS.each(db, [{"key": id, "now": now, "since": since} for id in ids])
+    return {row.id for rows in found for row in rows}
 
 
 def csrf_of(secret: str) -> str:
@@ -309,6 +301,18 @@ def who_of(id: str, name: str, caller: Caller) -> Who:
     )
 
 
+_HOLDS = Prepared(
+    lambda _: (
+        select(Signin.id)
+        .join(OperatorRow, OperatorRow.id == Signin.operator_id)
+        .where(
+            Signin.id == bindparam("key"),
+            Signin.expires_at > bindparam("now"),
+            Signin.seen_at > bindparam("since"),
+            OperatorRow.deactivated_at.is_(None),
+        )
+    )
+)
 _BY_COOKIE = Prepared(
     lambda _: (
         select(

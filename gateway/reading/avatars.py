@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from gateway.reading.names import OPERATOR_PREFIX, Person
 from gateway.store import Transaction
 from gateway.store.models import Installation, Operator, OperatorAvatar, OperatorLink
+from gateway.store.prepared import Prepared
 
 Json = dict[str, str | None]
 
@@ -64,33 +66,50 @@ def colour(key: str) -> str:
     return COLOURS[hashlib.sha256(key.encode()).digest()[0] % len(COLOURS)]
 
 
-def find_avatars(db: Transaction, people: Iterable[Person]) -> Avatars:
-    """Look everybody up in two statements at most: those whom a channel knows, and operators."""
+def ask_avatars(db: Transaction, people: Iterable[Person]) -> Callable[[], Avatars]:
+    """Ask for everybody in two statements at most; return how to get what they look like."""
     wanted = {person for person in people if person.kind == "operator" and person.id is not None}
-    ours = {person.id for person in wanted if person.id and _is_ours(person.id)}
-    theirs = {person.id for person in wanted if person.id and not _is_ours(person.id)}
-    linked: dict[tuple[str, str], str] = {}
-    if theirs:
-        rows = db.execute(
-            select(Installation.id, OperatorLink.external_id, OperatorLink.operator_id)
-            .join(OperatorLink, OperatorLink.channel == Installation.channel)
-            .where(
-                Installation.id.in_(sorted({person.installation for person in wanted})),
-                OperatorLink.external_id.in_(sorted(theirs)),
-            )
+    ours = sorted({person.id for person in wanted if person.id and _is_ours(person.id)})
+    theirs = sorted(
+        {(person.installation, person.id) for person in wanted if not _is_ours(person.id or "")}
+    )
+    asked_ours = _OPERATORS.ask(db, [{"key": id} for id in ours])
+    asked_theirs = _LINKED.ask(db, [{"installation": one[0], "id": one[1]} for one in theirs])
+
+    def get() -> Avatars:
+        linked = {
+            (installation, str(id)): rows[0]
+            for (installation, id), rows in zip(theirs, asked_theirs(), strict=True)
+            if rows
+        }
+        rows = [row for rows in asked_ours() for row in rows]
+        return Avatars(
+            linked={key: row.id for key, row in linked.items()},
+            operators={row.id: (row.name, row.digest) for row in (*rows, *linked.values())},
         )
-        linked = {(row[0], row[1]): row[2] for row in rows}
-    ids = sorted(ours | set(linked.values()))
-    operators: dict[str, tuple[str, str | None]] = {}
-    if ids:
-        found = db.execute(
-            select(Operator.id, Operator.name, OperatorAvatar.digest)
-            .outerjoin(OperatorAvatar, OperatorAvatar.operator_id == Operator.id)
-            .where(Operator.id.in_(ids))
-        )
-        operators = {row[0]: (row[1], row[2]) for row in found}
-    return Avatars(linked=linked, operators=operators)
+
+    return get
 
 
 def _is_ours(id: str) -> bool:
     return id.startswith(OPERATOR_PREFIX)
+
+
+def _looks() -> Select[*tuple[Any, ...]]:
+    return select(Operator.id, Operator.name, OperatorAvatar.digest).outerjoin(
+        OperatorAvatar, OperatorAvatar.operator_id == Operator.id
+    )
+
+
+_OPERATORS = Prepared(lambda _: _looks().where(Operator.id == bindparam("key")))
+_LINKED = Prepared(
+    lambda _: (
+        _looks()
+        .join(OperatorLink, OperatorLink.operator_id == Operator.id)
+        .join(Installation, Installation.channel == OperatorLink.channel)
+        .where(
+            Installation.id == bindparam("installation"),
+            OperatorLink.external_id == bindparam("id"),
+        )
+    )
+)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
+from gateway.reading.avatars import ask_avatars
 from gateway.reading.cursors import to_time
-from gateway.reading.messages import messages_by_id
-from gateway.reading.sessions import Json, Refusal, sessions_by_id
+from gateway.reading.messages import ask_lines, line_to_json, people_of_lines
+from gateway.reading.names import ask_names
+from gateway.reading.sessions import (
+    Json,
+    Refusal,
+    ask_sessions,
+    holders_of_sessions,
+    people_of_sessions,
+    session_to_json,
+)
 from gateway.store import Transaction
 from gateway.store.models import Contact
+from gateway.store.prepared import Prepared
 
 SEEN_BY_CUSTOMERS = frozenset(
     (
@@ -74,13 +84,21 @@ def put_into_words(
     never told as a message.
     """
     happened = [one for _, one in several]
-    lines = messages_by_id(
-        db, {one.message_id for one in happened if one.message_id}, zone=wording.zone
-    )
-    sessions = sessions_by_id(
-        db, {one.session_id for one in happened if one.session_id}, refusal=wording.refusal
-    )
-    contacts = _contacts(db, {one.contact_id for one in happened if one.contact_id})
+    with db.in_one_trip():
+        asked_lines = ask_lines(db, {one.message_id for one in happened if one.message_id})
+        asked_sessions = ask_sessions(db, {one.session_id for one in happened if one.session_id})
+        asked_contacts = _ask_contacts(db, {one.contact_id for one in happened if one.contact_id})
+    line_rows, session_rows = asked_lines(), asked_sessions()
+    with db.in_one_trip():
+        people = people_of_lines(line_rows) + people_of_sessions(session_rows)
+        asked_names = ask_names(db, people)
+        asked_avatars = ask_avatars(db, holders_of_sessions(session_rows))
+    names, avatars = asked_names(), asked_avatars()
+    lines = {row.id: line_to_json(row, names, wording.zone) for row in line_rows}
+    sessions = {
+        row.id: session_to_json(row, names, avatars, wording.refusal) for row in session_rows
+    }
+    contacts = {row.id: _contact(row) for row in asked_contacts()}
     told: list[Json | None] = []
     for id, one in several:
         data = _data(one, sessions, lines, contacts)
@@ -111,24 +129,28 @@ def _data(
     return None if contact is None else {"contact": contact, **(one.data or {})}
 
 
-def _contacts(db: Transaction, ids: set[str]) -> dict[str, Json]:
-    if not ids:
-        return {}
-    rows = db.execute(
+def _ask_contacts(db: Transaction, ids: set[str]) -> Callable[[], list[Any]]:
+    asked = _CONTACT.ask(db, [{"key": id} for id in sorted(ids)])
+    return lambda: [row for rows in asked() for row in rows]
+
+
+def _contact(row: Any) -> Json:
+    return {
+        "id": row.standing,
+        "name": row.name,
+        "email": row.email,
+        "phone": row.phone,
+        "external_id": row.external_id,
+        "level": row.level,
+        "verified": row.verified,
+    }
+
+
+_CONTACT = Prepared(
+    lambda _: (
         select(
             Contact.id, Contact.standing_id().label("standing"), Contact.name, Contact.email,
             Contact.phone, Contact.external_id, Contact.level, Contact.verified,
-        ).where(Contact.id.in_(ids))
-    )  # fmt: skip
-    return {
-        row.id: {
-            "id": row.standing,
-            "name": row.name,
-            "email": row.email,
-            "phone": row.phone,
-            "external_id": row.external_id,
-            "level": row.level,
-            "verified": row.verified,
-        }
-        for row in rows
-    }
+        ).where(Contact.id == bindparam("key"))
+    )
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
@@ -86,17 +86,20 @@ def find_message(db: Transaction, message_id: str, *, zone: tzinfo) -> Json:
     return _to_json(db, installation or "", rows, zone)[0]
 
 
-def messages_by_id(db: Transaction, ids: Collection[str], *, zone: tzinfo) -> dict[str, Json]:
-    """Those of these lines that there are, by id."""
-    if not ids:
-        return {}
-    by_id = _BY_ID.each(db, [{"key": id} for id in sorted(ids)])
-    rows = [row for one in by_id for row in one]
-    found: dict[str, Json] = {}
-    for installation in {row.installation for row in rows}:
-        mine = [row for row in rows if row.installation == installation]
-        found |= {line["id"]: line for line in _to_json(db, installation, mine, zone)}
-    return found
+def ask_lines(db: Transaction, ids: Collection[str]) -> Callable[[], list[Any]]:
+    """Ask for these lines; return how to get the rows of those that there are."""
+    asked = _BY_ID.ask(db, [{"key": id} for id in sorted(ids)])
+    return lambda: [row for rows in asked() for row in rows]
+
+
+def people_of_lines(rows: Sequence[Any]) -> list[Person]:
+    """Everybody who is named in what `ask_lines` got."""
+    return [person for row in rows for person in _people(row.installation, row)]
+
+
+def line_to_json(row: Any, names: Names, zone: tzinfo) -> Json:
+    """What `ask_lines` got, as the API tells it."""
+    return _message(row, row.installation, names, zone)
 
 
 def _installation_of(db: Transaction, session_id: str) -> str:

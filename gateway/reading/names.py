@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, String, and_, bindparam, func, select
 
 from gateway.store import Transaction
 from gateway.store.models import (
@@ -17,6 +18,8 @@ from gateway.store.models import (
     Staff,
     Team,
 )
+from gateway.store.prepared import Prepared
+from gateway.store.sql import literals
 
 OPERATOR_PREFIX = "opr_"
 TEAM_PREFIX = "tea_"
@@ -68,60 +71,91 @@ class Names:
 
 
 def find_names(db: Transaction, people: Iterable[Person]) -> Names:
-    """Look up everybody in at most five statements."""
-    wanted = {person for person in people if person.id is not None}
+    """Look up everybody in one trip."""
+    with db.in_one_trip():
+        asked = ask_names(db, people)
+    return asked()
+
+
+def ask_names(db: Transaction, people: Iterable[Person]) -> Callable[[], Names]:
+    """Ask for everybody in at most four statements; return how to get their names."""
+    wanted = sorted({person for person in people if person.id is not None}, key=_sorting)
     ours = {person.id for person in wanted if person.id and _is_ours(person.id)}
-    customers = {p for p in wanted if p.kind == "customer"}
-    staff = {p for p in wanted - customers if p.id and not _is_ours(p.id)}
-    known: dict[tuple[str, str, str], str] = {}
-    if staff:
-        installations, ids = _sides(staff)
-        rows = db.execute(
-            select(Staff.installation_id, Staff.kind, Staff.external_id, Staff.name).where(
-                Staff.installation_id.in_(installations), Staff.external_id.in_(ids)
-            )
-        )
-        known.update({(row[0], row[1], row[2]): row[3] for row in rows if row[3]})
-        nameless = {p for p in staff if (p.installation, p.kind, p.id) not in known}
-        known.update(_linked(db, {p for p in nameless if p.kind == "operator"}))
-    if customers:
-        installations, ids = _sides(customers)
-        rows = db.execute(
-            select(ContactIdentity.installation_id, ContactIdentity.external_id, Contact.name)
-            .join(Contact, Contact.id == ContactIdentity.contact_id)
-            .where(
-                ContactIdentity.installation_id.in_(installations),
-                ContactIdentity.external_id.in_(ids),
-            )
-        )
-        known.update({(row[0], "customer", row[1]): row[2] for row in rows if row[2]})
-    named: dict[str, str] = {}
-    for table, prefix in ((Operator, OPERATOR_PREFIX), (Team, TEAM_PREFIX)):
-        ids = sorted(id for id in ours if id.startswith(prefix))
-        if ids:
-            found = db.execute(select(table.id, table.name).where(table.id.in_(ids)))
-            named.update({row[0]: row[1] for row in found})
-    return Names(known=known, ours=named)
+    theirs = [person for person in wanted if person.id and not _is_ours(person.id)]
+    customers = [person for person in wanted if person.kind == "customer"]
+    staff = [person for person in theirs if person.kind != "customer"]
+    asked_customers = _CUSTOMERS.ask(db, [_key(person) for person in customers])
+    asked_staff = _STAFF.ask(db, [{**_key(one), "kind": one.kind} for one in staff])
+    asked_ours = [
+        (ids, named.ask(db, [{"key": id} for id in ids]))
+        for prefix, named in ((OPERATOR_PREFIX, _OPERATORS), (TEAM_PREFIX, _TEAMS))
+        if (ids := sorted(id for id in ours if id.startswith(prefix)))
+    ]
+
+    def get() -> Names:
+        found = (*zip(customers, asked_customers(), strict=True),
+                 *zip(staff, asked_staff(), strict=True))  # fmt: skip
+        known = {
+            (person.installation, person.kind, str(person.id)): rows[0].name
+            for person, rows in found
+            if rows and rows[0].name
+        }
+        named = {
+            id: rows[0].name
+            for ids, asked in asked_ours
+            for id, rows in zip(ids, asked(), strict=True)
+            if rows
+        }
+        return Names(known=known, ours=named)
+
+    return get
 
 
 def _is_ours(id: str) -> bool:
     return id.startswith((OPERATOR_PREFIX, TEAM_PREFIX))
 
 
-def _linked(db: Transaction, people: Iterable[Person]) -> dict[tuple[str, str, str], str]:
-    """Our own names of people whom the channel has not named yet."""
-    installations, ids = _sides(people)
-    if not ids:
-        return {}
-    rows = db.execute(
-        select(Installation.id, OperatorLink.external_id, Operator.name)
-        .join(OperatorLink, OperatorLink.channel == Installation.channel)
-        .join(Operator, Operator.id == OperatorLink.operator_id)
-        .where(Installation.id.in_(installations), OperatorLink.external_id.in_(ids))
+def _sorting(person: Person) -> tuple[str, str, str]:
+    return person.installation, person.kind, person.id or ""
+
+
+def _key(person: Person) -> dict[str, str | None]:
+    return {"installation": person.installation, "id": person.id}
+
+
+def _staff(_: object) -> Select[Any]:
+    """The channel's name of somebody inside; of whom it has named none, our own."""
+    linked = and_(
+        OperatorLink.channel == Installation.channel,
+        OperatorLink.external_id == bindparam("id"),
+        bindparam("kind", type_=String).in_(literals("operator")),
     )
-    return {(row[0], "operator", row[1]): row[2] for row in rows}
+    named = and_(
+        Staff.installation_id == Installation.id,
+        Staff.kind == bindparam("kind", type_=String),
+        Staff.external_id == bindparam("id"),
+    )
+    return (
+        select(func.coalesce(func.nullif(Staff.name, ""), Operator.name).label("name"))
+        .select_from(Installation)
+        .outerjoin(Staff, named)
+        .outerjoin(OperatorLink, linked)
+        .outerjoin(Operator, Operator.id == OperatorLink.operator_id)
+        .where(Installation.id == bindparam("installation"))
+    )
 
 
-def _sides(people: Iterable[Person]) -> tuple[list[str], list[str]]:
-    listed = list(people)
-    return sorted({p.installation for p in listed}), sorted({p.id for p in listed if p.id})
+_STAFF = Prepared(_staff)
+_CUSTOMERS = Prepared(
+    lambda _: (
+        select(Contact.name)
+        .select_from(ContactIdentity)
+        .join(Contact, Contact.id == ContactIdentity.contact_id)
+        .where(
+            ContactIdentity.installation_id == bindparam("installation"),
+            ContactIdentity.external_id == bindparam("id"),
+        )
+    )
+)
+_OPERATORS = Prepared(lambda _: select(Operator.name).where(Operator.id == bindparam("key")))
+_TEAMS = Prepared(lambda _: select(Team.name).where(Team.id == bindparam("key")))

@@ -7,6 +7,8 @@ On SQLite every search is a walk, so that nothing is written for it when a webho
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,22 +45,29 @@ def sessions_that_say(db: Transaction, words: tuple[str, ...]) -> list[str] | No
     if db.kind == "sqlite":
         return None
     said = select(Message.session_id).where(_says(db, "messages", words)).limit(_RARE + 1)
-    # A planner that takes words to be frequent, and is wrong, would read the whole table for them.
-    db.execute(text("SET LOCAL enable_seqscan = off"))
-    by_words = db.scalars(said).all()
-    if len(by_words) > _RARE:
-        return None
-    by_contact = db.scalars(
+    of_contact = (
         select(ChatSession.id)
         .join(Conversation, Conversation.id == ChatSession.conversation_id)
         .join(Contact, Contact.id == Conversation.contact_id)
         .where(_says(db, "contacts", words))
         .limit(_RARE + 1)
-    ).all()
-    db.execute(text("SET LOCAL enable_seqscan = on"))
-    if len(by_contact) > _RARE:
+    )
+    with _by_index(db):
+        by_words = db.scalars(said).all()
+        by_contact = db.scalars(of_contact).all() if len(by_words) <= _RARE else []
+    if len(by_words) > _RARE or len(by_contact) > _RARE:
         return None
     return sorted({id for id in (*by_words, *by_contact) if id is not None})
+
+
+@contextmanager
+def _by_index(db: Transaction) -> Iterator[None]:
+    """A planner that takes words to be frequent, and is wrong, would read the whole table."""
+    db.execute(text("SET enable_seqscan = off"))
+    try:
+        yield
+    finally:  # the connection is used again
+        db.execute(text("RESET enable_seqscan"))
 
 
 def walk(

@@ -11,10 +11,10 @@ from sqlalchemy import Row, Select, and_, bindparam, select
 
 from gateway.clock import to_micros
 from gateway.errors import NotFound
-from gateway.reading.avatars import Avatars, find_avatars
+from gateway.reading.avatars import Avatars, ask_avatars
 from gateway.reading.choosing import NEWEST, Key, SessionFilter, choose
 from gateway.reading.cursors import DEFAULT_LIMIT, from_cursor, to_cursor, to_time
-from gateway.reading.names import Names, Person, find_names
+from gateway.reading.names import Names, Person, ask_names
 from gateway.store import Transaction
 from gateway.store.models import (
     ChatSession,
@@ -28,10 +28,14 @@ from gateway.store.prepared import Prepared
 
 __all__ = [
     "SessionFilter",
+    "ask_sessions",
     "count_newer",
     "find_session",
     "find_sessions",
+    "holders_of_sessions",
+    "people_of_sessions",
     "place_of",
+    "session_to_json",
     "sessions_by_id",
 ]
 
@@ -107,9 +111,14 @@ def sessions_by_id(db: Transaction, ids: Collection[str], *, refusal: Refusal) -
     """Those of these sessions that there are, by id."""
     if not ids:
         return {}
-    found = _BY_ID.each(db, [{"key": id} for id in sorted(ids)])
-    rows = [row for one in found for row in one]
+    rows = ask_sessions(db, ids)()
     return {session["id"]: session for session in rows_to_json(db, rows, refusal)}
+
+
+def ask_sessions(db: Transaction, ids: Collection[str]) -> Callable[[], list[Any]]:
+    """Ask for these sessions; return how to get the rows of those that there are."""
+    asked = _BY_ID.ask(db, [{"key": id} for id in sorted(ids)])
+    return lambda: [row for rows in asked() for row in rows]
 
 
 def sessions_query() -> Select[*tuple[Any, ...]]:
@@ -151,10 +160,21 @@ def rows_to_json(
     db: Transaction, rows: Sequence[Row[*tuple[Any, ...]]], refusal: Refusal
 ) -> list[Json]:
     """Rows of `sessions_query` as the API tells them."""
-    people = [person for row in rows for person in _people(row)]
-    names = find_names(db, people)
-    avatars = find_avatars(db, (_holder(row) for row in rows))
-    return [_session(row, names, avatars, refusal) for row in rows]
+    with db.in_one_trip():
+        asked_names = ask_names(db, people_of_sessions(rows))
+        asked_avatars = ask_avatars(db, holders_of_sessions(rows))
+    names, avatars = asked_names(), asked_avatars()
+    return [session_to_json(row, names, avatars, refusal) for row in rows]
+
+
+def people_of_sessions(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Person]:
+    """Everybody who is named in these rows."""
+    return [person for row in rows for person in _people(row)]
+
+
+def holders_of_sessions(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Person]:
+    """Those who hold these sessions, and are shown with an avatar."""
+    return [_holder(row) for row in rows]
 
 
 def _holder(row: Row[*tuple[Any, ...]]) -> Person:
@@ -173,7 +193,10 @@ def _people(row: Row[*tuple[Any, ...]]) -> list[Person]:
     return people
 
 
-def _session(row: Row[*tuple[Any, ...]], names: Names, avatars: Avatars, refusal: Refusal) -> Json:
+def session_to_json(
+    row: Row[*tuple[Any, ...]], names: Names, avatars: Avatars, refusal: Refusal
+) -> Json:
+    """A row of `sessions_query` as the API tells it."""
     reason = refusal(row.status, row.mode)
     return {
         "id": row.id,

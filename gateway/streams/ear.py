@@ -21,11 +21,14 @@ _AGAIN_S = 1.0
 class Ear:
     """Sets an event when other processes ring, and passes their hints on.
 
-    `hears` is False while Redis is away.
+    `hears` is False while Redis is away. What is rung under the name `me` was heard here already.
     """
 
-    def __init__(self, redis_url: str, news: threading.Event, hints: Hints) -> None:
+    def __init__(
+        self, redis_url: str, news: threading.Event, hints: Hints, me: bytes | None = None
+    ) -> None:
         self._url = redis_url
+        self._me = me
         self._hints = hints
         self._news = news
         self._runs: threading.Event | None = None
@@ -63,6 +66,6 @@ class Ear:
                 message = channel.get_message(timeout=_LISTEN_S)
                 if message is not None and message["channel"] == HINTS.encode():
                     self._hints.hear(message["data"])
-                elif message is not None or not self.hears:
+                elif not self.hears or (message is not None and message["data"] != self._me):
                     self.hears = True
                     self._news.set()

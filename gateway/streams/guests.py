@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 MOST_STREAMS = 6
 """So many streams a visitor may have in one process: tabs, and those that have gone unnoticed."""
 _MOST_KNOWN = 50_000
-_AT_ONCE = 500
+_AT_ONCE = 50
 
 Whose = tuple[str, str]
 """A channel, and its name of a conversation."""
@@ -105,8 +105,11 @@ class Guests:
         for word in words:
             self._put(whose.get(word.conversation_id), word.frame)
 
-    def check(self) -> None:
-        """End the streams of those whom their token lets in no more. Raises Unavailable."""
+    def check(self, breathe: Callable[[], object]) -> None:
+        """End the streams of those whom their token lets in no more. Raises Unavailable.
+
+        `breathe` is called in between: there may be many.
+        """
         everybody = self.everybody()
         now = to_micros(self._clock.now())
         guests = {stream.guest for stream in everybody if stream.guest is not None}
@@ -115,6 +118,7 @@ class Guests:
         for place in range(0, len(asked), _AT_ONCE):
             with self._database.read() as db:
                 good |= self._still_in(db, asked[place : place + _AT_ONCE])
+            breathe()
         for stream in everybody:
             if stream.guest is not None and stream.guest not in good:
                 self.remove(stream.guest, stream)

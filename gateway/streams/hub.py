@@ -33,7 +33,8 @@ POLL_S = 1.0
 POLL_WITH_REDIS_S = 5.0
 CHECK_TOKENS_S = 20.0
 _AT_ONCE = 200
-_TOKENS_AT_ONCE = 500
+_TOKENS_AT_ONCE = 50
+"""So many are asked for before others have their turn: no event waits for all of them."""
 _BREATHER = 100
 _AFTER_TROUBLE_S = 1.0
 _MOST_HINTS = 1_000
@@ -63,7 +64,7 @@ class Hub:
         self._news = threading.Event()
         hints = hints or Hints()
         self._hints: deque[Hint] = deque(maxlen=_MOST_HINTS)
-        self._ear = Ear(redis_url, self._news, hints) if redis_url else None
+        self._ear = Ear(redis_url, self._news, hints, bell.name) if redis_url else None
         self._running = False
         # The place up to which new streams are not shown anything by the reader, and the one up to
         # which everything has reached the queues.
@@ -117,8 +118,10 @@ class Hub:
             mine.discard(stream)
             if not mine:
                 self._streams.pop(stream.wanted.session_id, None)
+            last = not self._streams
         stream.end()
-        self._news.set()  # with the last stream the reader goes, too
+        if last:
+            self._news.set()  # with the last stream the reader goes, too
 
     # -- the reader ----------------------------------------------------------------------------
 
@@ -150,15 +153,12 @@ class Hub:
         while self._goes_on():
             hears = self._ear is not None and self._ear.hears
             self._news.wait(POLL_WITH_REDIS_S if hears else POLL_S)
-            self._news.clear()
             try:
-                while self._read():
-                    pass
-                self._pass_hints_on()
+                self._show_news()
                 if time.monotonic() >= check_at:
                     check_at = time.monotonic() + self._check_tokens_s
                     self._check_tokens()
-                    self._guests.check()
+                    self._guests.check(self._breathe)
             except GatewayError as trouble:
                 log.warning("streams_wait", error=trouble.message)
                 time.sleep(_AFTER_TROUBLE_S)
@@ -173,6 +173,18 @@ class Hub:
     def _rest(self) -> None:
         if self._ear is not None:
             self._ear.stop()
+
+    def _show_news(self) -> None:
+        self._news.clear()
+        while self._read():
+            pass
+        self._pass_hints_on()
+
+    def _breathe(self) -> None:
+        """Within what takes long: let others have their turn, and show what happened meanwhile."""
+        time.sleep(0)
+        if self._news.is_set():
+            self._show_news()
 
     def _read(self) -> bool:
         """Show what happened since; True if there may be more."""
@@ -251,6 +263,7 @@ class Hub:
             ids = asked[place : place + _TOKENS_AT_ONCE]
             with self._database.read() as db:
                 good |= operators.still_hold(db, ids) | signins.still_signed_in(db, ids, now)
+            self._breathe()
         for stream in everybody:
             if stream.let_in_by is not None and stream.let_in_by not in good:
                 self.close(stream)

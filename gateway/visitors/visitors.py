@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from gateway.channels.webwidget.backend import Body, Follow, Picture, Recognised, Taken, Visitor
 from gateway.channels.webwidget.talk import Line, Past, Shown, Talk, Typing
@@ -24,6 +24,7 @@ from gateway.rails.downloads import Download
 from gateway.store import Database, Transaction
 from gateway.store.models import Conversation
 from gateway.store.models import Visitor as VisitorRow
+from gateway.store.prepared import Prepared
 from gateway.visitors import marks, rows, theirs
 from gateway.visitors.files import VisitorFiles
 from gateway.visitors.talk import Talks, nothing_yet
@@ -281,12 +282,18 @@ class Visitors:
 def still_in(db: Transaction, guests: Collection[AnyGuest]) -> set[AnyGuest]:
     """Those of these guests whose tokens have not been made void since."""
     ids = sorted({guest.visitor for guest in guests})
-    query = select(VisitorRow.channel, VisitorRow.id, VisitorRow.generation)
-    rows = db.execute(query.where(VisitorRow.id.in_(ids)))
-    present = {(row[0], row[1]): row[2] for row in rows}
+    found = _GENERATION.each(db, [{"key": id} for id in ids])
+    present = {(row.channel, row.id): row.generation for rows in found for row in rows}
     # Of whom nothing is kept, nothing was made void.
     return {
         guest
         for guest in guests
         if present.get((guest.channel, guest.visitor), 0) == guest.generation
     }
+
+
+_GENERATION = Prepared(
+    lambda _: select(VisitorRow.channel, VisitorRow.id, VisitorRow.generation).where(
+        VisitorRow.id == bindparam("key")
+    )
+)

@@ -7,7 +7,7 @@ import importlib
 import pytest
 from sqlalchemy import select, text
 
-from gateway.store import Database, words
+from gateway.store import Database, Transaction, words
 from gateway.store.models import Contact, Message
 from gateway.store.words import SAYS, SEARCHED, row_says, says, words_of
 
@@ -63,7 +63,7 @@ def test_postgresql_finds_them_by_its_index(table: str, postgres_with_texts: Dat
     model = Message if table == "messages" else Contact
     query = select(model.id).where(row_says("postgresql", table, ("order",)))
     database = postgres_with_texts
-    with database.read() as db:
+    with Transaction(database.engine) as db:
         db.execute(text("SET LOCAL enable_seqscan = off"))
         compiled = query.compile(database.engine, compile_kwargs={"literal_binds": True})
         plan = db.connection().exec_driver_sql(f"EXPLAIN {compiled}").scalars().all()

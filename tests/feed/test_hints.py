@@ -2,11 +2,12 @@
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 import redis
 from msgspec import structs
 
-from gateway.feed import HINTS, Hint, Hints
+from gateway.feed import CHANNEL, HINTS, Bell, Hint, Hints
 from gateway.feed.hints import AGAIN_S, SHOWN_S
 from gateway.streams.ear import Ear
 from gateway.wake import impatient_redis
@@ -66,6 +67,32 @@ def test_other_processes_hear_it_once_and_nonsense_harms_nobody(valkey_url: str)
     giver.give(LOOK)
     wait_until(lambda: len(theirs) == 2, "the hints")
     assert theirs == mine == [TYPING, LOOK]
+    for ear in ears:
+        ear.stop()
+
+
+def test_a_process_does_not_hear_its_own_bell_again(valkey_url: str) -> None:
+    rings: list[list[int]] = [[], []]
+    heard: list[Hint] = []
+    bells = [Bell(impatient_redis(valkey_url)) for _ in rings]
+    ears = []
+    for mine, bell in zip(rings, bells, strict=True):
+        hints = Hints()
+        hints.listen(heard.append)
+        news = threading.Event()
+        news.set = partial(mine.append, 1)  # type: ignore[method-assign]
+        ears.append(Ear(valkey_url, news, hints, bell.name))
+        ears[-1].start()
+    wait_until(lambda: all(ear.hears for ear in ears), "both to listen")
+    before = [len(mine) for mine in rings]
+    bells[0].ring()
+    wait_until(lambda: len(rings[1]) > before[1], "the ring")
+    with redis.Redis.from_url(valkey_url) as raw:
+        raw.publish(CHANNEL, bells[0].name)
+        raw.publish(CHANNEL, b"")  # a process of an earlier version
+    Hints(impatient_redis(valkey_url)).give(LOOK)
+    wait_until(lambda: len(heard) == 2, "what came after")
+    assert [len(mine) for mine in rings] == [before[0] + 1, before[1] + 3]
     for ear in ears:
         ear.stop()
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from gateway import feed
 from gateway.store import Database, Transaction
 from gateway.store.models import JournalRow
+from tests.services.statements import counted
 
 
 def tell(db: Transaction, what: str, at: int = 1) -> None:
@@ -130,6 +131,25 @@ def test_what_is_forgotten_is_all_up_to_a_place(database: Database) -> None:
     assert feed.head(database).last == places[-1]
     database.write(lambda db: tell(db, "new"))
     assert told(database, places[-1]) == ["new"]
+
+
+def test_who_reads_gives_places_for_good(migrated_postgres_url: str) -> None:
+    """In the trip that reads what got them: nothing else is asked."""
+    database = Database(migrated_postgres_url)
+    database.write(lambda db: tell(db, "a"))
+    feed.read(database, 0, 10)
+    with counted(database) as asked:
+        assert feed.read(database, 1, 10) == []
+    assert len(asked) == 2
+    database.write(lambda db: [tell(db, str(number)) for number in range(3)])
+    with counted(database) as asked:
+        rows = feed.read(database, 1, 2)
+    assert len(asked) == 5
+    assert [(row.place, row.session_id) for row in rows] == [(2, "0"), (3, "1")]
+    with counted(database) as asked:
+        assert told(database, 3) == ["2"]
+    assert len(asked) == 2, "all of them had got their places, for good"
+    database.dispose()
 
 
 def test_news_rings_once_for_a_commit(database: Database) -> None:

@@ -207,3 +207,32 @@ def test_who_fails_among_those_who_share_a_commit_fails_alone(migrated_sqlite_ur
         f"opr_{key}" for key in ("a", "a2", "c", "c2", "e", "e2", "first")
     ]
     database.dispose()
+
+
+def test_reading_forgets_no_statement(migrated_postgres_url: str) -> None:
+    """After a ROLLBACK psycopg throws all of them away, so who only reads opens no transaction."""
+    database = Database(migrated_postgres_url, pool_size=1)
+
+    def prepared(db: Transaction) -> int:
+        sql = "SELECT statement FROM pg_prepared_statements"
+        found = db.connection().exec_driver_sql(sql).scalars()
+        return sum("operators.name =" in statement for statement in found)
+
+    database.write(lambda db: ADD.each(db, [person("a")]))
+    with database.read() as db:
+        assert BY_NAME.run(db, {"called": "Ann"})
+        assert db._driver().info.transaction_status.name == "IDLE"
+    with database.read() as db:
+        assert prepared(db) == 1
+    assert database.write(prepared) == 1
+    with database.read() as db:
+        assert prepared(db) == 1
+
+    def fail(db: Transaction) -> None:  # and who writes opens one still, on the same connection
+        ADD.each(db, [person("b")])
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        database.write(fail)
+    assert people(database) == {"opr_a": "Ann"}
+    database.dispose()

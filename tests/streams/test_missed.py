@@ -8,6 +8,7 @@ import pytest
 
 from gateway import feed
 from gateway.conversations import forgetting, thread
+from gateway.events import Actor
 from gateway.feed import Told
 from gateway.store import Transaction
 from gateway.store.models import Message
@@ -56,6 +57,22 @@ def test_what_many_have_missed_is_read_once(house: House) -> None:
         assert words(missed, 0, last, Wanted(kinds=kinds)).count(b"event: ") == 2
         assert words(missed, last, last) == b""
     assert later == []
+
+
+def test_an_event_takes_few_statements(house: House) -> None:
+    """Whoever follows waits for them: lines and sessions, then all names and pictures at once."""
+    missed = Missed(house.database, house.parts.wording)
+    house.session("1001")
+    missed.begin_at(feed.head(house.database).last)
+    ann = Actor(kind="operator", id="700", name="Ann")
+    house.happen("1001", house.assigned("1001", "operator", "700", by=ann))
+    house.happen("1001", house.said("1001", "Hi", ann))
+    created = [row for row in told(house) if row.kind == "message.created"][-1]
+    with counted(house.database) as asked:
+        (frame,) = missed.show([created])
+    assert b'"text":"Hi"' in frame
+    assert b'"name":"Teammate 700"' in frame
+    assert len(asked) == 5
 
 
 def test_what_passes_by_is_added_to_it(house: House) -> None:

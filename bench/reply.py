@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,10 +19,13 @@ from bench.agent import MARK
 from bench.each import on_each
 from bench.figures import goal, quantile, table
 from bench.noted import note
-from bench.servers import KINDS, Ground
-from bench.stage import Customers, Talk, stage, tell_what_the_gateway_said
+from bench.servers import KINDS, Ground, cpu_of_tree
+from bench.stage import Customers, Stage, Talk, stage, tell_what_the_gateway_said
+from bench.tree import cpu_by_role
 
 MOST_OVER_DEBOUNCE_MS = 300.0
+# Of an agent that answers at once, and without a debounce.
+MOST_P50_MS, MOST_P99_MS = 40.0, 150.0
 # Far above what is needed: what is measured is the gateway, not how it keeps to a limit.
 RATE_LIMIT = 1_000_000
 
@@ -30,19 +34,28 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
     """Run everything on one database, print, and tell whether all was answered once."""
     given = {"debounce_s": options.debounce, "thinks_s": options.thinks}
     with stage(place, rate_limit=RATE_LIMIT, **given) as on:
-        on.up()
+        gateway = on.up()
         notifier = on.standin.notifier
         customers = Customers(on.standin, on.talk, options.debounce)
         customers.write(options.warm_up, options.rate)
-        since, used = time.time(), time.process_time()
+        since, used = time.time(), _spent(place, on, gateway.pid)
         late = customers.write(options.seconds, options.rate)
-        ours = (time.process_time() - used) / options.seconds
+        spent = _spent(place, on, gateway.pid) - used
         on.talk.wait_for_answers()
         dropped = len(notifier.dropped)
         legs = _legs(place, on.talk, since)
         answered = [1e3 * one.seconds for one in notifier.log if one.at >= since]
         legs.insert(0, ("a notification posted, until it is answered", answered))
-    return _print(place, options, on.talk, since, late, ours, dropped, legs)
+    return _print(place, options, on.talk, since, late, spent, dropped, legs)
+
+
+def _spent(place: Ground, on: Stage, pid: int) -> Counter[str]:
+    """Return the seconds of CPU that everybody has used so far."""
+    spent = cpu_by_role(pid)
+    spent["database server"] = sum(place.database_cpu().values())
+    spent["agent"] = sum(cpu_of_tree(on.agent.pid).values())
+    spent["customers and stand-in"] = time.process_time()
+    return spent
 
 
 _MESSAGES = """
@@ -90,7 +103,7 @@ def _print(
     talk: Talk,
     since: float,
     late: float,
-    ours: float,
+    spent: Counter[str],
     dropped: int,
     legs: Sequence[tuple[str, list[float]]],
 ) -> bool:
@@ -108,19 +121,22 @@ def _print(
     print(
         f"  {len(took)} replies measured; {burst} of all answered several messages of a burst, "
         f"counted from its last one\n"
-        f"  customers and stand-in took {ours:.2f} of a core; "
-        f"the latest message was written {1e3 * late:.0f} ms late\n"
+        f"  the latest message was written {1e3 * late:.0f} ms late"
     )
-    p99 = quantile(over, 0.99)
-    print(
-        goal(
-            f"p99 {p99:.0f} ms over the debounce, goal under {MOST_OVER_DEBOUNCE_MS:.0f} ms",
-            p99 < MOST_OVER_DEBOUNCE_MS,
-        )
-    )
-    note("p50 / p90 / p99 over the debounce, ms", "{:.0f} / {:.0f} / {:.0f}".format(
-        *(quantile(over, share) for share in shares[:3])
-    ), f"p99 under {MOST_OVER_DEBOUNCE_MS:.0f}", p99 < MOST_OVER_DEBOUNCE_MS)  # fmt: skip
+    _print_cpu(spent, sum(1 for meant in talk.meant.values() if meant >= since))
+    p50, p90, p99 = (quantile(over, share) for share in shares[:3])
+    figure = f"{p50:.0f} / {p90:.0f} / {p99:.0f}"
+    if options.debounce == 0:
+        reached = p50 < MOST_P50_MS and p99 < MOST_P99_MS
+        wanted = f"p50 under {MOST_P50_MS:.0f}, p99 under {MOST_P99_MS:.0f}"
+        print(goal(f"p50 / p90 / p99 {figure} ms, goal {wanted}", reached))
+        name = f"{options.rate:g} messages/s, no debounce: p50 / p90 / p99, ms"
+        note(name, figure, wanted, reached)
+    else:
+        reached = p99 < MOST_OVER_DEBOUNCE_MS
+        wanted = f"p99 under {MOST_OVER_DEBOUNCE_MS:.0f}"
+        print(goal(f"p50 / p90 / p99 over the debounce {figure} ms, goal {wanted}", reached))
+        note("p50 / p90 / p99 over the debounce, ms", figure, wanted, reached)
     answers = talk.answers()
     unanswered = len(talk.meant) - len(answers)
     twice = sum(number > 1 for number in answers.values())
@@ -135,6 +151,17 @@ def _print(
     if not right:
         tell_what_the_gateway_said(place)
     return right
+
+
+def _print_cpu(spent: Counter[str], messages: int) -> None:
+    """Show what a message costs, by who spends it."""
+    per_message = {name: 1e3 * seconds / max(messages, 1) for name, seconds in spent.items()}
+    told = ", ".join(f"{name} {ms:.1f}" for name, ms in per_message.items() if ms >= 0.05)
+    gateway = sum(
+        ms for name, ms in per_message.items() if name not in ("agent", "customers and stand-in")
+    )
+    print(f"  CPU by message, ms: {told}; the gateway's in all {gateway:.1f}\n")
+    note("CPU of the gateway's processes by message, ms", f"{gateway:.1f}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

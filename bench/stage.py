@@ -132,6 +132,7 @@ class Stage:
     standin: StandIn
     talk: Talk
     stack: ExitStack
+    agent: Service
 
     def up(self) -> Service:
         """Start `gateway up` with its own Valkey, and wait until every part of it is ready."""
@@ -171,9 +172,10 @@ def stage(place: Ground, *, rate_limit: int, debounce_s: float, thinks_s: float)
             base_url=standin.base_url,
             debounce_s=debounce_s,
         )
-        agent = python("-m", "bench.agent", str(agent_port), str(thinks_s))
-        stack.callback(Service(agent, place.environment()).stop)
-        yield Stage(place=place, standin=standin, talk=talk, stack=stack)
+        argv = python("-m", "bench.agent", str(agent_port), str(thinks_s))
+        agent = Service(argv, place.environment())
+        stack.callback(agent.stop)
+        yield Stage(place=place, standin=standin, talk=talk, stack=stack, agent=agent)
 
 
 def tell_what_the_gateway_said(place: Ground) -> None:

@@ -6,7 +6,9 @@ Every wake-up may be lost: the scheduler looks for what is due twice a second. S
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import secrets
+import threading
+from typing import Any, Literal, cast, get_args
 
 import redis
 import structlog
@@ -37,10 +39,16 @@ QUEUES: dict[str, Kind] = {
 }
 """The queue of each kind of work, one for each worker; what time asks for goes with deliver."""
 
+LISTENED: tuple[Kind, ...] = ("turns", "deliver")
+"""Kinds whose drains listen while they run: customers wait for them, and a job takes RQ 5 ms."""
+
 _PATIENCE_S = 0.05
 _PENDING_S = 10
 _JOB_TTL_S = 60
 _JOB_TIMEOUT_S = 600
+_MOST_GONE = 16
+_LISTEN_S = 1.0
+_WORK, _THE_END = b"work", b"the end"
 
 
 def impatient_redis(url: str) -> redis.Redis:
@@ -70,26 +78,48 @@ class Waker:
         self._redis = connection
 
     def wake(self, kind: str) -> bool:
-        """Enqueue one drain of `kind`, unless one is on its way; False if Redis did not answer.
+        """Tell a drain of `kind` that listens, else enqueue one; False if Redis did not answer.
 
-        The key makes it one; a drain deletes it before it looks, so work owed meanwhile wakes anew.
+        One is enqueued unless one is on its way already: a key says so, and a drain deletes it
+        before it looks, so work owed meanwhile wakes anew.
         """
         if self._redis is None:
             return False
         try:
-            if self._redis.set(_key(kind), 1, nx=True, ex=_PENDING_S):
-                Queue(QUEUES[kind], connection=self._redis).enqueue_call(
-                    JOB,
-                    args=(kind,),
-                    result_ttl=0,
-                    failure_ttl=_JOB_TTL_S,
-                    ttl=_JOB_TTL_S,
-                    timeout=_JOB_TIMEOUT_S,
-                )
+            if kind not in LISTENED or not self._tell(self._redis, kind):
+                self._enqueue(self._redis, kind)
         except redis.RedisError as error:
             log.info("wake_lost", kind=kind, error=type(error).__name__)
             return False
         return True
+
+    def _enqueue(self, connection: redis.Redis, kind: str) -> None:
+        if not connection.set(_key(kind), 1, nx=True, ex=_PENDING_S):
+            return
+        Queue(QUEUES[kind], connection=connection).enqueue_call(
+            JOB,
+            args=(kind,),
+            result_ttl=0,
+            failure_ttl=_JOB_TTL_S,
+            ttl=_JOB_TTL_S,
+            timeout=_JOB_TIMEOUT_S,
+        )
+
+    def _tell(self, connection: redis.Redis, kind: str) -> bool:
+        """Tell one of the drains that listen, each in its turn; False if none does."""
+        for _ in range(_MOST_GONE):
+            name = connection.lpop(_listeners(kind))
+            if name is None:
+                return False
+            if connection.publish(cast(str, name), _WORK):
+                return True
+        return False
+
+    def listener(self, kind: str) -> Listener | None:
+        """What a drain of `kind` hears while it runs; None where nobody would be told."""
+        if self._redis is None or kind not in LISTENED:
+            return None
+        return Listener(self._redis, kind)
 
     def awake(self, kind: str) -> None:
         """A drain of `kind` begins: from now on work owed needs another wake-up."""
@@ -101,5 +131,115 @@ class Waker:
             log.info("wake_key_kept", kind=kind, error=type(error).__name__)
 
 
+class Listener:
+    """A running drain's ear: it is told of work, and nothing needs to be enqueued for it.
+
+    Its name stands in a list. Who wakes takes one off and tells that drain, which puts it back
+    before it looks; so one that is held up is told once, and then others are. `hears` is False
+    while Redis is away; `makes_way` turns true when another kind of work waits for this worker.
+    """
+
+    def __init__(self, connection: redis.Redis, kind: str) -> None:
+        self._redis: Any = connection  # redis-py has no annotations for this
+        self._listeners = _listeners(kind)
+        self._name = f"{self._listeners}:{secrets.token_hex(8)}"
+        # The key of another kind is there while a job of it waits in our queue.
+        self._others = [
+            _key(other) for other in KINDS if other != kind and QUEUES[other] == QUEUES[kind]
+        ]
+        self._channel: Any = None
+        self._thread: threading.Thread | None = None
+        self._stir = threading.Event()
+        self._listed = False
+        self._told = False
+        self.hears = False
+        self.makes_way = False
+
+    def open(self, stir: threading.Event) -> None:
+        """Begin to listen; `stir` is set whenever something is heard."""
+        self._stir = stir
+        try:
+            self._channel = self._redis.pubsub()
+            self._channel.subscribe(self._name)
+            self._channel.get_message(timeout=_LISTEN_S)  # from here on nothing is missed
+        except redis.RedisError as error:
+            log.info("wakes_not_heard", error=type(error).__name__)
+            return
+        self.hears = True
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._thread.start()
+
+    def ask_for_work(self, *, check: bool) -> None:
+        """Have our name in the list, before we look: of what is owed from then on, we are told.
+
+        `check` whether it is there still: Redis may have been emptied.
+        """
+        self._told = False
+        if not self.hears or (self._listed and not check):
+            return
+        self._listed = True
+        try:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.lrem(self._listeners, 0, self._name)
+                pipeline.rpush(self._listeners, self._name)
+                if self._others:
+                    pipeline.exists(*self._others)
+                _, _, *waiting = pipeline.execute()
+        except redis.RedisError as error:
+            self._lost(error)
+        else:
+            self.makes_way = any(waiting)
+
+    def want_no_more(self) -> None:
+        """Have others told from now on: there are no hands left."""
+        if not self.hears or not self._listed:
+            return
+        self._listed = False
+        try:
+            self._redis.lrem(self._listeners, 0, self._name)
+        except redis.RedisError as error:
+            self._lost(error)
+
+    def close(self) -> bool:
+        """Listen no more; True if we were told of work that was not looked for."""
+        if self._thread is None:
+            return False
+        self.want_no_more()
+        try:
+            self._redis.publish(self._name, _THE_END)
+        except redis.RedisError as error:
+            self._lost(error)
+        self._thread.join(2 * _LISTEN_S)
+        return self._told
+
+    def _run(self) -> None:
+        try:
+            with self._channel as channel:
+                while True:
+                    message = channel.get_message(timeout=_LISTEN_S)
+                    if message is None:
+                        if not self.hears:
+                            return
+                    elif message["type"] == "unsubscribe":
+                        return
+                    elif message["data"] == _THE_END:
+                        channel.unsubscribe()  # who has our name already is answered, or finds none
+                    elif message["data"] == _WORK:
+                        self._listed, self._told = False, True
+                        self._stir.set()
+        except (redis.RedisError, OSError, ValueError) as error:
+            self._lost(error)
+
+    def _lost(self, error: Exception) -> None:
+        if self.hears:
+            log.info("wakes_not_heard", error=type(error).__name__)
+        self.hears = False
+        self._stir.set()
+
+
 def _key(kind: str) -> str:
     return f"wake:{kind}"
+
+
+def _listeners(kind: str) -> str:
+    return f"wake:{kind}:listeners"

@@ -39,9 +39,16 @@ in doubt and what is past keep this pace together."""
 class Bench:
     """A worker process's tools, built once: the kinds of work it can do, and when to stop."""
 
-    def __init__(self, parts: Parts, stopping: threading.Event, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        stopping: threading.Event,
+        pace: Pace | None = None,
+        linger_s: float = 0.0,
+    ) -> None:
         self.parts = parts
         self.stopping = stopping
+        self._linger_s = linger_s
         reader = Reader(parts)
         pauses = Pauses(parts.clock)
         self.passes = Passes(parts, reader, pauses)
@@ -70,18 +77,25 @@ class Bench:
 
     def drain(self, kind: str) -> bool:
         """Do all that is due of one kind; True if there was more than the time allowed."""
-        self.parts.waker.awake(kind)
-        fresh = self.parts.refresh
-        return Drain(self.works[kind], self.parts.clock, self.stopping, fresh).run()
+        parts = self.parts
+        parts.waker.awake(kind)
+        drain = Drain(
+            self.works[kind], parts.clock, self.stopping, parts.refresh,
+            parts.waker.listener(kind), self._linger_s,
+        )  # fmt: skip
+        return drain.run()
 
 
 _bench: Bench | None = None
 
 
-def prepare(parts: Parts, stopping: threading.Event) -> None:
-    """Give this process its tools; a worker does it once, before it serves its queue."""
+def prepare(parts: Parts, stopping: threading.Event, linger_s: float = 0.0) -> None:
+    """Give this process its tools; a worker does it once, before it serves its queue.
+
+    A drain that is told of work stays for `linger_s` more when there is none.
+    """
     global _bench
-    _bench = Bench(parts, stopping, Pace(parts.clock, READ_PER_SECOND))
+    _bench = Bench(parts, stopping, Pace(parts.clock, READ_PER_SECOND), linger_s)
 
 
 def drain(kind: str) -> None:

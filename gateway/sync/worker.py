@@ -17,6 +17,7 @@ from rq.exceptions import DequeueTimeout, StopRequested
 from rq.worker import WorkerStatus
 
 from gateway.sync import jobs
+from gateway.sync.drain import LINGER_S
 from gateway.tracing import close_tracing
 from gateway.wake import KINDS, QUEUES, Kind, patient_redis
 from gateway.wiring import Parts
@@ -80,7 +81,7 @@ def run_worker(parts: Parts, queue: str) -> int:
     While Redis is down nobody can wake us, so we look for ourselves once a second.
     """
     stopping = threading.Event()
-    jobs.prepare(parts, stopping)
+    jobs.prepare(parts, stopping, LINGER_S)
     url = parts.settings.redis_url
     kinds = [kind for kind in KINDS if QUEUES[kind] == queue]
     _stop_on_signal(stopping)

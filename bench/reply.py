@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +39,8 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
         customers.write(options.warm_up, options.rate)
         since, used = time.time(), _spent(place, on, gateway.pid)
         late = customers.write(options.seconds, options.rate)
-        spent = _spent(place, on, gateway.pid) - used
+        spent = _spent(place, on, gateway.pid)
+        spent = {name: seconds - used.get(name, 0.0) for name, seconds in spent.items()}
         on.talk.wait_for_answers()
         dropped = len(notifier.dropped)
         legs = _legs(place, on.talk, since)
@@ -49,7 +49,7 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
     return _print(place, options, on.talk, since, late, spent, dropped, legs)
 
 
-def _spent(place: Ground, on: Stage, pid: int) -> Counter[str]:
+def _spent(place: Ground, on: Stage, pid: int) -> dict[str, float]:
     """Return the seconds of CPU that everybody has used so far."""
     spent = cpu_by_role(pid)
     spent["database server"] = sum(place.database_cpu().values())
@@ -103,7 +103,7 @@ def _print(
     talk: Talk,
     since: float,
     late: float,
-    spent: Counter[str],
+    spent: dict[str, float],
     dropped: int,
     legs: Sequence[tuple[str, list[float]]],
 ) -> bool:
@@ -153,7 +153,7 @@ def _print(
     return right
 
 
-def _print_cpu(spent: Counter[str], messages: int) -> None:
+def _print_cpu(spent: dict[str, float], messages: int) -> None:
     """Show what a message costs, by who spends it."""
     per_message = {name: 1e3 * seconds / max(messages, 1) for name, seconds in spent.items()}
     told = ", ".join(f"{name} {ms:.1f}" for name, ms in per_message.items() if ms >= 0.05)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,18 +13,18 @@ from tests.crash.tree import ROLES
 SUPERVISOR = "supervisor"
 
 
-def cpu_by_role(pid: int) -> Counter[str]:
+def cpu_by_role(pid: int) -> dict[str, float]:
     """Return the seconds of CPU (user and system) that the processes of each role have used."""
-    used: Counter[str] = Counter()
+    used: defaultdict[str, float] = defaultdict(float)
     for role, process in _processes(pid):
         times = process.cpu_times()
         used[role] += times.user + times.system
     return used
 
 
-def memory_by_role(pid: int) -> Counter[str]:
+def memory_by_role(pid: int) -> dict[str, int]:
     """Return the bytes that the processes of each role hold: of what they share, their share."""
-    held: Counter[str] = Counter()
+    held: defaultdict[str, int] = defaultdict(int)
     for role, process in _processes(pid):
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="utf-8")
         (line,) = (line for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import deque
 from typing import Any, Literal, cast, get_args
 
 import redis
@@ -48,7 +49,7 @@ _JOB_TTL_S = 60
 _JOB_TIMEOUT_S = 600
 _MOST_GONE = 16
 _LISTEN_S = 1.0
-_WORK, _THE_END = b"work", b"the end"
+_THE_END = b"the end"
 
 
 def impatient_redis(url: str) -> redis.Redis:
@@ -77,16 +78,17 @@ class Waker:
     def __init__(self, connection: redis.Redis | None) -> None:
         self._redis = connection
 
-    def wake(self, kind: str) -> bool:
+    def wake(self, kind: str, key: str = "") -> bool:
         """Tell a drain of `kind` that listens, else enqueue one; False if Redis did not answer.
 
+        `key` is the piece that is due, if it is just one: whoever is told need not look for it.
         One is enqueued unless one is on its way already: a key says so, and a drain deletes it
         before it looks, so work owed meanwhile wakes anew.
         """
         if self._redis is None:
             return False
         try:
-            if kind not in LISTENED or not self._tell(self._redis, kind):
+            if kind not in LISTENED or not self._tell(self._redis, kind, key):
                 self._enqueue(self._redis, kind)
         except redis.RedisError as error:
             log.info("wake_lost", kind=kind, error=type(error).__name__)
@@ -105,13 +107,13 @@ class Waker:
             timeout=_JOB_TIMEOUT_S,
         )
 
-    def _tell(self, connection: redis.Redis, kind: str) -> bool:
+    def _tell(self, connection: redis.Redis, kind: str, key: str) -> bool:
         """Tell one of the drains that listen, each in its turn; False if none does."""
         for _ in range(_MOST_GONE):
             name = connection.lpop(_listeners(kind))
             if name is None:
                 return False
-            if connection.publish(cast(str, name), _WORK):
+            if connection.publish(cast(str, name), key):
                 return True
         return False
 
@@ -151,7 +153,7 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._stir = threading.Event()
         self._listed = False
-        self._told = False
+        self._told: deque[str] = deque()
         self.hears = False
         self.makes_way = False
 
@@ -174,21 +176,24 @@ class Listener:
 
         `check` whether it is there still: Redis may have been emptied.
         """
-        self._told = False
         if not self.hears or (self._listed and not check):
             return
         self._listed = True
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.lrem(self._listeners, 0, self._name)
-                pipeline.rpush(self._listeners, self._name)
-                if self._others:
-                    pipeline.exists(*self._others)
-                _, _, *waiting = pipeline.execute()
+            if check:
+                self._redis.lrem(self._listeners, 0, self._name)
+            self._redis.rpush(self._listeners, self._name)
+            if check and self._others:
+                self.makes_way = bool(self._redis.exists(*self._others))
         except redis.RedisError as error:
             self._lost(error)
-        else:
-            self.makes_way = any(waiting)
+
+    def told(self) -> list[str]:
+        """Take what we were told since the last time: keys, and "" for work without one."""
+        taken = []
+        while self._told:
+            taken.append(self._told.popleft())
+        return taken
 
     def want_no_more(self) -> None:
         """Have others told from now on: there are no hands left."""
@@ -210,7 +215,7 @@ class Listener:
         except redis.RedisError as error:
             self._lost(error)
         self._thread.join(2 * _LISTEN_S)
-        return self._told
+        return bool(self._told)
 
     def _run(self) -> None:
         try:
@@ -224,8 +229,9 @@ class Listener:
                         return
                     elif message["data"] == _THE_END:
                         channel.unsubscribe()  # who has our name already is answered, or finds none
-                    elif message["data"] == _WORK:
-                        self._listed, self._told = False, True
+                    elif message["type"] == "message":
+                        self._told.append(message["data"].decode())
+                        self._listed = False
                         self._stir.set()
         except (redis.RedisError, OSError, ValueError) as error:
             self._lost(error)

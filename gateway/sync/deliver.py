@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -31,6 +32,15 @@ _REST_US = 300_000_000
 _GONE = "the channel no longer has the conversation"
 
 
+@dataclass(slots=True, kw_only=True)
+class _Lane:
+    """A lane that we took: with what claim, whether we still `held` it, and what goes first."""
+
+    token: str
+    head: Head | None
+    held: bool = True
+
+
 class Deliver:
     """Works on many conversations at once, and on each alone."""
 
@@ -55,46 +65,57 @@ class Deliver:
 
     def do(self, conversation_id: str) -> None:
         """Carry out what is due in one conversation, first things first."""
-        token = self._database.write(
-            lambda db: claims.take(db, self._database, heads.CLAIM, conversation_id, LEASE_S)
-        )
+        token, head = self._database.write(lambda db: self._take(db, conversation_id))
         if token is None:
             return
+        lane = _Lane(token=token, head=head)
         taken = self._parts.clock.monotonic()
         try:
-            while self._step(conversation_id, token):
+            while lane.head is not None and self._step(lane.head, lane):
                 if self._parts.clock.monotonic() - taken > _EXTEND_AFTER_S:
                     taken = self._parts.clock.monotonic()
                     if not self._extend(conversation_id, token):
                         return
         finally:
-            self._database.write(lambda db: claims.release(db, heads.CLAIM, conversation_id, token))
+            if lane.held:
+                self._database.write(
+                    lambda db: claims.release(db, heads.CLAIM, conversation_id, token)
+                )
 
     def abandon(self, keys: Sequence[str]) -> None:
         """What was begun is read back by whoever comes next; nothing to give back."""
         log.warning("posts_abandoned", conversations=list(keys))
 
-    def _step(self, conversation_id: str, token: str) -> bool:
+    def _take(self, db: Transaction, conversation_id: str) -> tuple[str | None, Head | None]:
+        """Take a lane and see what goes first; no token if somebody else has it."""
+        token = claims.take(db, self._database, heads.CLAIM, conversation_id, LEASE_S)
+        return token, heads.head(db, conversation_id) if token else None
+
+    def _step(self, head: Head, lane: _Lane) -> bool:
         """Move the first push of the lane; False if there is nothing to do for now."""
-        with self._database.read() as db:
-            head = heads.head(db, conversation_id)
-        if head is None or head.due_at > self._now():
+        if head.due_at > self._now():
             return False
         names = {"push": head.id, "session": head.session_id}
+        lane.head = None
         with (
-            about(origin=head.origin, conversation=conversation_id, **names),
+            about(origin=head.origin, conversation=head.conversation_id, **names),
             span("deliver", {**names, "role": head.role}) as whole,
         ):
             terms = self._parts.terms.get(head.channel)
             if terms is None:
-                self._postpone(head, token, Again("its channel is not configured", after_s=60))
+                self._postpone(head, lane.token, Again("its channel is not configured", after_s=60))
                 return False
             if (paused := self._parts.channels[head.channel].paused) is not None:
-                self._rest(head, token, paused)
+                self._rest(head, lane.token, paused)
                 return False
             if head.state in ("sending", "unknown"):
-                return self._read_back(terms, head, whole)
-            return self._send(terms, head, token, whole)
+                goes_on = self._read_back(terms, head, whole)
+            else:
+                goes_on = self._send(terms, head, lane, whole)
+        if goes_on and lane.held and lane.head is None:
+            with self._database.read() as db:
+                lane.head = heads.head(db, head.conversation_id)
+        return goes_on
 
     def _extend(self, conversation_id: str, token: str) -> bool:
         """Hold the lane for longer. If a step outlasts the lease, `begin` finds the token gone."""
@@ -106,8 +127,8 @@ class Deliver:
 
     # -- the look, the begin, the post -------------------------------------------------------------
 
-    def _send(self, terms: Terms, head: Head, token: str, whole: Span) -> bool:
-        reading = None
+    def _send(self, terms: Terms, head: Head, lane: _Lane, whole: Span) -> bool:
+        token, reading = lane.token, None
         if head.needs_look:
             try:
                 reading = self._look(head)
@@ -127,7 +148,7 @@ class Deliver:
             log.info("push_not_begun", why=begun.why)
             return not begun.lost
         log.info("push_begun", role=head.role)
-        return self._post(terms, head, token, begun.command, begun_about, whole)
+        return self._post(terms, head, lane, begun.command, begun_about, whole)
 
     def _look(self, head: Head) -> Reading:
         with span("look", {"channel": head.channel}, calls=True):
@@ -155,11 +176,12 @@ class Deliver:
         self,
         terms: Terms,
         head: Head,
-        token: str,
+        lane: _Lane,
         command: Command,
         begun_about: float,
         whole: Span,
     ) -> bool:
+        token = lane.token
         if self._parts.clock.monotonic() - begun_about > BEGIN_TO_POST_S:
             # This process was frozen since the begin: the world may have moved on.
             self._postpone(head, token, Again("the sender was held up before the call"))
@@ -185,7 +207,11 @@ class Deliver:
             log.error("sender_broke", exc_info=error)
             self._unsure(head, token, type(error).__name__)
             return False
-        self._ended(head, lambda db, held: self._settle(db, held, terms, head, done))
+        begun, following = self._database.write(
+            lambda db: self._settle(db, terms, head, token, done)
+        )
+        lane.head, lane.held = following, following is not None
+        self._wake(begun.owed)
         whole.note(state="sent")
         log.info("push_sent", external_id=done.id)
         return True
@@ -220,12 +246,24 @@ class Deliver:
             lambda db: lanes.unsure(db, head.id, error, accepted=accepted, token=token)
         )
 
-    def _settle(self, db: Transaction, held: Held, terms: Terms, head: Head, done: Done) -> Begun:
-        fact = pushes.settle(db, held, head.id, done, self._now())
-        if fact is None:
-            return Begun()
-        outcome = record.apply(db, terms, held, [fact], now=self._now(), source="receipt")
-        return Begun(owed=outcome.owed)
+    def _settle(
+        self, db: Transaction, terms: Terms, head: Head, token: str, done: Done
+    ) -> tuple[Begun, Head | None]:
+        """Settle a push that was done; return what goes next in its lane.
+
+        If nothing does, the lane is given back in the same commit: what is owed after it finds it
+        free.
+        """
+        held = lock_conversation(db, head.conversation_id)
+        begun, now = Begun(), self._now()
+        fact = pushes.settle(db, held, head.id, done, now)
+        if fact is not None:
+            begun.owed = record.apply(db, terms, held, [fact], now=now, source="receipt").owed
+        following = heads.head(db, head.conversation_id)
+        if following is None or following.due_at > now:
+            claims.release(db, heads.CLAIM, head.conversation_id, token)
+            following = None
+        return begun, following
 
     # -- after an unknown outcome ------------------------------------------------------------------
 

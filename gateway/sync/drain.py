@@ -80,6 +80,7 @@ class Drain:
         self._running: dict[Future[None], str] = {}
         # Set when it is worth looking: something is told, or done that left hands or work behind.
         self._stir = threading.Event()
+        self._checked_at = float("-inf")
         self._full = False
         self._again: set[str] = set()
 
@@ -109,7 +110,7 @@ class Drain:
             begun = self._begin(pool, stirred)
             if begun or self._running:
                 idle_since = None
-                soon = not self._hears or (not self._full and self._is_soon())
+                soon = not self._hears or (not (begun or self._full) and self._is_soon())
                 stirred = self._wait(_POLL_S if soon else _LOOK_S)
             elif self._work.due_within(WAIT_FOR_DUE_S):
                 stirred = self._wait(_POLL_S)
@@ -126,23 +127,18 @@ class Drain:
         """Begin what is due; True if anything was, or if it must be looked for once more."""
         free = self._work.threads - len(self._running)
         self._full = free <= 0
-        if self._listener is not None:
-            if self._full:
-                self._listener.want_no_more()
-            else:
-                self._listener.ask_for_work(check=not stirred)
         if self._full:
+            if self._listener is not None:
+                self._listener.want_no_more()
             return False
         try:
-            if self._before is not None:
-                self._before()
-            due = self._work.due(free + len(self._running))
+            due = self._due(free + len(self._running), stirred)
         except Again as trouble:
             log.warning("drain_waits", kind=self._work.kind, error=trouble.message)
             self._stopping.wait(1.0)
             return True
         busy = set(self._running.values())
-        fresh = [key for key in due if key not in busy][:free]
+        fresh = [key for key in dict.fromkeys(due) if key not in busy][:free]
         for key in fresh:
             future = pool.submit(self._do, key)
             self._running[future] = key
@@ -152,6 +148,19 @@ class Drain:
         if any(one.done() and key in self._again for one, key in self._running.items()):
             self._stir.set()
         return bool(fresh)
+
+    def _due(self, limit: int, stirred: bool) -> Sequence[str]:
+        """What is due: as we are told, or else as we find."""
+        told: list[str] = []
+        if self._listener is not None:
+            now = self._clock.monotonic()
+            check = not stirred or now - self._checked_at >= _LOOK_S
+            self._checked_at = now if check else self._checked_at
+            self._listener.ask_for_work(check=check)
+            told = self._listener.told()
+        if self._before is not None:
+            self._before()
+        return told if told and all(told) and not self._again else self._work.due(limit)
 
     def _do(self, key: str) -> None:
         # The origin of what nobody but time asked for; what was asked for has its own.

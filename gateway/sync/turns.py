@@ -11,6 +11,7 @@ from gateway.answers import record_answer
 from gateway.clock import to_micros
 from gateway.contacts.pushing import takers_of
 from gateway.conversations import asking
+from gateway.conversations.asking import Began, Unheard
 from gateway.conversations.thread import lock_conversation
 from gateway.errors import Again, Conflict, GatewayError, Never, NotFound, Unavailable
 from gateway.events import Answer, Later, Turn
@@ -53,17 +54,23 @@ class Turns:
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""
         with about(turn=turn_id):
-            if not self._rests(turn_id) and self._has_heard(turn_id):
+            if not self._rests(turn_id):
                 self._begin(turn_id)
 
-    def _begin(self, turn_id: str) -> None:
-        terms_of = self._parts.terms
+    def _begin(self, turn_id: str, *, heard: bool = False) -> None:
+        terms_of, reception = self._parts.terms, self._parts.reception
         turn, began = self._database.write(
             lambda db: (
-                asking.begin(db, terms_of, turn_id, self._now(), self._link, self._parts.reception),
+                asking.begin(
+                    db, terms_of, turn_id, self._now(), self._link, reception, heard=heard
+                ),
                 asking.began(db, turn_id),
             )
         )
+        if isinstance(turn, Unheard):
+            if self._has_heard(turn_id):
+                self._begin(turn_id, heard=True)
+            return
         if turn is None:
             return
         with about(origin=began.origin, conversation=began.conversation_id):
@@ -73,7 +80,7 @@ class Turns:
                 return
             with about(session=turn.session):
                 self._look(turn, began.conversation_id)
-                self._ask(terms_of[turn.channel], turn, began.tries)
+                self._ask(terms_of[turn.channel], turn, began)
                 self._look(turn, began.conversation_id)
 
     def abandon(self, keys: Sequence[str]) -> None:
@@ -89,8 +96,8 @@ class Turns:
         except Unavailable as trouble:
             log.warning("turns_not_given_back", error=trouble.message)
 
-    def _ask(self, terms: Terms, turn: Turn, number: int) -> None:
-        agent = terms.agent.name
+    def _ask(self, terms: Terms, turn: Turn, began: Began) -> None:
+        agent, number = terms.agent.name, began.tries
         log.info("turn_asked", agent=agent, cause=turn.cause, number=number)
         names = {"turn": turn.id, "session": turn.session, "agent": agent}
         with span("turn", {**names, "try": number}) as whole:
@@ -104,9 +111,11 @@ class Turns:
                 broken = Never(f"{type(error).__name__} while asking the agent")
                 self._failed(terms, turn, number, broken, whole)
             else:
-                self._take(terms, turn, answer, whole)
+                self._take(terms, turn, answer, began.conversation_id, whole)
 
-    def _take(self, terms: Terms, turn: Turn, answer: Answer | Later, whole: Span) -> None:
+    def _take(
+        self, terms: Terms, turn: Turn, answer: Answer | Later, conversation_id: str, whole: Span
+    ) -> None:
         if isinstance(answer, Later):
             whole.note(verdict="later")
             log.info("turn_waits_for_reply")
@@ -114,7 +123,7 @@ class Turns:
                 lambda db: asking.wait_for_reply(db, terms.agent, turn.id, self._now())
             )
             return
-        self._answered(terms, turn, answer, whole)
+        self._answered(terms, turn, answer, conversation_id, whole)
 
     def _rests(self, turn_id: str) -> bool:
         """True if its channel is paused: the answer could not be sent, and would grow old."""
@@ -158,7 +167,9 @@ class Turns:
         self._wake(owed)
         return True
 
-    def _answered(self, terms: Terms, turn: Turn, answer: Answer, whole: Span) -> None:
+    def _answered(
+        self, terms: Terms, turn: Turn, answer: Answer, conversation_id: str, whole: Span
+    ) -> None:
         link = self._link(turn.session)
         try:
             recorded = self._database.write(
@@ -179,7 +190,7 @@ class Turns:
             return
         whole.note(verdict=recorded.verdict)
         log.info("turn_answered", verdict=recorded.verdict, why=recorded.why)
-        self._wake(recorded.owed)
+        self._wake(recorded.owed, lane=conversation_id)
 
     def _failed(
         self, terms: Terms, turn: Turn, number: int, trouble: GatewayError, whole: Span
@@ -211,9 +222,10 @@ class Turns:
     def _link(self, session_id: str) -> str:
         return self._parts.link(session_id)
 
-    def _wake(self, owed: set[str]) -> None:
-        for kind in sorted(owed - {self.kind}):  # this drain looks for its own kind itself
-            self._parts.waker.wake(kind)
+    def _wake(self, owed: set[str], *, lane: str = "") -> None:
+        """Wake those who do what is owed now; `lane` is where it is owed, if that is known."""
+        for kind in sorted(owed):
+            self._parts.waker.wake(kind, lane if kind == "deliver" else "")
 
     def _now(self) -> int:
         return to_micros(self._parts.clock.now())

@@ -7,6 +7,8 @@ thought out for another state of affairs is recorded and never said.
 from gateway.conversations.asking.answers import record_answer, record_failure
 from gateway.conversations.asking.held import UNAVAILABLE, Recorded
 from gateway.conversations.asking.questions import (
+    Began,
+    Unheard,
     began,
     begin,
     due,
@@ -17,6 +19,6 @@ from gateway.conversations.asking.questions import (
 )
 
 __all__ = [
-    "UNAVAILABLE", "Recorded", "began", "begin", "due", "record_answer", "record_failure",
-    "rest", "returned", "wait", "wait_for_reply",
+    "UNAVAILABLE", "Began", "Recorded", "Unheard", "began", "begin", "due", "record_answer",
+    "record_failure", "rest", "returned", "wait", "wait_for_reply",
 ]  # fmt: skip

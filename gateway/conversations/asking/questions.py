@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, bindparam, exists, select, update
@@ -46,6 +47,11 @@ _RETURNED = Prepared(
             _TURNS.c.cause.in_(literals("returned")),
             _TURNS.c.tries < bindparam("asked", type_=Integer),
         )
+    )
+)
+_BEGAN = Prepared(
+    lambda _: select(_TURNS.c.tries, _TURNS.c.conversation_id, _TURNS.c.origin).where(
+        _TURNS.c.id == bindparam("turn")
     )
 )
 
@@ -94,6 +100,11 @@ def rest(db: Transaction, turn_id: str, channels: Collection[str], until: int) -
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A turn that is owed because people gave the session back: first hear what they said."""
+
+
 def begin(
     db: Transaction,
     terms_of: Mapping[str, Terms],
@@ -101,16 +112,22 @@ def begin(
     now: int,
     link: Callable[[str], str],
     reception: Receive = always_open,
-) -> Turn | Recorded | None:
+    *,
+    heard: bool = True,
+) -> Turn | Recorded | Unheard | None:
     """Take a due turn and say what to ask; None if somebody else took it or it has ended.
 
     Recorded if nothing is asked: a rule, the loop guard or a lost answer handed it to people.
+    Unheard, and nothing done, if people gave the session back and that was not `heard`.
     The row itself is the claim: until its new `due_at`, longer than the agent may take, nobody else
     takes it; after that its worker is taken for dead.
     """
     held, row, turn = lock(db, turn_id)
     if turn.state not in turns.OPEN or turn.due_at > now:
         return None
+    from_people = turn.cause == "returned" and turn.state == "due" and turn.tries == 0
+    if from_people and not heard:
+        return Unheard()
     terms = terms_of.get(row.channel)
     if terms is None or row.mode == "human" or row.status == "finished" or row.epoch != turn.epoch:
         end(db, turn_id, "discarded", "the session changed hands before the question", now)
@@ -121,7 +138,7 @@ def begin(
     )  # fmt: skip
     if turn.state == "waiting":  # announced with 202, and never came
         return one.give_up("no answer came to the reply address")
-    if turn.cause == "returned" and turn.state == "due" and turn.tries == 0:
+    if from_people:
         if _on_the_wire(db, held):
             wait(db, turn_id, now + _WIRE_US)
             return None
@@ -194,7 +211,5 @@ def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -
 
 def began(db: Transaction, turn_id: str) -> Began:
     """With `begin`: which try of a turn began, in which conversation, and from what it is owed."""
-    query = select(TurnRow.tries, TurnRow.conversation_id, TurnRow.origin).where(
-        TurnRow.id == turn_id
-    )
-    return Began(*db.execute(query).one())
+    (row,) = _BEGAN.run(db, {"turn": turn_id})
+    return Began(*row)

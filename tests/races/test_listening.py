@@ -1,0 +1,193 @@
+"""A drain that runs is told of work: no job is made for it, and nothing is missed (P4)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+import redis
+from rq import Queue
+
+from gateway.clock import SystemClock
+from gateway.sync.drain import Drain
+from gateway.wake import Waker, impatient_redis
+from tests.services.processes import wait_until
+
+
+class Pieces:
+    """A kind of work whose pieces are what was put down, and not done yet."""
+
+    def __init__(self, kind: str, threads: int = 2) -> None:
+        self.kind, self.threads = kind, threads
+        self.left: list[str] = []
+        self.done: list[str] = []
+        self.looks = 0
+        self.free = threading.Event()
+        self.free.set()
+
+    def due(self, limit: int) -> Sequence[str]:
+        self.looks += 1
+        return self.left[:limit]
+
+    def due_within(self, seconds: float) -> bool:
+        return False
+
+    def do(self, key: str) -> None:
+        self.free.wait(20)
+        if key in self.left:
+            self.left.remove(key)
+        self.done.append(key)
+
+    def abandon(self, keys: Sequence[str]) -> None:
+        pass
+
+
+class Listening:
+    """A drain in a thread of its own, which listens and lingers."""
+
+    def __init__(self, waker: Waker, work: Pieces, linger_s: float = 20.0) -> None:
+        self.stopping = threading.Event()
+        self.more: list[bool] = []
+        drain = Drain(work, SystemClock(), self.stopping, None, waker.listener(work.kind), linger_s)
+        self._thread = threading.Thread(target=lambda: self.more.append(drain.run()))
+
+    def __enter__(self) -> Listening:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def is_over(self) -> bool:
+        return bool(self.more)
+
+
+@pytest.fixture
+def connection(valkey_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(valkey_url) as made:
+        yield made
+
+
+@pytest.fixture
+def waker(valkey_url: str) -> Waker:
+    return Waker(impatient_redis(valkey_url))
+
+
+def listeners(connection: redis.Redis, kind: str) -> int:
+    return int(connection.llen(f"wake:{kind}:listeners"))
+
+
+def jobs(connection: redis.Redis, queue: str) -> list[str]:
+    return [job.args[0] for job in Queue(queue, connection=connection).jobs]
+
+
+def test_who_listens_is_told_and_no_job_is_made(waker: Waker, connection: redis.Redis) -> None:
+    work = Pieces("turns")
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
+        for number in range(3):
+            work.left.append(f"turn {number}")
+            waker.wake("turns")
+            wait_until(lambda number=number: f"turn {number}" in work.done, "its work")
+        assert jobs(connection, "turns") == []
+    assert listeners(connection, "turns") == 0
+
+
+def test_a_piece_that_is_named_is_not_looked_for(waker: Waker, connection: redis.Redis) -> None:
+    work = Pieces("deliver")
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        waker.wake("deliver", "cnv_1")  # nothing that a look would find
+        wait_until(lambda: work.done == ["cnv_1"], "its work")
+
+
+def test_a_piece_named_while_it_is_done_is_looked_for_again(
+    waker: Waker, connection: redis.Redis
+) -> None:
+    work = Pieces("deliver")
+    work.free.clear()
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        work.left = ["cnv_1"]
+        waker.wake("deliver", "cnv_1")
+        wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        waker.wake("deliver", "cnv_1")
+        work.free.set()
+        wait_until(lambda: work.done[:1] == ["cnv_1"], "its work")
+        work.left.append("cnv_1")
+        wait_until(lambda: len(work.done) >= 2, "what came meanwhile")
+
+
+def test_one_whose_process_died_is_passed_over(waker: Waker, connection: redis.Redis) -> None:
+    connection.rpush("wake:turns:listeners", "wake:turns:listeners:dead")
+    waker.wake("turns")
+    assert jobs(connection, "turns") == ["turns"]
+    assert listeners(connection, "turns") == 0
+
+
+def test_one_that_is_held_up_is_told_once(waker: Waker, connection: redis.Redis) -> None:
+    """It was told and has not looked: the next one wakes another worker, by a job."""
+    with connection.pubsub() as channel:
+        channel.subscribe("wake:turns:listeners:frozen")
+        channel.get_message(timeout=5)
+        connection.rpush("wake:turns:listeners", "wake:turns:listeners:frozen")
+        waker.wake("turns")
+        assert jobs(connection, "turns") == []
+        waker.wake("turns")
+        assert jobs(connection, "turns") == ["turns"]
+
+
+def test_whose_hands_are_full_has_others_told(waker: Waker, connection: redis.Redis) -> None:
+    work = Pieces("turns", threads=1)
+    work.free.clear()
+    work.left = ["one"]
+    with Listening(waker, work):
+        wait_until(lambda: work.looks > 0, "its first look")
+        waker.wake("turns")  # it finds that there are no hands left
+        wait_until(lambda: listeners(connection, "turns") == 0, "no listener")
+        waker.wake("turns")
+        assert jobs(connection, "turns") == ["turns"]
+        work.free.set()
+        wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
+
+
+def test_it_makes_way_for_another_kind_of_its_queue(waker: Waker, connection: redis.Redis) -> None:
+    with Listening(waker, Pieces("deliver")) as drain:
+        wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        waker.wake("deadlines")
+        assert jobs(connection, "deliver") == ["deadlines"]
+        wait_until(drain.is_over, "its end")
+    assert drain.more == [False]
+
+
+def test_redis_is_emptied_while_it_listens(waker: Waker, connection: redis.Redis) -> None:
+    work = Pieces("turns")
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
+        connection.flushall()
+        wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
+        work.left.append("later")
+        waker.wake("turns")
+        wait_until(lambda: work.done == ["later"], "its work")
+
+
+def test_what_is_told_at_the_end_is_not_lost(waker: Waker, connection: redis.Redis) -> None:
+    """Told after the last look: the drain says that there is more."""
+    work = Pieces("turns")
+    told = threading.Event()
+    due = work.due
+
+    def look(limit: int) -> Sequence[str]:
+        found = due(limit)
+        if not told.is_set():
+            told.set()
+            waker.wake("turns")  # after this look, and lingering is over
+        return found
+
+    work.due = look  # type: ignore[method-assign]
+    with Listening(waker, work, linger_s=0.0) as drain:
+        wait_until(drain.is_over, "its end")
+    assert drain.more == [True]

@@ -24,8 +24,8 @@ from sqlalchemy import text
 
 from bench import machine, noted
 from bench.chaos.faults import Clock, Fault, Field, Struck, disk_of_our_own, strike
+from bench.chaos.lines import line_to
 from bench.chaos.load import Town
-from bench.chaos.proxy import line_to
 from bench.chaos.verdict import Verdict, judge, recovery
 from bench.figures import table
 from bench.servers import DURABLE, KINDS, ROOT, Ground
@@ -36,7 +36,7 @@ from intercom_standin.delivery import Delivery
 from tests.services import postgres
 from tests.services.postgres import PostgresServer, running_postgres
 
-_DISK_MB = 1024
+_DISK_MB = 4096
 _RETRY_AFTER_S = 5.0
 _RATE_LIMIT = 1_000_000
 _QUIET_WITHIN_S = 600.0
@@ -231,10 +231,13 @@ def _print(
         wrote, answered, after = recovery(scene.on.talk, one)
         rows.append((one.name, f"{one.ended - one.began:.0f}", str(wrote), str(answered),
                      f"{after:.1f}"))  # fmt: skip
+        noted.note(f"{one.name}: the last of {answered} answered after its end, s", f"{after:.1f}")
     print(table(rows))
     rest, took = (quiet_s or float("nan")), (pass_s or float("nan"))
     print(f"  {rate:.1f} conversations a second began, at worst {late:.1f} s late")
     print(f"  at rest after {rest:.0f} s; the pass took {took:.0f} s")
+    if scene.field.disk is not None:
+        print(f"  {shutil.disk_usage(scene.field.disk).used / 2**20:.0f} MB on its disk")
     print("  " + ", ".join(f"{verdict.numbers[name]} {name}" for name in _NUMBERS))
     goals = {"lost": "0", "doubled": "0", "begun after a takeover": "0", "unanswered": "0"}
     for name in _NUMBERS:

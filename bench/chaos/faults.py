@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
 import signal
 import struct
 import subprocess
@@ -19,13 +18,17 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from bench.chaos.proxy import Proxy
+from bench.chaos.lines import Line
 from intercom_standin.server import StandIn
 from tests.crash.tree import ROLES
 from tests.services.postgres import PostgresServer
 
 _CLOCK_JUMPS_S = 60.0
 _EVERY_S = 0.5
+_FULL_S = 6.0
+"""How long nothing can be kept. After a thousand errors in a row Intercom sends nothing for a
+quarter of an hour, and the fault would be that one."""
+_PIECE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class Field:
     folder: Path
     standin: StandIn
     clock: Clock
-    lines: list[Proxy]
+    lines: list[Line]
     database: PostgresServer | None
     # A file system of our own, where we may make one.
     disk: Path | None
@@ -87,6 +90,7 @@ class Field:
             Fault(name="kill", seconds=6, strike=lambda: self._kill("web"), again=self._kill_next),
             self._stopped("stop-workers", 30, "turns", "deliver", "sync"),
             self._stopped("stop-web", 30, "web", "scheduler"),
+            self._stopped("stop-valkey", 30, "valkey"),
             Fault(name="redis", seconds=5, strike=self._empty_redis, again=self._empty_redis),
             Fault(name="cut", seconds=10, strike=self._cut, again=self._cut),
             Fault(name="delay", seconds=10, strike=lambda: self._delay(0.1),
@@ -101,13 +105,22 @@ class Field:
                   heal=lambda: self._agent(signal.SIGCONT)),
         ]  # fmt: skip
         if self.database is not None:
-            found.append(
+            found += [
+                Fault(name="stop-postgres", seconds=30,
+                      strike=lambda: self._database_gets(signal.SIGSTOP),
+                      heal=lambda: self._database_gets(signal.SIGCONT)),
                 Fault(name="postgres", seconds=3, strike=self.database.halt,
-                      heal=self._resume_database)
-            )  # fmt: skip
+                      heal=self._resume_database),
+            ]  # fmt: skip
         if self.disk is not None:
             found.append(
-                Fault(name="disk", seconds=10, strike=self._fill, again=self._fill, heal=self._free)
+                Fault(
+                    name="disk",
+                    seconds=_FULL_S,
+                    strike=self._fill,
+                    again=self._fill,
+                    heal=self._free,
+                )
             )
         return {fault.name: fault for fault in found}
 
@@ -156,7 +169,7 @@ class Field:
 
     def _delay(self, seconds: float) -> None:
         for line in self.lines:
-            line.delay_s = seconds
+            line.delay(seconds)
 
     def _intercom(self, name: str, *kinds: str) -> Fault:
         def strike() -> None:
@@ -171,16 +184,25 @@ class Field:
         for process in _under(psutil.Process(), "bench.agent"):
             process.send_signal(number)
 
+    def _database_gets(self, number: signal.Signals) -> None:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name() == "postgres":
+                    process.send_signal(number)
+
     def _resume_database(self) -> None:
         if self.database is not None and not self.database.running:
             self.database.resume()
 
     def _fill(self) -> None:
         assert self.disk is not None
-        free = os.statvfs(self.disk)
-        with (self.disk / "filler").open("ab") as filler, contextlib.suppress(OSError):
-            filler.write(bytes(free.f_bavail * free.f_frsize))
-            filler.flush()
+        with (self.disk / "filler").open("ab", buffering=0) as filler:
+            piece = _PIECE
+            while piece:  # to the last byte
+                try:
+                    filler.write(bytes(piece))
+                except OSError:
+                    piece //= 2
 
     def _free(self) -> None:
         assert self.disk is not None

@@ -1,13 +1,15 @@
-"""A line that can be cut and made slow: between the gateway and its database, or Intercom."""
+"""`python -m bench.chaos.proxy HOST PORT` (or a socket's path): passes on what comes to its port.
+
+It says which that is. `cut` on its standard input cuts every line, `delay S` makes them slow.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 Address = tuple[str, int] | str
 _CHUNK = 65536
@@ -32,11 +34,6 @@ class Proxy:
         for line in lines:
             _hang_up(line)
         return len(lines)
-
-    def close(self) -> None:
-        """Take no more calls, and end those that there are."""
-        self._listener.close()
-        self.cut()
 
     def _accept(self) -> None:
         while True:
@@ -81,11 +78,16 @@ def _hang_up(line: socket.socket) -> None:
     line.close()
 
 
-@contextmanager
-def line_to(target: Address) -> Iterator[Proxy]:
-    """Give a line."""
-    proxy = Proxy(target)
-    try:
-        yield proxy
-    finally:
-        proxy.close()
+def main(*target: str) -> None:
+    """Pass on, and do what is asked for line by line."""
+    proxy = Proxy(target[0] if len(target) == 1 else (target[0], int(target[1])))
+    print(proxy.port, flush=True)
+    for line in sys.stdin:
+        verb, _, rest = line.strip().partition(" ")
+        if verb == "delay":
+            proxy.delay_s = float(rest)
+        print(proxy.cut() if verb == "cut" else "", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -10,7 +10,7 @@ import pytest
 
 from bench import backfill, chaos, flood, handover, reconcile, reply, streams, webhook
 from bench.agent import MARK
-from bench.chaos.proxy import line_to
+from bench.chaos.lines import line_to
 from bench.figures import Spread, quantile
 from bench.servers import ROOT
 from bench.sidelook import busiest

@@ -66,8 +66,8 @@ class Promises:
                 raise Broken("P1: a message on the wire under people is not known as overlapped")
         self._mode = mode
 
-    def at_the_end(self) -> None:
-        """Close the run and look at what has come of it all; raise Broken."""
+    def at_the_end(self) -> str:
+        """Close the run and tell what has come of it all; raise Broken."""
         scene = self._scene
         scene.close()
         talk = scene.standin.world.conversations[scene.conversation]
@@ -93,6 +93,7 @@ class Promises:
             raise Broken(f"P3: mode {mode}, and the channel says {held}")
         if mode == "ai" and not theirs[-1].startswith("About"):
             raise Broken(f"P5: nobody answered: {theirs}")
+        return f"{theirs} {mode} {[(row[1], row[2], row[4]) for row in pushes]}"
 
     def _said_by_bot(self) -> list[Any]:
         talk = self._scene.standin.world.conversations[self._scene.conversation]

@@ -8,6 +8,7 @@ so that a fork of this process has a copy), the clock, and chance: names are cou
 from __future__ import annotations
 
 import itertools
+import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ from intercom_standin.cast import AOIFE_ID, BOT_ADMIN_ID
 from intercom_standin.records import Notification
 from intercom_standin.server import StandIn
 from tests.exhaust.actors import Actor, stop
-from tests.exhaust.fingerprint import columns, fingerprint, know
+from tests.exhaust.fingerprint import as_told, columns, fingerprint, know
 from tests.exhaust.network import AFTER, BEFORE, Network
 
 CHANNEL, BOT = "acme-intercom", str(BOT_ADMIN_ID)
@@ -59,6 +60,19 @@ SELECT min(at) FROM (
   UNION ALL SELECT until FROM claims
 ) WHERE at > ?
 """
+
+# Without such a row nothing of a kind is due: asked first, since the true question takes long.
+_OPEN = {
+    "turns": "SELECT EXISTS (SELECT 1 FROM turns WHERE state IN ('due', 'asking', 'waiting'))",
+    "deliver": "SELECT EXISTS (SELECT 1 FROM pushes WHERE state IN ('owed', 'sending', 'unknown'))",
+    "sync": """
+SELECT EXISTS (SELECT 1 FROM conversations WHERE read_due IS NOT NULL)
+  OR EXISTS (SELECT 1 FROM reconciliations WHERE ended_at IS NULL)
+  OR EXISTS (SELECT 1 FROM doubts) OR EXISTS (SELECT 1 FROM contact_pushes)
+  OR EXISTS (SELECT 1 FROM contact_identities WHERE look_due IS NOT NULL)
+  OR EXISTS (SELECT 1 FROM backfills) OR EXISTS (SELECT 1 FROM past_conversations)
+""",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +152,10 @@ class Edge:
 class Scene:
     """Everything that is there, at one moment of one run."""
 
-    def __init__(self, template: Path, folder: Path, scope: Scope) -> None:
+    def __init__(self, template: Path, folder: Path, scope: Scope, *, whole: bool = False) -> None:
+        """`template` is a migrated SQLite file; `whole`: states differ in all that differs."""
         self.scope = scope
+        self.whole = whole
         self.clock = MovableClock(START)
         self.standin = StandIn(
             mode="manual", clock=lambda: self.clock.now().timestamp(), topics=TOPICS,
@@ -154,6 +170,9 @@ class Scene:
         self.pending: list[Notification] = []
         self.actors: dict[str, Actor] = {}
         self._graves: list[Actor] = []
+        # What was looked up, until it changes.
+        self._told: dict[str, str] | None = None
+        self._due: dict[str, int] = {}
         started = self.standin.world.customer_starts("m1", name="Cleo")
         self.conversation = started.conversation_id
         self._gather()
@@ -161,23 +180,31 @@ class Scene:
     # -- what can happen ---------------------------------------------------------------------------
 
     def actions(self) -> list[str]:
-        """Everything that can happen next; nothing at a run's end."""
-        found = [f"go {name}" for name in self.actors]
-        found += [f"hear {self._name(one)}" for one in self.pending]
+        """Everything that can happen next, troubles last; nothing at a run's end.
+
+        In an order that says nothing of how this state was come to: places in it are remembered.
+        """
+        found = [f"hear {self._name(one)}" for one in self.pending]
+        found += [f"go {name}" for name in sorted(self.actors)]
         found += [f"event {name}" for name in self._events()]
-        starts = [] if len(self.actors) == len(KINDS) else list(self._starts())
+        starts = list(self._starts())
         found += starts
-        if self.troubles:
-            found += self._trouble()
         if not self.actors and not starts and self._next_due() is not None:
             found.append("wait")
+        if self.troubles:
+            found += self._trouble()
         return found
 
     def take(self, action: str) -> None:
         """Let it happen."""
         verb, _, rest = action.partition(" ")
+        changes = self.touches(action).changes
         getattr(self, f"_{verb}")(rest)
         self._gather()
+        if "tables" in changes:
+            self._told = None
+        if "tables" in changes or "clock" in changes:
+            self._due.clear()
         for name, actor in list(self.actors.items()):
             if actor.at is None:
                 del self.actors[name]
@@ -223,17 +250,25 @@ class Scene:
         read = "tables" if at == "look into the database" else "channel"
         return Touch.of("clock", read, changes=(rest,))
 
+    def tables(self) -> dict[str, str]:
+        """What counts of the tables, as text."""
+        if self._told is None:
+            self._told = {
+                name: as_told(name, self.sql.execute(query)) for name, query in self._looks.items()
+            }
+        return self._told
+
     def fingerprint(self) -> bytes:
-        """A name for this state: see fingerprint.py."""
-        found = [(name, self.sql.execute(query).fetchall()) for name, query in self._looks.items()]
+        """A name for this state, but for how many troubles are left: see fingerprint.py."""
         talk = self.standin.world.conversations[self.conversation]
         parts = [(p.id, p.part_type, p.body, p.author.id, p.created_at) for p in talk.parts]
         pending = [(one.topic, one.part_id, one.attempt, one.item) for one in self.pending]
         others = (
             self.clock.now(), talk.state, talk.holding, talk.updated_at, parts, pending,
-            self.left, self.troubles, self.ghosts(),
+            self.left, self.ghosts(),
         )  # fmt: skip
-        return fingerprint(found, [self.actors[name] for name in sorted(self.actors)], others)
+        actors = [self.actors[name] for name in sorted(self.actors)]
+        return fingerprint(self.tables(), actors, others, whole=self.whole)
 
     # What the checks remember, set by them (`promises.py`).
     ghosts: Callable[[], object] = staticmethod(lambda: None)
@@ -246,12 +281,15 @@ class Scene:
     def _starts(self) -> Iterator[str]:
         for kind in KINDS:
             if kind not in self.actors:
-                for place, _ in enumerate(self.benches[kind].works[kind].due(10)):
-                    yield f"start {kind} {place}"
+                if kind not in self._due:
+                    is_open = self.sql.execute(_OPEN[kind]).fetchone()[0]
+                    due = self.benches[kind].works[kind].due
+                    self._due[kind] = len(due(10)) if is_open else 0
+                yield from (f"start {kind} {place}" for place in range(self._due[kind]))
 
     def _trouble(self) -> Iterator[str]:
         kinds = self.scope.kinds
-        for name, actor in self.actors.items():
+        for name, actor in sorted(self.actors.items()):
             if "kill" in kinds:
                 yield f"kill {name}"
             if "drop" in kinds and actor.at and actor.at.startswith("push"):
@@ -345,12 +383,11 @@ class Scene:
 
         self.parts.database.write(begin)
 
-    def warm_up(self) -> None:
-        """Go through it all once, so that statements are compiled before this process forks."""
-        for name in ("takeover", "second", "hand_back"):
-            self._rest()
-            self._event(name)
-            self._gather()
+    def rehearse(self, chance: random.Random) -> None:
+        """Play one run, so that all is imported, compiled and cached before this process forks."""
+        while actions := self.actions():
+            self.take(chance.choice(actions))
+            self.fingerprint()
         self.close()
         self.parts.database.dispose()
 
@@ -472,7 +509,7 @@ class Scene:
             source.backup(plain)
             plain.execute("PRAGMA journal_mode=DELETE")  # memory has no write-ahead log
             plain.backup(self.sql)
-        self._looks = columns(self.sql)
+        self._looks = columns(self.sql, whole=self.whole)
         event.listen(database.engine, "do_connect", lambda *_: connect())
 
     def _stop_before_transactions(self, database: Any) -> None:

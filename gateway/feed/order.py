@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Integer,
+    Select,
     and_,
     bindparam,
     column,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
     update,
 )
 
@@ -40,13 +42,13 @@ _NOBODY = 2**62
 _COLUMNS = (
     "id", "kind", "at", "session_id", "conversation_id", "contact_id", "message_id", "data",
 )  # fmt: skip
-_AFTER = Prepared(
-    lambda sql: (
-        select(_place(sql.name).label("place"), *(_JOURNAL.c[name] for name in _COLUMNS))
-        .where(_place(sql.name) > bindparam("after", type_=BigInteger))
-        .order_by(_place(sql.name))
-        .limit(bindparam("most", type_=Integer))
-    )
+_AFTER = Prepared(lambda sql: _after(sql.name))
+# With those that have no place yet: they stand at the end.
+_NEWS = Prepared(
+    lambda sql: union_all(
+        select(_after(sql.name).subquery("placed")),
+        select(_placeless().subquery("placeless")),
+    ).order_by("place")
 )
 _WITHOUT = Prepared(
     lambda _: (
@@ -134,21 +136,18 @@ def head(database: Database) -> Head:
 
 def read(database: Database, after: int, limit: int) -> list[Told]:
     """The rows after a place, in the order of commits. Raises Unavailable."""
-    asked = [{"after": after, "most": limit}]
+    asked = {"after": after, "most": limit}
     with database.read() as db:
-        with db.in_one_trip():
-            found = _AFTER.ask(db, asked)
-            without = list if database.is_sqlite else _WITHOUT.ask(db, [{"most": 1}])
-        rows = found()[0]
-        if len(rows) < limit and any(without()):
+        rows = (_AFTER if database.is_sqlite else _NEWS).run(db, asked)
+        if rows and rows[-1].place is None and len(rows) <= limit:
             # What travels in one trip is one transaction, committed when the trip ends: the rows
             # count from then on.
             with db.in_one_trip():
                 _LOCK.ask(db, [{}])
                 _PLACE.ask(db, [{"most": _AT_ONCE}])
-                found = _AFTER.ask(db, asked)
+                found = _AFTER.ask(db, [asked])
             rows = found()[0]
-    return [Told(*row) for row in rows]
+    return [Told(*row) for row in rows[:limit]]
 
 
 def read_of_conversation(
@@ -266,6 +265,22 @@ def _head(db: Transaction) -> Head:
         newest = db.scalar(select(func.max(JournalRow.id)))
         return Head(max(newest or 0, row.forgotten), row.forgotten)
     return Head(row.last, row.forgotten)
+
+
+def _after(kind: str) -> Select[*tuple[Any, ...]]:
+    """Rows after a place, in order."""
+    return (
+        select(_place(kind).label("place"), *(_JOURNAL.c[name] for name in _COLUMNS))
+        .where(_place(kind) > bindparam("after", type_=BigInteger))
+        .order_by(_place(kind))
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+def _placeless() -> Select[*tuple[Any, ...]]:
+    """A row that has no place yet."""
+    columns = (_JOURNAL.c[name] for name in _COLUMNS)
+    return select(_JOURNAL.c.place, *columns).where(_JOURNAL.c.place.is_(None)).limit(1)
 
 
 def _place(kind: str) -> Column[Any]:

@@ -20,6 +20,7 @@ from bench import (
     pages,
     reconcile,
     reply,
+    scale,
     streams,
     upgrade,
     webhook,
@@ -42,6 +43,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "chaos": chaos.main,
     "upgrade": upgrade.main,
     "flood": flood.main,
+    "scale": scale.main,
 }
 
 

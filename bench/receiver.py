@@ -202,7 +202,7 @@ def _wrapped(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterat
 
 
 @contextmanager
-def _watching(engine: Engine, seen: Callable[[str], None]) -> Iterator[None]:
+def watching(engine: Engine, seen: Callable[[str], None]) -> Iterator[None]:
     """Tell `seen` every statement of the block, whichever way it takes to the driver."""
 
     def watched(act: Callable[..., Any]) -> Callable[..., Any]:
@@ -243,7 +243,7 @@ def count(
         counts.commits += 1
 
     try:
-        with _watching(gateway.engine, statement):
+        with watching(gateway.engine, statement):
             for start in range(0, len(deliveries), together):
                 group = deliveries[start : start + together]
                 known = counts.statements

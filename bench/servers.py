@@ -97,14 +97,23 @@ class Service:
         if status is not None:
             raise RuntimeError(f"a server ended with status {status}; see what it said above")
 
-    def stop(self) -> None:
-        """End it."""
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def stop(self) -> int:
+        """Ask it for the end; return its exit status."""
         self._process.terminate()
         try:
-            self._process.wait(15)
+            return self._process.wait(15)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            return self.kill()
+
+    def kill(self) -> int:
+        """Kill it; return its exit status."""
+        self._process.kill()
+        return self._process.wait()
 
 
 class Web(Service):
@@ -217,11 +226,14 @@ def running_valkey_url() -> Iterator[str]:
 
 
 @contextmanager
-def serving(ground: Ground, name: str, application: str | None = None) -> Iterator[Web]:
-    """Give a web server, once all its processes are there."""
-    web = Web(name, ground.processes, ground.environment(), application)
+def serving(
+    ground: Ground, name: str, application: str | None = None, *, processes: int | None = None
+) -> Iterator[Web]:
+    """Give a web server, once all its processes are there (as many as the gateway runs here)."""
+    processes = processes or ground.processes
+    web = Web(name, processes, ground.environment(), application)
     try:
-        _wait_until_settled(web, ground.processes + 1)
+        _wait_until_settled(web, processes + 1)
         yield web
     finally:
         web.stop()

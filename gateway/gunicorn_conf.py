@@ -14,12 +14,12 @@ from gateway.leash import hold
 wsgi_app = "gateway.app:create_from_environment()"
 proc_name = "channel-gateway"
 
-worker_class = "gevent"
+worker_class = "gateway.webworker.Worker"
 # Each open event stream is a connection.
 worker_connections = 10_000
 # A worker whose event loop has stood still for this long is replaced.
 timeout = 60
-# The supervisor gives us 8 s; open event streams end with this.
+# What has begun at SIGTERM gets so long; the supervisor gives us 8 s. `web --drain` adds to it.
 graceful_timeout = 5
 # Longer than a load balancer keeps an idle connection (60 s): it must be the one to close.
 keepalive = 65

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.errors import ConfigError
+from gateway.gunicorn_conf import graceful_timeout
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -33,13 +34,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def web_argv(bind: str | socket.socket, *, processes: int = 1) -> list[str]:
-    """Return the command that serves on `HOST:PORT`, or on a socket that it inherits."""
+def web_argv(bind: str | socket.socket, *, processes: int = 1, drain_s: int = 0) -> list[str]:
+    """Return the command that serves on `HOST:PORT`, or on a socket that it inherits.
+
+    Asked to end, it serves on for `drain_s` before it takes nothing more (webworker.py).
+    """
     address = bind if isinstance(bind, str) else f"fd://{bind.fileno()}"
     return [
         *(sys.executable, "-m", "gunicorn"),
         *("--config", "python:gateway.gunicorn_conf"),
         *("--bind", address, "--workers", str(processes)),
+        *("--graceful-timeout", str(graceful_timeout + drain_s)),
     ]
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -33,13 +33,14 @@ from bench.stage import Stage, stage, tell_what_the_gateway_said
 from gateway.reconciling import passes
 from gateway.store import migrate
 from intercom_standin.delivery import Delivery
+from intercom_standin.server import StandIn
 from tests.services import postgres
 from tests.services.postgres import PostgresServer, running_postgres
 
 _DISK_MB = 4096
 _RETRY_AFTER_S = 5.0
 _RATE_LIMIT = 1_000_000
-_QUIET_WITHIN_S = 600.0
+QUIET_WITHIN_S = 600.0
 _PASS_WITHIN_S = 1800.0
 _OPEN = """
 SELECT (SELECT count(*) FROM turns WHERE state IN ('due', 'asking', 'waiting'))
@@ -160,12 +161,12 @@ def measure(kind: str, folder: Path, options: argparse.Namespace) -> bool:
             living = pool.submit(town.live, options.conversations, rate)
             struck = _strike_all(faults, seconds)
             late = living.result()
-        quiet_s = _until(lambda: _is_quiet(scene), _QUIET_WITHIN_S)
+        quiet_s = until(lambda: is_quiet(scene.on.standin, scene.place), QUIET_WITHIN_S)
         pass_s = None if options.no_pass else _reconcile(scene)
         verdict = judge(
             scene.place, scene.on.standin, scene.on.talk, town.threads, scene.field.clock
         )
-        verdict.expect(quiet_s is not None, f"not at rest after {_QUIET_WITHIN_S:.0f} s")
+        verdict.expect(quiet_s is not None, f"not at rest after {QUIET_WITHIN_S:.0f} s")
         _print(scene, verdict, struck, rate=rate, late=late, quiet_s=quiet_s, pass_s=pass_s)
         if verdict.wrong:
             tell_what_the_gateway_said(scene.place)
@@ -182,11 +183,9 @@ def _strike_all(faults: Sequence[Fault], seconds: float) -> list[Struck]:
     return struck
 
 
-def _is_quiet(scene: _Scene) -> bool:
-    if not scene.on.standin.notifier.wait_idle(0.01, retries=True):
-        return False
-    with scene.place.database.read() as db:
-        return not db.scalar(text(_OPEN))
+def is_quiet(standin: StandIn, place: Ground) -> bool:
+    """Whether nothing is on its way, owed or in doubt."""
+    return standin.notifier.wait_idle(0.01, retries=True) and not place.count(_OPEN)
 
 
 def _reconcile(scene: _Scene) -> float | None:
@@ -202,12 +201,15 @@ def _reconcile(scene: _Scene) -> float | None:
 
     def is_over() -> bool:
         with scene.place.database.read() as db:
-            return bool(db.scalar(text(ended), {"id": id})) and _is_quiet(scene)
+            return bool(db.scalar(text(ended), {"id": id})) and is_quiet(
+                scene.on.standin, scene.place
+            )
 
-    return _until(is_over, _PASS_WITHIN_S)
+    return until(is_over, _PASS_WITHIN_S)
 
 
-def _until(holds: Any, within_s: float) -> float | None:
+def until(holds: Callable[[], object], within_s: float) -> float | None:
+    """Wait until something holds; return how long that took, None if it does not come."""
     began = time.monotonic()
     while time.monotonic() - began < within_s:
         if holds():

@@ -38,14 +38,20 @@ class Town:
         self._world = world
         self._talk = talk
         self._random = random.Random(0)
+        self._closing = False
+
+    def close(self) -> None:
+        """Let no more begin; those that have are played to their end."""
+        self._closing = True
 
     def live(self, conversations: int, rate: float) -> float:
         """Play them; return how late, at worst, something happened."""
         order = itertools.count()
         due: list[tuple[float, int, Thread, Iterator[Step]]] = []
         beginning, begun, latest = time.time(), 0, 0.0
-        while due or begun < conversations:
-            if begun < conversations and (not due or beginning <= due[0][0]):
+        while due or (begun < conversations and not self._closing):
+            more = begun < conversations and not self._closing
+            if more and (not due or beginning <= due[0][0]):
                 thread = Thread(
                     story=STORIES[begun % len(STORIES)],
                     teammate=self._random.choice((AOIFE_ID, MAREK_ID)),

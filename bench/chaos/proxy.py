@@ -10,15 +10,19 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 Address = tuple[str, int] | str
 _CHUNK = 65536
 
 
 class Proxy:
-    """Passes on what comes to its port, both ways. `delay_s`: how long every piece is held back."""
+    """Passes on what comes to its port, both ways. `delay_s`: how long every piece is held back.
 
-    def __init__(self, target: Address) -> None:
+    A `target` that is called says where each line goes; it raises OSError if there is nobody.
+    """
+
+    def __init__(self, target: Address | Callable[[], Address]) -> None:
         self.delay_s = 0.0
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -35,6 +39,11 @@ class Proxy:
             _hang_up(line)
         return len(lines)
 
+    def close(self) -> None:
+        """Take no more calls, and end those that there are."""
+        self._listener.close()
+        self.cut()
+
     def _accept(self) -> None:
         while True:
             try:
@@ -45,11 +54,12 @@ class Proxy:
 
     def _connect(self, caller: socket.socket) -> None:
         try:
-            if isinstance(self._target, str):
+            target = self._target() if callable(self._target) else self._target
+            if isinstance(target, str):
                 called = socket.socket(socket.AF_UNIX)
-                called.connect(self._target)
+                called.connect(target)
             else:
-                called = socket.create_connection(self._target)
+                called = socket.create_connection(target)
         except OSError:
             caller.close()
             return

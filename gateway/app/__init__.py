@@ -15,6 +15,7 @@ from gateway.app.files import add_file_links
 from gateway.app.headers import HEADERS, add_headers
 from gateway.app.health import add_health
 from gateway.app.installed import add_app_doors
+from gateway.app.leaving import Leaving
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.app.origins import with_origins
 from gateway.app.resting import resting
@@ -50,7 +51,8 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
     app.register_blueprint(shop_routes(parts.widgets.with_demo_page()))
     add_api(app, parts)
     add_console(app, parts)
-    add_health(app, parts)
+    app.extensions["leaving"] = leaving = Leaving(parts.streams)
+    add_health(app, parts, leaving)
     add_file_links(app, parts.files)
     receive = metrics.counting(parts.inbox.receive)
     proxies = parts.settings.api.trusted_proxies

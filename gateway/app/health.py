@@ -2,7 +2,8 @@
 
 `/readyz` is 200 as long as the database keeps what comes in: with Redis or every worker down a
 takeover still mutes the AI, so a load balancer must go on sending webhooks here. It then says
-`degraded`, and what is wrong.
+`degraded`, and what is wrong. A process that was asked to end says `leaving` and 503, while it
+serves on: a load balancer shall send others elsewhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rq import Queue, Worker
 from rq.worker import BaseWorker
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.app.leaving import Leaving
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.rails.answers import json_answer
@@ -30,7 +32,7 @@ _SILENT_S = 120.0
 """A worker that has not been heard of for this long is taken for gone."""
 
 
-def add_health(app: Flask, parts: Parts) -> None:
+def add_health(app: Flask, parts: Parts, leaving: Leaving) -> None:
     """Add `/healthz` and `/readyz`."""
     look = Look(parts.database, parts.settings.redis_url, parts.clock)
 
@@ -40,6 +42,8 @@ def add_health(app: Flask, parts: Parts) -> None:
 
     @app.get("/readyz")
     def ready() -> Response:
+        if leaving.begun:
+            return json_answer({"status": "leaving"}, 503)
         found = look.around()
         return json_answer(found, 503 if found["status"] == "unavailable" else 200)
 

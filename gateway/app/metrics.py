@@ -34,6 +34,7 @@ from gateway.store.models import (
     TurnRow,
 )
 from gateway.store.sql import literals
+from gateway.watch import alerts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -48,6 +49,10 @@ _TOPIC_CLASSES = frozenset(
      "ticket", "ping", "message", "session"}
 )  # fmt: skip
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+MOST_CHANNELS = 200
+"""Of more channels only what is wrong is told, and who was not looked at for longest: all codes of
+ten thousand would take seconds, of a process that answers notifications."""
+_MOST_WRONG = 1_000
 _OPEN_PUSHES = ("owed", "sending", "unknown")
 _OPEN_TURNS = ("due", "asking", "waiting")
 
@@ -206,22 +211,29 @@ def _watched(db: Transaction, now: int) -> Iterator[GaugeMetricFamily]:
     findings = GaugeMetricFamily(
         "gateway_findings", "1 if the last look found it wrong", labels=("channel", "code")
     )
-    looked_at: dict[str, int] = {}
+    looked_at = alerts.looked_at(db)
+    many = len(looked_at) > MOST_CHANNELS
+    told = select(FindingRow.channel, FindingRow.code, FindingRow.ok)
+    told = told.order_by(FindingRow.channel, FindingRow.code)
     for row in db.execute(
-        select(FindingRow.channel, FindingRow.code, FindingRow.ok, FindingRow.at).order_by(
-            FindingRow.channel, FindingRow.code
-        )
+        told.where(FindingRow.ok.is_(False)).limit(_MOST_WRONG) if many else told
     ):
         findings.add_metric((row.channel, row.code), 0 if row.ok else 1)
-        looked_at[row.channel] = max(row.at, looked_at.get(row.channel, 0))
     yield findings
     age = GaugeMetricFamily(
         "gateway_look_age_seconds", "Time since the last look at a channel", labels=("channel",)
     )
-    for channel, at in looked_at.items():
-        age.add_metric((channel,), max(0, now - at) / 1e6)
+    eldest = [min(looked_at, key=looked_at.__getitem__)] if many else looked_at
+    for channel in eldest:
+        age.add_metric((channel,), max(0, now - looked_at[channel]) / 1e6)
     yield age
-    yield from _reconciled(db, now)
+    doubts = GaugeMetricFamily(
+        "gateway_reconcile_doubts", "Conversations that changed and wait to be read"
+    )
+    doubts.add_metric((), db.scalar(select(func.count()).select_from(Doubt)) or 0)
+    yield doubts
+    if not many:
+        yield from _reconciled(db, now)
 
 
 def _reconciled(db: Transaction, now: int) -> Iterator[GaugeMetricFamily]:
@@ -244,11 +256,7 @@ def _reconciled(db: Transaction, now: int) -> Iterator[GaugeMetricFamily]:
         found.add_metric((row.channel,), row.found)
         repaired.add_metric((row.channel,), row.repaired)
         age.add_metric((row.channel,), max(0, now - (row.ended_at or now)) / 1e6)
-    doubts = GaugeMetricFamily(
-        "gateway_reconcile_doubts", "Conversations that changed and wait to be read"
-    )
-    doubts.add_metric((), db.scalar(select(func.count()).select_from(Doubt)) or 0)
-    yield from (found, repaired, age, doubts)
+    yield from (found, repaired, age)
 
 
 def add_metrics(app: Flask, metrics: Metrics) -> None:

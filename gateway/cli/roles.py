@@ -62,7 +62,14 @@ def up(host: str, port: int, workers: int) -> None:
 
 @click.command()
 @_host_and_port
-def web(host: str, port: int) -> None:
+@click.option(
+    "--drain",
+    type=click.IntRange(0, 300),
+    default=0,
+    show_default=True,
+    help="Seconds in which, asked to end, it serves on while /readyz says 503.",
+)
+def web(host: str, port: int, drain: int) -> None:
     """Serve webhooks, the API and the pages; an embedded database is brought up to date first.
 
     WEB_CONCURRENCY says how many processes.
@@ -81,7 +88,7 @@ def web(host: str, port: int) -> None:
     environ = environment_of_children(settings, os.environ, host, port)
     processes = web_processes(settings.database_url, os.environ)
     environ |= count_together(processes, settings.data_dir, port)
-    argv = web_argv(listener, processes=processes)
+    argv = web_argv(listener, processes=processes, drain_s=drain)
     click.echo(f"listening on {host}:{port}", err=True)
     # gunicorn takes over this process and the socket: signals reach it directly.
     listener.set_inheritable(True)
@@ -110,7 +117,7 @@ def worker(only: str | None) -> None:
     from gateway.sync.worker import run_worker
     from gateway.wiring import build
 
-    raise SystemExit(run_worker(build(settings), only))
+    run_worker(build(settings), only)
 
 
 @click.command()
@@ -121,4 +128,4 @@ def scheduler() -> None:
 
     set_up_logging()
     set_up_tracing()
-    raise SystemExit(run_scheduler(build(read_settings_of_role())))
+    run_scheduler(build(read_settings_of_role()))

@@ -135,16 +135,12 @@ def keep_only(db: Transaction, installation_id: str, everybody: Iterable[StaffSe
             )
 
 
-def anybody_unnamed(db: Transaction, channel: str) -> bool:
-    """True if somebody is known by their id alone whom the channel's directory may name."""
+def unnamed_in(db: Transaction) -> set[str]:
+    """Channels in which somebody is known by their id alone whom the directory may name."""
     unnamed = (
-        select(Staff.external_id)
-        .join(Installation, Installation.id == Staff.installation_id)
-        .where(
-            Installation.channel == channel,
-            Staff.kind.in_(_IN_DIRECTORY),
-            Staff.name.is_(None),
-            Staff.removed.is_(False),
-        )
+        select(Installation.channel)
+        .distinct()
+        .join(Staff, Installation.id == Staff.installation_id)
+        .where(Staff.kind.in_(_IN_DIRECTORY), Staff.name.is_(None), Staff.removed.is_(False))
     )
-    return db.scalar(unnamed.limit(1)) is not None
+    return set(db.scalars(unnamed))

@@ -31,6 +31,7 @@ OVERLAP_US = 300_000_000
 _FORGOTTEN_AT_ONCE = 50
 
 _PASSES, _DOUBTS = table_of(Reconciliation), table_of(Doubt)
+_HOMES = table_of(Installation)
 _LATEST = Prepared(
     lambda _: (
         select(_PASSES.c.began_at, _PASSES.c.ended_at)
@@ -39,10 +40,30 @@ _LATEST = Prepared(
         .limit(1)
     )
 )
-_UNDER_WAY = Prepared(
+_LATEST_OF_ALL = Prepared(
+    lambda _: select(
+        _HOMES.c.channel,
+        # One step in an index for each: passes are kept for weeks, and there are thousands a day.
+        *(
+            select(column)
+            .where(_PASSES.c.channel == _HOMES.c.channel)
+            .order_by(_PASSES.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+            .label(column.name)
+            for column in (_PASSES.c.began_at, _PASSES.c.ended_at)
+        ),
+    )
+)
+_IN_DOUBT = Prepared(
     lambda _: (
         select(_PASSES.c.id, _PASSES.c.channel)
-        .where(_PASSES.c.ended_at.is_(None))
+        .where(
+            _PASSES.c.ended_at.is_(None),
+            exists().where(
+                _DOUBTS.c.reconciliation_id == _PASSES.c.id, _DOUBTS.c.due_at <= bindparam("now")
+            ),
+        )
         .order_by(_PASSES.c.id)
     )
 )
@@ -80,6 +101,14 @@ def latest(db: Transaction, channel: str) -> tuple[int, int | None] | None:
     """When the channel's latest pass began, and ended; None before the first."""
     row = _LATEST.first(db, {"of_channel": channel})
     return None if row is None else (row.began_at, row.ended_at)
+
+
+def latest_of_all(db: Transaction) -> dict[str, tuple[int, int | None] | None]:
+    """The same for every channel that was ever heard of, asked at once."""
+    return {
+        row.channel: None if row.began_at is None else (row.began_at, row.ended_at)
+        for row in _LATEST_OF_ALL.run(db, {})
+    }
 
 
 def begin(
@@ -135,9 +164,9 @@ def begin(
     return id
 
 
-def under_way(db: Transaction) -> Sequence[tuple[str, str]]:
-    """Open passes, with their channels, the oldest first."""
-    return [(row.id, row.channel) for row in _UNDER_WAY.run(db, {})]
+def in_doubt(db: Transaction, now: int) -> Sequence[tuple[str, str]]:
+    """Open passes that have something to be read now, with their channels, the oldest first."""
+    return [(row.id, row.channel) for row in _IN_DOUBT.run(db, {"now": now})]
 
 
 def due(db: Transaction, now: int) -> Sequence[str]:

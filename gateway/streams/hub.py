@@ -16,7 +16,7 @@ import structlog
 
 from gateway import feed
 from gateway.clock import Clock, SystemClock, to_micros
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Unavailable
 from gateway.feed import Bell, Head, Hint, Hints, Told
 from gateway.people import operators, signins
 from gateway.reading.events import Wording
@@ -66,6 +66,7 @@ class Hub:
         self._hints: deque[Hint] = deque(maxlen=_MOST_HINTS)
         self._ear = Ear(redis_url, self._news, hints, bell.name) if redis_url else None
         self._running = False
+        self._over = False
         # The place up to which new streams are not shown anything by the reader, and the one up to
         # which everything has reached the queues.
         self._cursor = 0
@@ -83,6 +84,8 @@ class Hub:
 
         Raises Unavailable, and TooMany for a guest who has enough. Whoever opens it closes it.
         """
+        if self._over:
+            raise Unavailable("this process leaves")
         if stream.guest is not None:
             self._guests.add(stream.guest, stream)
         head: Head | None = None
@@ -122,6 +125,14 @@ class Hub:
         stream.end()
         if last:
             self._news.set()  # with the last stream the reader goes, too
+
+    def end_all(self) -> None:
+        """End every stream, and open none any more: this process leaves, others go on."""
+        self._over = True
+        with self._lock:
+            left = [stream for streams in self._streams.values() for stream in streams]
+        for stream in (*left, *self._guests.everybody()):
+            self.close(stream)
 
     # -- the reader ----------------------------------------------------------------------------
 

@@ -52,8 +52,12 @@ class Directories:
             awake = {name for name, one in self._parts.channels.items() if one.paused is None}
             known = set(db.scalars(select(Installation.channel))) & awake
             asked = set(db.scalars(select(Claim.key).where(Claim.kind == CLAIM, Claim.until > now)))
-            due = [name for name in sorted(known - asked) if self._is_due(db, name)]
-        return due[:limit]
+            rested = known - asked
+            if not rested:
+                return []
+            fresh = sightings.seen_in(db, DIRECTORY, since=self._now() - int(PERIOD_S * 1e6))
+            due = rested - fresh | rested & (sightings.seen_in(db, _ASK) | staff.unnamed_in(db))
+        return sorted(due)[:limit]
 
     def due_within(self, seconds: float) -> bool:
         """Names are not urgent: the scheduler comes again."""
@@ -99,13 +103,6 @@ class Directories:
 
     def abandon(self, keys: Sequence[str]) -> None:
         """What was not read is read in an hour."""
-
-    def _is_due(self, db: Transaction, channel: str) -> bool:
-        seen = sightings.find(db, channel)
-        last = seen.get(DIRECTORY)
-        if last is None or last.at <= self._now() - int(PERIOD_S * 1e6) or _ASK in seen:
-            return True
-        return staff.anybody_unnamed(db, channel)
 
     def _see_clock(self, db: Transaction, channel: str, sender: Sender, now: int) -> None:
         skew_s = sender.skew_s()

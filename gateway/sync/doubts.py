@@ -32,9 +32,10 @@ class Doubts(Background[Taken]):
     kind = "doubts"
 
     def _lanes(self, db: Transaction, limit: int) -> Sequence[Sequence[str]]:
+        now = self._now()
         return [
-            doubts.due(db, id, self._now(), limit)
-            for id, channel in passes.under_way(db)
+            doubts.due(db, id, now, limit)
+            for id, channel in passes.in_doubt(db, now)
             if not self._pauses.holds(channel) and not self._rests(channel)
         ]
 

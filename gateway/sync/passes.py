@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 _ABSENCE_S = 60.0
 """Whoever was away for less has missed nothing that is not sent again."""
 
+_ASKED_IN_A_SECOND = 1000
+"""Of so many channels at most it is asked whether their time has come, by each process."""
 _AT_ONCE = 50
 """Conversations written in one transaction: on SQLite nobody else writes meanwhile."""
 
@@ -36,24 +38,25 @@ class Passes(Lists[Pass, Changes]):
 
     def __init__(self, parts: Parts, reader: Reader, pauses: Pauses) -> None:
         super().__init__(parts, reader, pauses, passes)
+        # Channels whose time had come when that was asked; with thousands of them it is not asked
+        # all the time, but at `_ask_at`.
+        self._timed: list[str] = []
+        self._ask_at = float("-inf")
 
     def due(self, limit: int) -> Sequence[str]:
         """Channels whose time has come, and passes that can go on."""
         now = self._now()
         with self._database.read() as db:
             begun = passes.due(db, now)
-            timed = [
-                channel
-                for channel, terms in self._parts.channels.items()
-                if (every_s := terms.reconcile_every_s) > 0
-                and terms.paused is None
-                and self._is_time(db, channel, now, every_s)
-            ]
-        return [*begun, *timed][:limit]
+            if (asked_at := self._parts.clock.monotonic()) >= self._ask_at:
+                self._timed = self._whose_time_it_is(db, now)
+                self._ask_at = asked_at + len(self._parts.channels) // _ASKED_IN_A_SECOND
+        return [*begun, *self._timed][:limit]
 
     def do(self, key: str) -> None:
         """Begin a channel's pass, or go one step on with one that was begun."""
         if key in self._parts.channels:
+            self._timed = [channel for channel in self._timed if channel != key]
             self._begin(key, self._parts.channels[key].reconcile_every_s)
         else:
             super().do(key)
@@ -64,12 +67,26 @@ class Passes(Lists[Pass, Changes]):
             if terms.reconcile_every_s > 0 and terms.paused is None:
                 self._begin(channel, every_s=min(_ABSENCE_S, terms.reconcile_every_s))
 
+    def _whose_time_it_is(self, db: Transaction, now: int) -> list[str]:
+        latest = passes.latest_of_all(db)
+        return [
+            name
+            for name, channel in self._parts.channels.items()
+            if channel.reconcile_every_s > 0
+            and channel.paused is None
+            and name in latest
+            and (
+                pinned(db, channel) is not None
+                if (last := latest[name]) is None
+                else _is_over(last, now, channel.reconcile_every_s)
+            )
+        ]
+
     def _is_time(self, db: Transaction, channel: str, now: int, every_s: float) -> bool:
         latest = passes.latest(db, channel)
         if latest is None:
             return pinned(db, self._parts.channels[channel]) is not None
-        began_at, ended_at = latest
-        return ended_at is not None and began_at + int(every_s * 1e6) <= now
+        return _is_over(latest, now, every_s)
 
     def _begin(self, channel: str, every_s: float) -> None:
         now = self._now()
@@ -130,3 +147,9 @@ class Passes(Lists[Pass, Changes]):
 
     def _tell_end(self, taken: Pass) -> None:
         log.info("reconciling_ended", channel=taken.channel, reconciliation=taken.id)
+
+
+def _is_over(latest: tuple[int, int | None], now: int, every_s: float) -> bool:
+    """True if a pass that began and ended then is so long ago that the next one is due."""
+    began_at, ended_at = latest
+    return ended_at is not None and began_at + int(every_s * 1e6) <= now

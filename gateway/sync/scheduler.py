@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 import structlog
 
@@ -15,6 +16,7 @@ from gateway.audit import configuration
 from gateway.clock import to_micros
 from gateway.errors import Unavailable
 from gateway.sync.jobs import Bench
+from gateway.sync.leaving import leave
 from gateway.sync.outage import Outage
 from gateway.sync.upkeep import Upkeep
 from gateway.wake import Kind
@@ -28,8 +30,8 @@ AT_ONCE: tuple[Kind, ...] = ("turns", "deliver", "sync", "events", "deadlines")
 ON_A_CLOCK: tuple[Kind, ...] = ("upkeep", "directory", "watch", "waiting")
 
 
-def run_scheduler(parts: Parts) -> int:
-    """Run until SIGINT or SIGTERM; return the exit status."""
+def run_scheduler(parts: Parts) -> NoReturn:
+    """Run until SIGINT or SIGTERM, and end this process."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -55,7 +57,7 @@ def run_scheduler(parts: Parts) -> int:
         else:
             outage.is_back()
         stopping.wait(PERIOD_S)
-    return 0
+    leave(parts)
 
 
 def note_settings(parts: Parts) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import redis
 import structlog
@@ -18,7 +16,7 @@ from rq.worker import WorkerStatus
 
 from gateway.sync import jobs
 from gateway.sync.drain import LINGER_S
-from gateway.tracing import close_tracing
+from gateway.sync.leaving import leave
 from gateway.wake import KINDS, QUEUES, Kind, patient_redis
 from gateway.wiring import Parts
 
@@ -75,7 +73,7 @@ class Worker(SimpleWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
-def run_worker(parts: Parts, queue: str) -> int:
+def run_worker(parts: Parts, queue: str) -> NoReturn:
     """Serve `queue` ("turns", "deliver" or "sync") until a signal asks for the end.
 
     While Redis is down nobody can wake us, so we look for ourselves once a second.
@@ -96,12 +94,7 @@ def run_worker(parts: Parts, queue: str) -> int:
                 log.warning("redis_away", error=type(error).__name__)
                 _look(kinds)
         stopping.wait(_RETRY_REDIS_S)
-    parts.database.dispose()
-    close_tracing()
-    # Threads that still wait for a slow agent are fenced; nobody needs to wait for them.
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)
+    leave(parts)
 
 
 def _serve(url: str, queue: str, stopping: threading.Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from gateway.signs import DAY_US, MINUTE_US, Finding, Notice, NoticeEvent, SinkName
@@ -28,6 +28,12 @@ def known(db: Transaction, channel: str) -> dict[str, FindingRow]:
     """What the last look found, by code."""
     rows = db.scalars(select(FindingRow).where(FindingRow.channel == channel))
     return {row.code: row for row in rows}
+
+
+def looked_at(db: Transaction) -> dict[str, int]:
+    """When each channel was looked at last."""
+    query = select(FindingRow.channel, func.max(FindingRow.at)).group_by(FindingRow.channel)
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 def dated(findings: Sequence[Finding], before: Mapping[str, FindingRow], now: int) -> list[Finding]:

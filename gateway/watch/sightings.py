@@ -40,3 +40,9 @@ def find(db: Transaction, channel: str) -> dict[str, Sighting]:
     """What was seen of a channel, by name."""
     rows = db.scalars(select(Sighting).where(Sighting.channel == channel))
     return {row.name: row for row in rows}
+
+
+def seen_in(db: Transaction, name: str, since: int = 0) -> set[str]:
+    """Channels of which something of this name was seen, last after `since`."""
+    query = select(Sighting.channel).where(Sighting.name == name, Sighting.at > since)
+    return set(db.scalars(query))

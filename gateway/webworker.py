@@ -1,0 +1,123 @@
+"""gunicorn's gevent worker, which leaves without refusing or breaking off anything.
+
+gunicorn's own notices SIGTERM within a second, refuses whoever calls from then on, waits for every
+connection that a proxy keeps open, and breaks off what is left. Ours first says that it leaves
+(`/readyz`) and serves on, so that a load balancer has time to send others elsewhere; then it takes
+nothing more, ends event streams at the end of an event, hangs up where nothing is being asked, and
+goes as soon as the last request is answered.
+
+Loaded before gevent has patched the standard library: it must import nothing of the application.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.workers.ggevent import GeventWorker
+
+from gateway.gunicorn_conf import graceful_timeout
+
+if TYPE_CHECKING:
+    from gateway.app.leaving import Leaving
+
+_BEAT_S = 1.0
+"""gunicorn must hear of us within its `timeout`."""
+_LOOK_S = 0.05
+_ON_ITS_WAY_S = 0.5
+"""A request may be on its way on a connection that has been quiet for less."""
+_LAST_S = 0.3
+"""So long before gunicorn would kill us, what is left is broken off."""
+
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    """Serves until SIGTERM, then for as long as `graceful_timeout` is longer than usual, and goes.
+
+    `alive` is False from the signal on: whatever is answered then says `Connection: close`.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._asked_to_leave = Event()
+        self._clients: dict[Any, Any] = {}
+        # Connections on which nothing is being asked, and since when.
+        self._quiet: dict[Any, float] = {}
+
+    def run(self) -> None:
+        """Serve; return when everything that had begun is over."""
+        pool = Pool(self.worker_connections)
+        servers = [self._serve(one, pool) for one in self.sockets]
+        self._beat_until(self._asked_to_leave)
+        ends = time.monotonic() + self.cfg.graceful_timeout - _LAST_S
+        leaving: Leaving | None = getattr(self.wsgi, "extensions", {}).get("leaving")
+        if leaving is not None:
+            leaving.begin()
+        self._beat_until(Event(), within_s=self.cfg.graceful_timeout - graceful_timeout)
+        for server in servers:
+            server.close()
+        if leaving is not None:
+            leaving.end_streams()
+        while len(pool) and time.monotonic() < ends:
+            self.notify()
+            self._hang_up()
+            pool.join(timeout=_LOOK_S)
+        pool.kill(timeout=_LAST_S)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """SIGTERM."""
+        self.alive = False
+        self._asked_to_leave.set()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection."""
+        me = gevent.getcurrent()
+        self._clients[me] = client
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            del self._clients[me]
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """In this gunicorn waits for the next request of a connection."""
+        client = self._clients[gevent.getcurrent()]
+        self._quiet[client] = time.monotonic()
+        try:
+            with gevent.Timeout(self.cfg.keepalive, False):
+                yield
+        finally:
+            del self._quiet[client]
+
+    def _serve(self, listener: Any, pool: Any) -> Any:
+        listener.setblocking(1)
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=pool)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # as gunicorn has it: the others are there, too
+        server.start()
+        return server
+
+    def _beat_until(self, event: Any, within_s: float = float("inf")) -> None:
+        ends = time.monotonic() + within_s
+        while not event.is_set() and (left_s := ends - time.monotonic()) > 0:
+            self.notify()
+            event.wait(min(_BEAT_S, left_s))
+
+    def _hang_up(self) -> None:
+        """Take nothing more from connections on which nothing is being asked.
+
+        What has arrived on one is still read and answered: the end comes after it.
+        """
+        long_ago = time.monotonic() - _ON_ITS_WAY_S
+        for client, since in list(self._quiet.items()):
+            if since < long_ago:
+                with suppress(OSError):  # they have hung up themselves
+                    # Not gevent's own, which would wake the reader with an error.
+                    client._sock.shutdown(socket.SHUT_RD)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from tests import once
+from tests import once, spread
 from tests.memory import use_memory
 from tests.services.postgres import PostgresServer, running_postgres
 from tests.services.valkey import ValkeyServer, running_valkey
@@ -41,6 +41,12 @@ hypothesis.settings.register_profile(
     "explore", parent=hypothesis.settings.get_profile("ci"), derandomize=False, max_examples=1000
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if (processes := spread.processes()) > 1:
+        items[:] = spread.long_first(items, processes)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def lived_in(house: House) -> dict[str, list[str]]:
     return known
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 @pytest.mark.parametrize(
     ("role", "phases", "examples"),
     [

@@ -38,7 +38,7 @@ def test_the_mix_has_what_a_workspace_sends() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.slow(35)
 def test_the_whole_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--database", "sqlite", "--seconds", "0.3", "--rounds", "1", "--floor", "ordinary"]
     arguments += ["--connections", "2", "--deliveries", "20", "--folder", str(tmp_path)]
@@ -49,7 +49,7 @@ def test_the_whole_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "commits per webhook: 1.00" in said
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_every_message_is_answered_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--database", "sqlite", "--seconds", "2", "--warm-up", "0", "--rate", "2"]
     assert reply.main([*arguments, "--debounce", "0", "--folder", str(tmp_path)]) == 0
@@ -70,7 +70,7 @@ def test_the_others_lose_nothing_beside_a_flood(
     assert "workspace: ratio" in said
 
 
-@pytest.mark.slow
+@pytest.mark.slow(38)
 def test_nobody_speaks_after_a_handover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--database", "sqlite", "--seconds", "1", "--warm-up", "0.5", "--rate", "5"]
     assert handover.main([*arguments, "--folder", str(tmp_path)]) == 0
@@ -85,7 +85,7 @@ def test_a_reply_is_counted_from_the_last_message_of_its_burst() -> None:
     assert talk.answers() == {"q000001": 1, "q000002": 1}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(17)
 def test_a_pass_beside_live_customers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Nobody is killed, for the lease lasts a minute (tests/healing/test_killed.py kills), and what
     # was just said is left, for it is read when it is 90 s old (tests/healing/test_reconcile.py).
@@ -98,7 +98,7 @@ def test_a_pass_beside_live_customers(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "RIGHT" in said
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_the_past_is_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--conversations", "20", "--parts", "120", "--kill", "0", "--seconds", "1"]
     arguments += ["--warm-up", "0", "--rate", "3", "--debounce", "0.1"]
@@ -106,7 +106,7 @@ def test_the_past_is_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "RIGHT   0 differences" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.slow(24)
 def test_streams_beside_webhooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--database", "sqlite", "--streams", "20", "--events", "5", "--rounds", "1"]
     arguments += ["--seconds", "1", "--rate", "5", "--settle", "0.2", "--folder", str(tmp_path)]
@@ -129,7 +129,7 @@ def test_figures() -> None:
     assert Spread.of([1, 3, 2]).text() == "2 (1 to 3)"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(17)
 @pytest.mark.browser
 def test_to_the_visitors_screen(tmp_path: Path) -> None:
     # A process of its own: one can have Playwright only once, and ours may have it.
@@ -143,7 +143,7 @@ def test_to_the_visitors_screen(tmp_path: Path) -> None:
     assert "REACHED no layout shift" in said
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_nothing_is_lost_where_everything_breaks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

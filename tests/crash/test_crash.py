@@ -64,7 +64,7 @@ def play(it: Tree, chance: random.Random) -> Counter[str]:
     return struck
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_killed_at_random(database: str, request: pytest.FixtureRequest) -> None:
     migrated = database == "postgresql"

@@ -24,7 +24,7 @@ def says_and_is_answered(it: Tree, text: str, within_s: float) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.slow
+@pytest.mark.slow(35)
 def test_without_redis_workers_look_for_themselves(own_valkey: ValkeyServer) -> None:
     with tree("sqlite") as it:
         it.environ["GATEWAY_REDIS_URL"] = own_valkey.url

@@ -18,6 +18,7 @@ from tests.services.processes import is_alive, wait_until
 FROZEN_S = 12.0
 
 
+@pytest.mark.slow(30)
 def test_a_clean_stop_in_the_middle_of_a_turn_which_is_asked_again() -> None:
     with tree("sqlite") as it:
         it.up(workers=1)
@@ -37,7 +38,7 @@ def test_a_clean_stop_in_the_middle_of_a_turn_which_is_asked_again() -> None:
         assert "w001n001" in said[0]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(32)
 def test_a_sender_frozen_between_begin_and_post_says_it_once() -> None:
     with tree("sqlite") as it:
         it.up(workers=2)

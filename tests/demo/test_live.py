@@ -17,7 +17,7 @@ from gateway.demo.stage import SHOP_KEY
 from tests.services.processes import is_alive, wait_until
 
 
-@pytest.mark.slow
+@pytest.mark.slow(17)
 def test_it_opens_with_a_running_conversation_and_stops_without_a_trace(tmp_path: Path) -> None:
     out = tmp_path / "out"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

@@ -20,7 +20,7 @@ STEPS = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 def test_every_step_happens(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     done = subprocess.run(

@@ -10,7 +10,7 @@ import pytest
 from bench.servers import ROOT
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_every_interleaving() -> None:
     # A process of its own: it forks, and gives out names that can be counted.
     argv = [sys.executable, "-m", "tests.exhaust", "--scope", "takeover", "killed"]

@@ -167,7 +167,7 @@ def is_in_the_middle_of_its_list(seen: dict[str, Any]) -> bool:
     return bool(seen["found"] > 0)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(36)
 def test_killed_five_times_it_ends_as_an_undisturbed_one(
     migrated_sqlite_url: str, tmp_path: Path, valkey_url: str
 ) -> None:
@@ -193,7 +193,7 @@ def test_killed_five_times_it_ends_as_an_undisturbed_one(
         ended_as(it, id, undisturbed(it, other))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(12)
 def test_the_command_is_killed_and_run_again(migrated_url: str) -> None:
     limit = 80
     with site(migrated_url, 60, limit=limit, redis_url=None) as it:

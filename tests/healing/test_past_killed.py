@@ -71,7 +71,7 @@ MOMENTS = (has_listed, *map(has_read, (8, 16, 24, 32)))
 """At which a worker is killed; on PostgreSQL, to save time, only at the first two."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_killed_it_ends_as_an_undisturbed_one(migrated_url: str, tmp_path: Path) -> None:
     with tree(migrated_url, migrated=True, mode="manual", rate_limit=LIMIT) as tree_:
         with (tree_.folder / "gateway.toml").open("a") as config:

@@ -15,7 +15,7 @@ def test_there_is_a_fault_for_every_promise() -> None:
     assert {fault.promise for fault in FAULTS if not fault.more} == {f"P{n}" for n in range(1, 8)}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(80)
 def test_every_fault_is_noticed() -> None:
     argv = [sys.executable, "-m", "tests.planted"]
     run = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -3,12 +3,14 @@
 import time
 
 import pytest
+from sqlalchemy import select
 
 from gateway import feed
+from gateway.clock import to_micros
 from gateway.events import Actor
 from gateway.store import Transaction
-from gateway.store.models import Token
-from gateway.streams.stream import MOST_WAITING
+from gateway.store.models import Signin, Token
+from gateway.streams.stream import MOST_WAITING, Stream, Wanted
 from tests.services.processes import wait_until
 from tests.streams.conftest import Served
 from tests.streams.reader import Reader, reading
@@ -185,6 +187,32 @@ def test_a_revoked_token_ends_its_streams(served: Served) -> None:
         assert len(stays.until(2)) == 2
     with reading(served.url, mine) as refused:
         assert refused.status == 401
+
+
+def test_of_many_those_go_whom_nothing_lets_in_any_more(served: Served) -> None:
+    hub, database = served.hub, served.house.database
+    hub._check_tokens_s = 0.1
+    now = to_micros(database.clock.now())
+    viewer = served.house.ids["viewer"]
+    signed_in = {"operator_id": viewer, "created_at": now, "seen_at": now}
+
+    def sign_in(db: Transaction) -> str:
+        db.add(Signin(id="sgn_here", digest="here", expires_at=now + 10**12, **signed_in))
+        db.add(Signin(id="sgn_over", digest="over", expires_at=now - 1, **signed_in))
+        db.flush()
+        return db.scalars(select(Token.id).where(Token.operator_id == viewer)).one()
+
+    stay = {database.write(sign_in), "sgn_here"}
+    go = {"sgn_over", *(f"tok_{number}" for number in range(120))}
+    streams = [Stream(Wanted(), let_in_by=id) for id in sorted(stay | go)]
+    for stream in streams:
+        hub.open(stream)
+    wait_until(lambda: len(hub) <= len(stay), "those to go")
+    assert {stream.let_in_by for stream in streams if not stream._closed} == stay
+    served.house.session("1001")
+    for stream in streams:
+        if stream.let_in_by in stay:
+            wait_until(lambda stream=stream: len(stream._queue) == 2, "what happened")
 
 
 @pytest.mark.parametrize("leaves", ["at once", "before the first byte"])

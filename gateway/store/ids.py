@@ -38,6 +38,7 @@ Prefix = Literal[
 ]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
 
 
 def new_id(prefix: Prefix) -> str:
@@ -55,5 +56,5 @@ def first_id(prefix: Prefix, age_s: float) -> str:
 
 def _named(prefix: Prefix, millis: int, chance: int) -> str:
     number = millis << 82 | chance
-    letters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(letters)}"
+    pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"

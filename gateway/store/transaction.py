@@ -94,12 +94,14 @@ class Transaction(Session):
         """Drop what was postponed: the work that wanted it failed."""
         self._postponed = {}
 
-    def write_postponed(self) -> None:
-        """Execute what was postponed."""
+    def write_postponed(self, *, and_commit: bool = False) -> None:
+        """Execute what was postponed; where the database is far away, commit on the same trip."""
         waiting, self._postponed = self._postponed, {}
         with self.in_one_trip():
             for statement in sorted(waiting, key=lambda one: one.rank):
                 statement.write(self, waiting[statement])
+            if and_commit and self.kind != "sqlite":
+                self._driver().commit()  # and then there is nothing left for SQLAlchemy to commit
 
     def _ready(self) -> Any:
         if self._postponed:
@@ -141,4 +143,5 @@ def _in_order(state: ORMExecuteState) -> None:
 @event.listens_for(Transaction, "before_commit")
 def _at_the_end(db: Session) -> None:
     if isinstance(db, Transaction) and db._postponed:
-        db.write_postponed()
+        is_all = not (db.in_nested_transaction() or db.new or db.dirty or db.deleted)
+        db.write_postponed(and_commit=is_all)

@@ -30,8 +30,8 @@ from gateway.wiring import Parts
 
 log = structlog.get_logger(__name__)
 
-READ_PER_SECOND = 40
-"""What four readers get from Intercom, which takes a tenth of a second to answer. From a channel
+READ_PER_SECOND = 30
+"""Four readers get 40 from Intercom, which takes a tenth of a second to answer. From a channel
 that is quicker they would take a processor, and the SQLite file, from customers who wait. What is
 in doubt and what is past keep this pace together."""
 

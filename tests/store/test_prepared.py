@@ -11,12 +11,20 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.store import Database, Transaction
-from gateway.store.models import ChatSession, Conversation, Installation, Message, Operator
+from gateway.store.models import (
+    ChatSession,
+    Conversation,
+    InboxDelivery,
+    Installation,
+    Message,
+    Operator,
+)
 from gateway.store.prepared import Prepared
 from gateway.store.sql import literals, table_of
 
 OPERATORS, SESSIONS = table_of(Operator), table_of(ChatSession)
 CONVERSATIONS, MESSAGES = table_of(Conversation), table_of(Message)
+INBOX = table_of(InboxDelivery)
 
 ADD = Prepared(lambda sql: sql.insert(OPERATORS).on_conflict_do_nothing())
 ADDED = Prepared(
@@ -47,7 +55,8 @@ def person(key: str, name: str = "Ann", **more: Any) -> dict[str, Any]:
 
 def people(database: Database) -> dict[str, str]:
     with database.read() as db:
-        return {row.id: row.name for row in db.execute(select(Operator.id, Operator.name))}
+        rows = db.execute(select(Operator.id, Operator.name).order_by(Operator.id))
+        return {row.id: row.name for row in rows}
 
 
 def test_each_answers_in_the_order_of_its_questions(database: Database) -> None:
@@ -84,6 +93,45 @@ def test_many_rows_are_counted_and_kept(database: Database) -> None:
     assert database.write(lambda db: ADD.count(db, rows)()) == 43
     assert database.write(lambda db: ADD.count(db, rows)()) == 0
     assert people(database) == {row["id"]: row["name"] for row in rows}
+
+
+def test_many_rows_are_changed_each_as_it_was_told(database: Database) -> None:
+    """Words that other languages than SQL give a meaning, and one row that is told of twice."""
+    names = ['%s {"} \\u0041', "’—\u2028\U0001f600", "'; --", ""]
+
+    def work(db: Transaction) -> int:
+        ADD.count(db, [person(f"{number}") for number in range(5)])()
+        changed = RENAME.count(
+            db, [{"key": f"opr_{number}", "name": name} for number, name in enumerate(names)]
+        )()
+        RENAME.later(db, {"key": "opr_4", "name": "once"})
+        RENAME.later(db, {"key": "opr_nobody", "name": "nobody"})
+        RENAME.later(db, {"key": "opr_4", "name": "twice"})
+        return changed
+
+    assert database.write(work) == 4
+    assert list(people(database).values()) == [*names, "twice"]
+
+
+def test_bytes_and_json_travel_in_lists_as_they_do_alone(database: Database) -> None:
+    bodies = [bytes(range(256)), b"", b'{"a": 1}']
+    rows = [
+        {
+            "id": f"dlv_{number}", "channel": "c", "installation": "x", "dedup": str(number),
+            "topic": "t", "conversation": None, "state": "applied", "error": None, "body": body,
+            "received_at": 2**53 + 1, "applied_at": number or None, "attempts": 1,
+        }
+        for number, body in enumerate(bodies)
+    ]  # fmt: skip
+    keep = Prepared(lambda sql: sql.insert(INBOX).on_conflict_do_nothing())
+    all_of = Prepared(
+        lambda _: select(INBOX.c.body, INBOX.c.received_at, INBOX.c.applied_at).order_by(INBOX.c.id)
+    )
+    assert database.write(lambda db: keep.count(db, rows)()) == 3
+    with database.read() as db:
+        assert [tuple(row) for row in all_of.run(db, {})] == [
+            (body, 2**53 + 1, number or None) for number, body in enumerate(bodies)
+        ]
 
 
 def test_later_is_before_whatever_is_read(database: Database) -> None:

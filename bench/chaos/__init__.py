@@ -233,7 +233,7 @@ def _print(
         wrote, answered, after = recovery(scene.on.talk, one)
         rows.append((one.name, f"{one.ended - one.began:.0f}", str(wrote), str(answered),
                      f"{after:.1f}"))  # fmt: skip
-        noted.note(f"{one.name}: the last of {answered} answered after its end, s", f"{after:.1f}")
+        noted.note(f"{one.name}: last answer after its end, s", f"{after:.1f} (of {answered})")
     print(table(rows))
     rest, took = (quiet_s or float("nan")), (pass_s or float("nan"))
     print(f"  {rate:.1f} conversations a second began, at worst {late:.1f} s late")
@@ -242,6 +242,8 @@ def _print(
         print(f"  {shutil.disk_usage(scene.field.disk).used / 2**20:.0f} MB on its disk")
     print("  " + ", ".join(f"{verdict.numbers[name]} {name}" for name in _NUMBERS))
     goals = {"lost": "0", "doubled": "0", "begun after a takeover": "0", "unanswered": "0"}
+    noted.note("conversations", str(len(scene.on.standin.world.conversations)))
+    noted.note("at rest after / the pass took, s", f"{rest:.0f} / {took:.0f}")
     for name in _NUMBERS:
         number, goal = verdict.numbers[name], goals.get(name, "")
         noted.note(f"faults: {name}", str(number), goal, number == 0 if goal else None)

@@ -16,7 +16,8 @@ from pathlib import Path
 import structlog
 
 from gateway.store import migrate
-from tests.exhaust.scene import TROUBLES, Scene, Scope
+from tests.exhaust.scene import Scene
+from tests.exhaust.scope import TROUBLES, Scope
 from tests.exhaust.search import Found, Search
 from tests.exhaust.visited import Visited
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from intercom_standin.bodies import text_of_html
-from tests.exhaust.scene import BOT, Scene
+from tests.exhaust.scene import Scene
+from tests.exhaust.wired import BOT
 
 _PUSHES = "SELECT id, role, state, tries, overlapped, external_id, error FROM pushes ORDER BY id"
 _MODE = "SELECT mode FROM chat_sessions WHERE status = 'active'"

@@ -7,48 +7,45 @@ so that a fork of this process has a copy), the clock, and chance: names are cou
 
 from __future__ import annotations
 
-import itertools
 import random
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from gateway.agents.base import Agent
 from gateway.app import create_app
-from gateway.channels.base import Sender
 from gateway.clock import MovableClock, to_micros
-from gateway.config import HttpAgentSettings, IntercomSettings, Settings
-from gateway.conversations import claims
-from gateway.events import Answer, Turn
 from gateway.inbox import pinned
 from gateway.reconciling import passes
-from gateway.store import ids
 from gateway.sync.jobs import Bench
 from gateway.watch.answers import AnswerCounter
-from gateway.wiring import build
-from intercom_standin.cast import AOIFE_ID, BOT_ADMIN_ID
+from intercom_standin.cast import AOIFE_ID
 from intercom_standin.records import Notification
 from intercom_standin.server import StandIn
-from tests.exhaust.actors import Actor, stop
+from tests.exhaust.actors import Actor
 from tests.exhaust.fingerprint import as_told, columns, fingerprint, know
 from tests.exhaust.network import AFTER, BEFORE, Network
+from tests.exhaust.scope import Scope, Touch
+from tests.exhaust.wired import (
+    BOT,
+    CHANNEL,
+    LETS_GO,
+    count_names,
+    in_memory,
+    stop_before_transactions,
+    wired,
+)
 
-CHANNEL, BOT = "acme-intercom", str(BOT_ADMIN_ID)
+KINDS = ("turns", "deliver", "sync")
 START = datetime(2026, 11, 22, 16, 8, tzinfo=UTC)
 TOPICS = ("conversation.user.created", "conversation.user.replied", "conversation.admin.replied",
           "conversation.admin.assigned")  # fmt: skip
-KINDS = ("turns", "deliver", "sync")
 SLOW_S = 25.0
 """How long somebody is frozen: longer than a lane is leased, shorter than what is tolerated."""
-TROUBLES = frozenset({"kill", "lose", "again", "drop", "freeze"})
 
 _NEXT_DUE = """
 SELECT min(at) FROM (
@@ -75,80 +72,6 @@ SELECT EXISTS (SELECT 1 FROM conversations WHERE read_due IS NOT NULL)
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What may happen: after the first message, `events`; at most `troubles` of these kinds."""
-
-    events: tuple[str, ...] = ("second", "takeover", "hand_back", "reconcile")
-    troubles: int = 1
-    kinds: frozenset[str] = TROUBLES
-    parts: int = 1
-    # Whether others may act between a worker's look for what is due and its first step.
-    stale: bool = False
-
-    def __str__(self) -> str:
-        happens = ", ".join(("first", *self.events)).replace("_", "-")
-        named = ", ".join(sorted(self.kinds))
-        return f"{happens}; {self.parts} message(s) an answer; {self.troubles} of {named}"
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """What an action reads, and what it changes."""
-
-    reads: frozenset[str]
-    changes: frozenset[str]
-
-    @classmethod
-    def of(cls, *reads: str, changes: tuple[str, ...]) -> Touch:
-        return cls(frozenset(reads), frozenset(changes))
-
-    def commutes(self, other: Touch) -> bool:
-        """True if neither changes what the other reads or changes."""
-        return not (self.changes & (other.reads | other.changes) or other.changes & self.reads)
-
-
-class Answering:
-    """An AI agent that says which words it answers."""
-
-    def __init__(self, parts: int) -> None:
-        self._parts = parts
-
-    def ask(self, turn: Turn) -> Answer:
-        """Answer at once: how long it thinks is when its asker takes the next step."""
-        said = [message for message in turn.messages if message.author.kind == "customer"]
-        about = " ".join(one.text for one in said if one.new) or said[-1].text
-        return Answer(messages=[f"About {about}, {n}" for n in range(self._parts)])
-
-    def read_reply(self, headers: dict[str, str], body: bytes) -> Answer:
-        raise NotImplementedError
-
-
-class Edge:
-    """The real sender; whoever calls it is stopped before."""
-
-    def __init__(self, sender: Sender, network: Network) -> None:
-        self._sender = sender
-        self._network = network
-
-    def push(self, command: Any, *, deadline: float) -> Any:
-        me = stop(f"push {type(command).__name__}")
-        if me is not None:
-            self._network.fault, me.fault = me.fault, None
-        return self._sender.push(command, deadline=deadline)
-
-    def read(self, conversation: str, *, deadline: float, background: bool = False) -> Any:
-        stop("read the conversation")
-        return self._sender.read(conversation, deadline=deadline, background=background)
-
-    def changes(self, since: int, until: int, cursor: str | None) -> Any:
-        stop("list the changes")
-        return self._sender.changes(since, until, cursor)
-
-    def skew_s(self) -> float | None:
-        return self._sender.skew_s()
-
-
 class Scene:
     """Everything that is there, at one moment of one run."""
 
@@ -163,8 +86,14 @@ class Scene:
         )  # fmt: skip
         self.standin.world.api_reply_assigns = False
         self.network = Network(self.standin.app)
-        self._count_names()
-        self._build(template, folder)
+        count_names()
+        self.parts = wired(self.standin, self.clock, self.network, folder, scope.parts)
+        self.sql = in_memory(self.parts.database, template, folder)
+        self._looks = columns(self.sql, whole=whole)
+        know(self.parts)
+        self.benches = {kind: self._new_bench() for kind in KINDS}
+        self._app = create_app(self.parts, AnswerCounter(self.parts.database, every_s=0))
+        stop_before_transactions(self.parts.database)
         self.left = list(scope.events)
         self.troubles = scope.troubles
         self.pending: list[Notification] = []
@@ -183,7 +112,13 @@ class Scene:
         """Everything that can happen next, troubles last; nothing at a run's end.
 
         In an order that says nothing of how this state was come to: places in it are remembered.
+        Where nobody can be killed any more, whoever lets a claim go does so at once: who else would
+        want it, is not there before (there is one worker of a kind).
         """
+        if not self.whole and not self.troubles:
+            for name, actor in sorted(self.actors.items()):
+                if actor.at == LETS_GO:
+                    return [f"go {name}"]
         found = [f"hear {self._name(one)}" for one in self.pending]
         found += [f"go {name}" for name in sorted(self.actors)]
         found += [f"event {name}" for name in self._events()]
@@ -201,9 +136,12 @@ class Scene:
         changes = self.touches(action).changes
         getattr(self, f"_{verb}")(rest)
         self._gather()
-        if "tables" in changes:
-            self._told = None
-        if "tables" in changes or "clock" in changes:
+        if changes & {"tables", "claims"}:
+            before, self._told = self._told, None
+            if "claims" in changes and before is not None:
+                assert all(before[name] == now for name, now in self.tables().items()
+                           if name != "claims"), "it did more than to let a claim go"  # fmt: skip
+        if changes & {"tables", "claims", "clock"}:
             self._due.clear()
         for name, actor in list(self.actors.items()):
             if actor.at is None:
@@ -245,6 +183,8 @@ class Scene:
         at = self.actors[rest].at or ""
         if at.startswith("push"):
             return Touch.of("clock", changes=("channel", rest))
+        if at == LETS_GO:
+            return Touch.of(changes=("claims", rest))
         if at == "write":
             return Touch.of("clock", "verdict", changes=("tables", rest))
         read = "tables" if at == "look into the database" else "channel"
@@ -440,89 +380,8 @@ class Scene:
         (due,) = self.sql.execute(_NEXT_DUE, (self._now(),)).fetchone()
         return None if due is None else int(due)
 
-    def _now(self) -> int:
-        return to_micros(self.clock.now())
-
-    # -- building ----------------------------------------------------------------------------------
-
-    def _count_names(self) -> None:
-        counter = itertools.count(1)
-        ids._named = lambda prefix, _millis, _chance: f"{prefix}_{next(counter):026d}"
-
-        class Counted:
-            @staticmethod
-            def token_hex(_: int) -> str:
-                return f"tok_{next(counter):026d}"
-
-        claims.secrets = Counted  # type: ignore[assignment]
-
-    def _build(self, template: Path, folder: Path) -> None:
-        settings = Settings(
-            agents={
-                "support": HttpAgentSettings(
-                    name="support", url="http://127.0.0.1:1/turn", secret="whsec_c2VjcmV0c2VjcmV0",
-                    debounce_s=0.0,
-                )
-            },
-            channels={
-                CHANNEL: IntercomSettings(
-                    name=CHANNEL, agent="support", access_token=self.standin.token,
-                    client_secret=(self.standin.client_secret,), bot_admin_id=BOT,
-                    base_url="http://127.0.0.1:1", reconcile_every_s=0.0,
-                )
-            },
-            database_url=f"sqlite:///{folder / 'gateway.db'}", secret_key="test", data_dir=folder,
-        )  # fmt: skip
-        parts = build(settings, clock=self.clock)
-        self._on_memory(parts.database, template, folder)
-        agents = {
-            name: Agent(
-                **{f: getattr(agent, f) for f in agent.__dataclass_fields__ if f != "asks"},
-                asks=Answering(self.scope.parts),
-            )
-            for name, agent in parts.agents.items()
-        }
-        sender = parts.channels[CHANNEL].open_sender()
-        sender._port._transport._pool._network_backend._sockets = self.network  # type: ignore[attr-defined]
-        edge = Edge(sender, self.network)
-        channel = replace(parts.channels[CHANNEL], open_sender=lambda: edge)
-        self.parts = replace(parts, agents=agents, channels={CHANNEL: channel})
-        know(self.parts)
-        self.benches = {kind: self._new_bench() for kind in KINDS}
-        self._app = create_app(self.parts, AnswerCounter(parts.database, every_s=0))
-        self._stop_before_transactions(parts.database)
-
     def _new_bench(self) -> Bench:
         return Bench(self.parts, threading.Event())
 
-    def _on_memory(self, database: Any, template: Path, folder: Path) -> None:
-        """Let every connection lead to one database in memory, filled from a file."""
-
-        def connect() -> sqlite3.Connection:
-            return sqlite3.connect(
-                f"file:/exhaust{id(self)}?vfs=memdb", uri=True, check_same_thread=False, timeout=1
-            )
-
-        self.sql = connect()  # and it lives for as long as anybody is connected
-        copy = folder / "copy.db"
-        with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(copy)) as plain:
-            source.backup(plain)
-            plain.execute("PRAGMA journal_mode=DELETE")  # memory has no write-ahead log
-            plain.backup(self.sql)
-        self._looks = columns(self.sql, whole=self.whole)
-        event.listen(database.engine, "do_connect", lambda *_: connect())
-
-    def _stop_before_transactions(self, database: Any) -> None:
-        write, read = database.write, database.read
-
-        def stopping_write(work: Any) -> Any:
-            stop("write")
-            return write(work)
-
-        @contextmanager
-        def stopping_read() -> Iterator[Any]:
-            stop("look into the database")
-            with read() as db:
-                yield db
-
-        database.write, database.read = stopping_write, stopping_read
+    def _now(self) -> int:
+        return to_micros(self.clock.now())

@@ -21,7 +21,8 @@ from typing import Any
 from tests.exhaust import visited
 from tests.exhaust.pages import in_large_pages
 from tests.exhaust.promises import Promises
-from tests.exhaust.scene import Scene, Scope
+from tests.exhaust.scene import Scene
+from tests.exhaust.scope import Scope
 from tests.exhaust.visited import Visited
 
 _MOST_BROKEN = 3

@@ -48,6 +48,27 @@ class Visitor:
     def log(self) -> Locator:
         return self.page.get_by_role("log", name="Messages")
 
+    def watch_for_doubles(self) -> None:
+        """From now on keep, for each of the visitor's words, how often it stood there at most."""
+        self.log.evaluate(
+            """log => {
+                const most = (log.mostAtOnce = {});
+                const look = () => {
+                    const now = {};
+                    for (const { textContent } of log.querySelectorAll(".row.own .bubble"))
+                        now[textContent] = (now[textContent] ?? 0) + 1;
+                    for (const words in now) most[words] = Math.max(most[words] ?? 0, now[words]);
+                };
+                new MutationObserver(look).observe(log, { childList: true, subtree: true });
+                look();
+            }"""
+        )
+
+    @property
+    def most_at_once(self) -> dict[str, int]:
+        """How often each of the visitor's words stood there at the same moment, at most."""
+        return dict(self.log.evaluate("log => log.mostAtOnce"))
+
     # -- what they do ------------------------------------------------------------------------------
 
     def open(self) -> None:

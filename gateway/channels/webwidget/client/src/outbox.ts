@@ -67,7 +67,12 @@ export function createOutbox(around: Around): Outbox {
   let cancel: (() => void) | undefined;
 
   async function load(): Promise<void> {
-    entries = (await shelf.all()).sort((one, other) => one.at - other.at);
+    const before = new Set(entries.map(({ client_id }) => client_id));
+    const kept = await shelf.all();
+    // What was said while we read may not have been on the shelf yet.
+    for (const { client_id } of kept) before.add(client_id);
+    entries = [...kept, ...entries.filter(({ client_id }) => !before.has(client_id))];
+    entries.sort((one, other) => one.at - other.at);
     around.changed();
   }
 

@@ -22,12 +22,18 @@ class World {
   timers: { at: number; act: () => void }[] = [];
   speaker: Pick<Visitor, "id" | "level"> = NOBODY;
   changes = 0;
+  /** A slow disk: what is read now is told when this is done. */
+  reading: Promise<void> | undefined;
 
   /** Another tab, or this one after a reload: the same disk. */
   open(): Outbox {
     return createOutbox({
       shelf: {
-        all: () => Promise.resolve([...this.disk.values()].reverse()), // a shelf has no order
+        all: async () => {
+          const found = [...this.disk.values()].reverse(); // a shelf has no order
+          await this.reading;
+          return found;
+        },
         put: async (entry) => void this.disk.set(entry.client_id, structuredClone(entry)),
         remove: async (id) => void this.disk.delete(id),
       },
@@ -102,6 +108,21 @@ test("a failure holds back what comes after it, and it is tried again, more and 
   equal(world.posts, 3, "the third pause is four seconds");
   await world.pass(1);
   deepEqual(world.got, ["a", "b"]);
+});
+
+test("what is said while the disk is read stays in sight, once", async () => {
+  const world = new World();
+  world.says = [UNREACHABLE];
+  const outbox = world.open();
+  let read = (): void => undefined;
+  world.reading = new Promise((done) => (read = done));
+  const loading = outbox.load();
+  await outbox.add("a", "one", [], null);
+  read();
+  await loading;
+  deepEqual(outbox.entries().map(({ client_id }) => client_id), ["a"]);
+  await world.settle();
+  deepEqual(outbox.entries().map(({ client_id }) => client_id), ["a"]);
 });
 
 test("an answer that got lost makes no second copy", async () => {

@@ -4,7 +4,8 @@ One workspace delivers at a steady rate, alone and beside a flood, in pairs of r
 alternates. Reported is how its p99 beside the flood stands to its p99 alone. A flood is a process
 of its own (`bench.flooder`) that sends the next request as soon as one is answered, on many
 connections: of what nobody signed, of what is signed wrongly, of another workspace's own
-notifications, of one visitor's messages.
+notifications, of one visitor's messages; or it waits for no answer, and sends what nobody signed on
+a connection of its own each time.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.each import on_each
 from bench.figures import Spread, goal, quantile, table
@@ -33,6 +35,7 @@ MOST_RATIO = 1.5
 _WARM_UP_S = 2.0
 # A round of the flood goes on for a little longer than what is measured beside it.
 _LONGER_S = 0.5
+_BEFORE_S = 1.0
 
 _MORE = f"""
 [channels.{OTHER}]
@@ -58,6 +61,8 @@ class Pairs:
     alone_ms: list[float] = field(default_factory=list)
     beside_ms: list[float] = field(default_factory=list)
     flooded: list[float] = field(default_factory=list)
+    # What a request of the flood costs the server.
+    cpu_us: list[float] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
 
     def ratio(self) -> Spread:
@@ -96,15 +101,23 @@ class Floods:
         for beside in (False, True) if number % 2 == 0 else (True, False):
             self._ground.tidy()
             web.check()
+            before = sum(web.cpu().values())
             if not beside:
                 run = self._round(web, seconds, seed=number)
+                alone_s = sum(web.cpu().values()) - before
                 pairs.alone_ms.append(1e3 * quantile(run.latencies, 0.99))
                 continue
-            with flood(kind, web, self._options, number) as said:
+            with flood(kind, web, self._options, number) as (said, begin):
+                self._round(web, _BEFORE_S, seed=number)  # it breaks in upon others who come
+                before = sum(web.cpu().values())
+                begin()
                 run = self._round(web, seconds, seed=number)
+            beside_s = sum(web.cpu().values()) - before
             pairs.beside_ms.append(1e3 * quantile(run.latencies, 0.99))
-            pairs.flooded.append(sum(said["statuses"].values()) / said["seconds"])
+            requests = sum(said["statuses"].values())
+            pairs.flooded.append(requests / said["seconds"])
             pairs.answers.update(said["statuses"])
+        pairs.cpu_us.append(1e6 * (beside_s - alone_s) / max(requests, 1))
 
     def _round(self, web: Web, seconds: float, seed: int) -> Run:
         posted = self._traffic.post(int(2 * seconds * self._options.rate) + 50)
@@ -118,13 +131,14 @@ class Floods:
 
     def _print(self, measured: dict[str, Pairs]) -> None:
         rows = [["flood", "others' p99 alone, ms", "beside it, ms", "ratio", "flood, requests/s",
-                 "answered"]]  # fmt: skip
+                 "CPU of each, us", "answered"]]  # fmt: skip
         for kind, pairs in measured.items():
             alone, beside = Spread.of(pairs.alone_ms), Spread.of(pairs.beside_ms)
             told = " ".join(f"{status}: {count}" for status, count in sorted(pairs.answers.items()))
             rows.append(
                 [kind, alone.text(".1f"), beside.text(".1f"),
-                 pairs.ratio().text(".2f"), Spread.of(pairs.flooded).text(".0f"), told]
+                 pairs.ratio().text(".2f"), Spread.of(pairs.flooded).text(".0f"),
+                 Spread.of(pairs.cpu_us).text(".0f"), told]
             )  # fmt: skip
         print(f"\n{table(rows)}\n")
         for kind, pairs in measured.items():
@@ -149,23 +163,29 @@ class Floods:
 
 
 @contextmanager
-def flood(kind: str, web: Web, options: argparse.Namespace, seed: int) -> Iterator[dict[str, dict]]:
-    """A flood while inside; afterwards what it was answered."""
+def flood(
+    kind: str, web: Web, options: argparse.Namespace, seed: int
+) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """A flood that begins when told to; afterwards what it was answered."""
     host, port = web.address
     argv = python(
         "-m", "bench.flooder", kind, host, str(port), str(options.seconds + _LONGER_S),
         str(options.connections), str(seed + 1),
     )  # fmt: skip
-    said: dict[str, dict] = {}
+    said: dict[str, Any] = {}
     with subprocess.Popen(
         leashed(argv), env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        yield said
+        stdin = process.stdin
+
+        def begin() -> None:
+            stdin.write("go\n")
+            stdin.flush()
+
+        yield said, begin
         said.update(json.loads(process.stdout.readline()))
     if process.returncode:
         raise RuntimeError(f"the flood ended with status {process.returncode}")

@@ -1,26 +1,33 @@
-"""The flood: a process that sends as much as it is answered, for so many seconds and no longer.
+"""The flood: a process that sends as much as it can, for so many seconds and no longer.
 
 `python -m bench.flooder KIND HOST PORT SECONDS CONNECTIONS SEED`: it says `ready`, waits for a
 line, floods, and says as JSON what it was answered. It knows no address but the one it is given.
+Most kinds send the next request when one is answered. One that hangs up waits for nobody: each
+request comes on a connection of its own, which is closed after a moment, answered or not.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import select
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 
-from bench.load import closed_loop
+from bench.load import Connection, Run, closed_loop
 from bench.traffic import CHANNEL, PATH, Traffic
 
-KINDS = ("unsigned", "forged", "workspace", "visitor")
+KINDS = ("unsigned", "forged", "workspace", "visitor", "hanging up")
 OTHER = "other-intercom"
 SHOP, SHOP_KEY, SHOP_ORIGIN = "shop", "shop-key", "http://shop.example"
 # What another workspace sends in a second at most; more is made than it can get rid of.
 _A_SECOND = 2_000
 _MOST = 40_000
+# After so long an answer is waited for no longer by a flood that hangs up.
+_HANGS_UP_S = 0.05
+_HUNG_UP = 0
 
 
 def requests(kind: str, address: tuple[str, int], seconds: float, seed: int) -> Iterator[bytes]:
@@ -56,6 +63,46 @@ def _of_a_visitor(address: tuple[str, int]) -> Iterator[bytes]:
         yield head.encode() + body
 
 
+def hang_up(
+    address: tuple[str, int], requests: Iterator[bytes], *, connections: int, seconds: float
+) -> Run:
+    """Send each request on a connection of its own, and wait for nobody.
+
+    Of those that were not answered in time the status is 0.
+    """
+    run = Run()
+    began = time.perf_counter()
+    ends = began + seconds
+    busy: list[Connection] = []
+    while (now := time.perf_counter()) < ends:
+        while len(busy) < connections:
+            connection = Connection(address)
+            connection.send(next(requests), now)
+            busy.append(connection)
+        answered = set(select.select(busy, (), (), _HANGS_UP_S / 4)[0])
+        now = time.perf_counter()
+        left = []
+        for connection in busy:
+            status = _status(connection) if connection in answered else None
+            if status is None and now - connection.meant_at < _HANGS_UP_S:
+                left.append(connection)
+                continue
+            run.statuses[_HUNG_UP if status is None else status] += 1
+            connection.close()
+        busy = left
+    for connection in busy:
+        connection.close()
+    run.seconds = time.perf_counter() - began
+    return run
+
+
+def _status(connection: Connection) -> int | None:
+    try:
+        return connection.receive()
+    except ConnectionError:
+        return _HUNG_UP
+
+
 def main(kind: str, host: str, port: str, seconds: str, connections: str, seed: str) -> None:
     """Flood when told to."""
     address = (host, int(port))
@@ -63,7 +110,8 @@ def main(kind: str, host: str, port: str, seconds: str, connections: str, seed: 
     first = next(sent)
     print("ready", flush=True)
     sys.stdin.readline()
-    run = closed_loop(
+    flood = hang_up if kind == "hanging up" else closed_loop
+    run = flood(
         address, itertools.chain([first], sent), connections=int(connections),
         seconds=float(seconds),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from gateway.app.leaving import Leaving
 from gateway.app.metrics import Metrics, add_metrics
 from gateway.app.origins import with_origins
 from gateway.app.resting import resting
+from gateway.app.unhurried import unhurried
 from gateway.channels.webhook import receiving, webhook_routes
 from gateway.channels.webwidget.routes import EVENTS as WIDGET_EVENTS
 from gateway.channels.webwidget.routes import widget_routes
@@ -28,6 +29,7 @@ from gateway.config import load_settings
 from gateway.console import EVENTS as CONSOLE_EVENTS
 from gateway.console import add_console
 from gateway.logs import set_up_logging
+from gateway.quota.refusals import Refusals
 from gateway.store import migrate
 from gateway.streams import Gate
 from gateway.tracing import set_up_tracing
@@ -89,4 +91,12 @@ def create_from_environment() -> Flask:
     parts = wiring.build(settings)
     if parts.database.is_sqlite:
         migrate(settings.database_url)
-    return create_app(parts)
+    return at_its_pace(create_app(parts), parts)
+
+
+def at_its_pace(app: Flask, parts: Parts) -> Flask:
+    """An application for the open internet: what it refuses has a pace."""
+    wsgi: Any = app
+    proxies = parts.settings.api.trusted_proxies
+    wsgi.wsgi_app = unhurried(wsgi.wsgi_app, Refusals(parts.clock.monotonic), proxies)
+    return app

@@ -1,7 +1,9 @@
 """Where several workspaces deliver at once, the crowd of one waits for itself and not in the way.
 
 Nobody is refused for it, and nobody is slowed down who comes alone: a place is all that a crowd
-waits for, in its own line. Each process sees to it by itself.
+waits for, in its own line. While its line does not empty there is a pause between two of its
+deliveries, in which others find the machine free; once its first has waited long enough there is
+none. Each process sees to it by itself.
 """
 
 from __future__ import annotations
@@ -15,24 +17,39 @@ from dataclasses import dataclass, field
 
 from gateway.errors import Unavailable
 
-LEAST = 4
-"""So many of one workspace's are in hand at once, however few the others send."""
+FEW = 2
+"""So many of one workspace's are there at once without being many, ..."""
 TIMES = 2
-"""... and otherwise so many times what the busiest of the others has at once."""
-REMEMBERED_S = 1.0
+"""... or so many times what the busiest of the others has there; of many one is in hand at a time,
+or as many as the busiest of the others has in hand."""
+REMEMBERED_S = 2.0
 """So long after its last delivery a workspace counts as one that comes."""
+CROWD_S = 0.2
+"""A line that has not been empty for so long is a crowd; what is shorter may have come together."""
+RESTS = 2.0
+"""A crowd pauses so many times as long as its last delivery took."""
+PRESSED_S = 0.5
+"""Whose first has waited for so long has waited long enough, ..."""
+PRESSED = 4
+"""... and gets so many places, without pauses: what is only much is not made late by it."""
 PATIENCE_S = 3.0
-_LOOK_S = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    came: float
+    inside: bool = False
+    told: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)
 class _Line:
-    """Those of one workspace: in hand, and waiting. `most` had been there at once by `until`."""
+    """Those of one workspace: in hand, and waiting without a gap since `since`."""
 
     in_hand: int = 0
-    waiting: deque[threading.Event] = field(default_factory=deque)
-    most: int = 0
-    until: float = 0.0
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    since: float = 0.0
+    opens_at: float = 0.0
 
 
 class Fairness:
@@ -44,74 +61,125 @@ class Fairness:
         self._patience_s = patience_s
         self._now = now
         self._lock = threading.Lock()
+        # Only those of whom something is in hand or waits: there may be thousands.
         self._lines: dict[Hashable, _Line] = {}
-        # The busiest and what it had at once, and what the next one had: looked at now and then,
-        # for there may be thousands.
-        self._busiest: tuple[Hashable, int, int] = (None, 0, 0)
-        self._looked = -_LOOK_S
+        # Who came last and when, and the last one before who is somebody else.
+        self._last: tuple[Hashable, float] = (None, -REMEMBERED_S)
+        self._before: tuple[Hashable, float] = (None, -REMEMBERED_S)
 
     @contextmanager
     def place(self, who: Hashable) -> Iterator[None]:
         """Have a place while inside; raise Unavailable if none came in time."""
-        self._enter(who)
+        began = self._enter(who)
         try:
             yield
         finally:
-            self._leave(who)
+            self._leave(who, began)
 
-    def _enter(self, who: Hashable) -> None:
+    def _enter(self, who: Hashable) -> float:
+        """Return when the place was had."""
         with self._lock:
             now = self._now()
+            if who != self._last[0]:
+                self._before = self._last
+            self._last = (who, now)
             line = self._lines.get(who)
             if line is None:
                 line = self._lines[who] = _Line()
-            here = line.in_hand + len(line.waiting) + 1
-            line.most = max(here, line.most) if now < line.until else here
-            line.until = now + REMEMBERED_S
-            if not line.waiting and line.in_hand < self._room(who, now):
-                line.in_hand += 1
-                return
-            mine = threading.Event()
+            if not line.waiting:
+                if self._has_room(who, line, now):
+                    line.in_hand += 1
+                    return now
+                line.since = now
+            mine = _Waiting(now)
             line.waiting.append(mine)
-        if mine.wait(self._patience_s):
-            return
-        with self._lock:
-            if mine.is_set():  # at the last moment
-                return
-            line.waiting.remove(mine)
-        raise Unavailable("too many of this workspace's deliveries wait already")
+        return self._wait(who, line, mine)
 
-    def _leave(self, who: Hashable) -> None:
+    def _wait(self, who: Hashable, line: _Line, mine: _Waiting) -> float:
+        ends = mine.came + self._patience_s
+        while True:
+            with self._lock:
+                now = self._now()
+                if not mine.inside and line.waiting[0] is mine:  # the first looks after the line
+                    self._tend(who, line, now)
+                if mine.inside:
+                    return now
+                if now >= ends:
+                    line.waiting.remove(mine)
+                    self._tend(who, line, now)
+                    raise Unavailable("too many of this workspace's deliveries wait already")
+                mine.told.clear()
+                until = ends
+                if line.waiting[0] is mine:
+                    moments = (line.opens_at, mine.came + PRESSED_S)
+                    until = min([ends, *(moment for moment in moments if moment > now)])
+            mine.told.wait(until - now)
+
+    def _leave(self, who: Hashable, began: float) -> None:
         with self._lock:
+            now = self._now()
             line = self._lines[who]
             line.in_hand -= 1
-            if line.waiting:
-                room = self._room(who, self._now())
-                while line.waiting and line.in_hand < room:
-                    line.in_hand += 1
-                    line.waiting.popleft().set()
+            if line.waiting and now - line.since >= CROWD_S:
+                line.opens_at = now + RESTS * (now - began)
+            self._tend(who, line, now)
 
-    def _room(self, who: Hashable, now: float) -> float:
-        if now - self._looked >= _LOOK_S:
-            self._look(now)
-        busiest, most, next_most = self._busiest
-        others = next_most if who == busiest else most
-        return max(LEAST, TIMES * others) if others else float("inf")
-
-    def _look(self, now: float) -> None:
-        self._looked = now
-        gone = [
-            who
-            for who, line in self._lines.items()
-            if line.until <= now and not line.in_hand and not line.waiting
-        ]
-        for who in gone:
+    def _tend(self, who: Hashable, line: _Line, now: float) -> None:
+        """Let in those of a line who may; whoever is first then looks after it."""
+        self._let_in(who, line, now)
+        if line.waiting:
+            line.waiting[0].told.set()
+        elif not line.in_hand:
             del self._lines[who]
-        busiest: Hashable = None
-        most = next_most = 0
-        for who, line in self._lines.items():
-            if line.most > most:
-                busiest, most, next_most = who, line.most, most
-            elif line.most > next_most:
-                next_most = line.most
-        self._busiest = (busiest, most, next_most)
+
+    def _let_in(self, who: Hashable, line: _Line, now: float) -> None:
+        while line.waiting and self._has_room(who, line, now):
+            line.in_hand += 1
+            one = line.waiting.popleft()
+            one.inside = True
+            one.told.set()
+
+    def _has_room(self, who: Hashable, line: _Line, now: float) -> bool:
+        last = self._before if who == self._last[0] else self._last
+        if now - last[1] >= REMEMBERED_S:
+            return True
+        there = max(
+            (one.in_hand + len(one.waiting) for other, one in self._lines.items() if other != who),
+            default=0,
+        )
+        stands = bool(line.waiting) and now - line.since >= CROWD_S
+        if line.in_hand + max(len(line.waiting), 1) <= max(FEW, there if stands else TIMES * there):
+            return True
+        if line.waiting and now - line.waiting[0].came >= PRESSED_S:
+            return line.in_hand < PRESSED
+        return now >= line.opens_at and not line.in_hand
+
+
+class AFew:
+    """Gives each so many places at once, whoever else is there. Threads share it."""
+
+    def __init__(self, most: int, *, patience_s: float = PATIENCE_S) -> None:
+        self._most = most
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        # Each with how many are in it.
+        self._lines: dict[Hashable, tuple[threading.Semaphore, int]] = {}
+
+    @contextmanager
+    def place(self, who: Hashable) -> Iterator[None]:
+        """Have a place while inside; after a while go in without one."""
+        with self._lock:
+            places, inside = self._lines.get(who) or (threading.Semaphore(self._most), 0)
+            self._lines[who] = places, inside + 1
+        mine = places.acquire(timeout=self._patience_s)
+        try:
+            yield
+        finally:
+            if mine:
+                places.release()
+            with self._lock:
+                inside = self._lines[who][1] - 1
+                if inside:
+                    self._lines[who] = places, inside
+                else:
+                    del self._lines[who]

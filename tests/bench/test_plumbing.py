@@ -63,11 +63,12 @@ def test_the_others_lose_nothing_beside_a_flood(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--database", "sqlite", "--seconds", "0.3", "--rounds", "1", "--rate", "20"]
-    arguments += ["--connections", "4", "--kind", "workspace", "--folder", str(tmp_path)]
-    assert flood.main(arguments) == 0
+    arguments += ["--connections", "4", "--folder", str(tmp_path)]
+    assert flood.main([*arguments, "--kind", "workspace", "--kind", "hanging up"]) == 0
     said = capsys.readouterr().out
     assert "RIGHT" in said
     assert "workspace: ratio" in said
+    assert "hanging up: ratio" in said
 
 
 @pytest.mark.slow(38)

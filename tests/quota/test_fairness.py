@@ -1,38 +1,68 @@
-"""Who comes alone is never held up; where several come, the crowd of one waits for itself."""
+"""Who comes alone is never held up; where others come, the crowd of one waits for itself."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from gateway.errors import Unavailable
-from gateway.quota.fairness import LEAST, REMEMBERED_S, TIMES, Fairness
+from gateway.quota.fairness import (
+    CROWD_S,
+    FEW,
+    PRESSED,
+    PRESSED_S,
+    REMEMBERED_S,
+    RESTS,
+    TIMES,
+    AFew,
+    Fairness,
+)
 from tests.services.processes import wait_until
 
 
 class Hands:
     """Deliveries that are in hand until a test lets them go, each on a thread of its own."""
 
-    def __init__(self, fairness: Fairness) -> None:
+    def __init__(self, fairness: Fairness | AFew) -> None:
         self._fairness = fairness
-        self._go: dict[str, threading.Event] = {}
+        self._go: dict[str, threading.Semaphore] = {}
         self._threads: list[threading.Thread] = []
         self.lock = threading.Lock()
         self.inside: dict[str, int] = {}
         self.most: dict[str, int] = {}
         self.refused = 0
+        self._sent: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+
+    def waiting(self, who: str) -> int:
+        with self.lock:
+            there = self.inside.get(who, 0) + self._done.get(who, 0) + self.refused
+            return self._sent.get(who, 0) - there
+
+    def done(self, who: str) -> int:
+        with self.lock:
+            return self._done.get(who, 0)
+
+    def one_goes(self, who: str) -> None:
+        """Let one of those inside go."""
+        with self.lock:
+            self._go.setdefault(who, threading.Semaphore(0)).release()
 
     def send(self, who: str, count: int = 1) -> None:
+        with self.lock:
+            self._sent[who] = self._sent.get(who, 0) + count
         for _ in range(count):
             thread = threading.Thread(target=self._one, args=(who,))
             thread.start()
             self._threads.append(thread)
 
     def let_go(self, who: str) -> None:
-        self._go.setdefault(who, threading.Event()).set()
+        with self.lock:
+            self._go.setdefault(who, threading.Semaphore(0)).release(1_000)
 
     def end(self) -> None:
         for who in [*self.inside, *self._go]:
@@ -42,15 +72,16 @@ class Hands:
 
     def _one(self, who: str) -> None:
         with self.lock:
-            go = self._go.setdefault(who, threading.Event())
+            go = self._go.setdefault(who, threading.Semaphore(0))
         try:
             with self._fairness.place(who):
                 with self.lock:
                     self.inside[who] = self.inside.get(who, 0) + 1
                     self.most[who] = max(self.most.get(who, 0), self.inside[who])
-                go.wait(20)
+                go.acquire(timeout=20)
                 with self.lock:
                     self.inside[who] -= 1
+                    self._done[who] = self._done.get(who, 0) + 1
         except Unavailable:
             with self.lock:
                 self.refused += 1
@@ -67,11 +98,21 @@ class Ticking:
 
 
 @contextmanager
-def hands(clock: Ticking, patience_s: float = 20.0) -> Iterator[Hands]:
+def hands(
+    clock: Ticking, patience_s: float = 20.0, fairness: Fairness | AFew | None = None
+) -> Iterator[Hands]:
     with ExitStack() as stack:
-        made = Hands(Fairness(patience_s=patience_s, now=clock))
+        made = Hands(fairness or Fairness(patience_s=patience_s, now=clock))
         stack.callback(made.end)
         yield made
+        clock.time += 1_000  # nobody waits for anybody any more
+
+
+def beside_another(them: Hands, clock: Ticking) -> None:
+    """Somebody else has one in hand."""
+    them.send("b")
+    wait_until(lambda: them.inside.get("b") == 1, "the other")
+    clock.time += 0.01
 
 
 def test_who_comes_alone_is_not_held_up() -> None:
@@ -83,17 +124,18 @@ def test_who_comes_alone_is_not_held_up() -> None:
 def test_a_crowd_waits_for_itself_where_others_come() -> None:
     clock = Ticking()
     with hands(clock) as them:
-        them.send("b")
-        wait_until(lambda: them.inside.get("b") == 1, "the other")
-        clock.time += 0.1
+        beside_another(them, clock)
         them.send("a", 30)
-        wait_until(lambda: them.inside.get("a") == LEAST, "as many as may")
+        wait_until(lambda: them.waiting("a") == 30 - FEW, "as many as may")
         # ... and nobody waits for the crowd.
-        them.send("c")
-        wait_until(lambda: them.inside.get("c") == 1, "a third")
+        them.send("c", FEW)
+        wait_until(lambda: them.inside.get("c") == FEW, "a third")
+        them.let_go("c")
+        them.most.clear()
         them.let_go("a")
-        wait_until(lambda: them.inside.get("a") == 0, "the crowd, bit by bit")
-        assert them.most["a"] == LEAST
+        wait_until(lambda: them.done("a") == 30, "the crowd, bit by bit")
+        # One by one, until there are no more than a few.
+        assert them.most["a"] <= FEW
 
 
 def test_two_that_are_busy_do_not_slow_each_other_down() -> None:
@@ -107,33 +149,85 @@ def test_two_that_are_busy_do_not_slow_each_other_down() -> None:
         assert TIMES * 20 >= 30
 
 
+def test_who_is_many_beside_a_flood_does_not_wait() -> None:
+    clock = Ticking()
+    with hands(clock) as them:
+        beside_another(them, clock)
+        them.send("a", 30)
+        wait_until(lambda: them.waiting("a") == 30 - FEW, "the flood")
+        clock.time += CROWD_S
+        them.send("b", 20)
+        wait_until(lambda: them.inside["b"] == 21, "those who are fewer")
+
+
+def test_a_crowd_leaves_time_between_two() -> None:
+    clock = Ticking()
+    fairness = Fairness(now=clock)
+    with hands(clock, fairness=fairness) as them:
+        beside_another(them, clock)
+        them.send("a", FEW + 4)
+        wait_until(lambda: them.waiting("a") == 4, "the crowd")
+        clock.time += CROWD_S  # so long the first ones were in hand
+        them.one_goes("a")
+        them.one_goes("a")
+        wait_until(lambda: them.done("a") == FEW, "those who were inside")
+        pause = fairness._lines["a"].opens_at - clock.time
+        assert pause == pytest.approx(RESTS * CROWD_S)
+        assert them.inside["a"] == 0
+        clock.time += pause
+        them.send("a")  # whoever comes looks at the line, as its first does when it is time
+        them.let_go("a")
+        wait_until(lambda: them.done("a") == FEW + 5, "all of them")
+
+
+def test_nobody_waits_for_pauses_for_long() -> None:
+    clock = Ticking()
+    with hands(clock) as them:
+        beside_another(them, clock)
+        them.send("a", 30)
+        wait_until(lambda: them.waiting("a") == 30 - FEW, "the crowd")
+        clock.time += PRESSED_S
+        them.one_goes("a")
+        wait_until(lambda: them.inside["a"] == PRESSED, "several at once, and no pause")
+
+
 def test_when_the_others_are_gone_the_crowd_goes_on() -> None:
     clock = Ticking()
     with hands(clock) as them:
-        them.let_go("b")
-        them.send("b")
-        wait_until(lambda: them.most.get("b") == 1 and them.inside["b"] == 0, "the other")
-        clock.time += 0.1
+        beside_another(them, clock)
         them.send("a", 30)
-        wait_until(lambda: them.inside.get("a") == LEAST, "as many as may")
+        wait_until(lambda: them.waiting("a") == 30 - FEW, "the crowd")
         clock.time += REMEMBERED_S + 0.1
-        them.send("a")  # comes last, and waits for its turn
-        them.let_go("a")
-        wait_until(lambda: them.inside.get("a") == 0, "all of them")
+        them.one_goes("a")
+        wait_until(lambda: them.inside["a"] == 29, "all of them")
     with hands(clock) as them:
         them.send("a", 30)
         wait_until(lambda: them.inside.get("a") == 30, "all of them at once")
 
 
+def test_the_first_of_a_line_looks_at_the_clock_itself() -> None:
+    """Nobody comes and nobody leaves: it goes in when its pause is over."""
+    fairness = Fairness()
+    with hands(Ticking(), fairness=fairness) as them:
+        them.let_go("b")
+        them.send("b")
+        wait_until(lambda: them.done("b") == 1, "the other")
+        them.send("a", FEW + 1)
+        wait_until(lambda: them.waiting("a") == 1, "the crowd")
+        began = time.monotonic()
+        wait_until(lambda: them.inside["a"] == FEW + 1, "the last one")
+        assert time.monotonic() - began < PRESSED_S + 2
+
+
 def test_nobody_waits_for_ever() -> None:
     clock = Ticking()
     with hands(clock, patience_s=0.05) as them:
-        them.send("b")
-        wait_until(lambda: them.inside.get("b") == 1, "the other")
-        clock.time += 0.1
-        them.send("a", LEAST + 2)
-        wait_until(lambda: them.refused == 2, "those for whom there is no place")
-        assert them.inside["a"] == LEAST
+        beside_another(them, clock)
+        them.send("a", FEW + 2)
+        wait_until(lambda: them.waiting("a") == 2, "those for whom there is no place")
+        clock.time += 0.05
+        wait_until(lambda: them.refused == 2, "their end")
+        assert them.inside["a"] == FEW
 
 
 def test_what_fails_gives_its_place_back() -> None:
@@ -141,9 +235,24 @@ def test_what_fails_gives_its_place_back() -> None:
     fairness = Fairness(now=clock)
     with fairness.place("b"):
         clock.time += 0.1
-        for _ in range(3 * LEAST):
+        for _ in range(10):
             with pytest.raises(ValueError, match="x"), fairness.place("a"):
                 raise ValueError("x")
     clock.time += 10
     with fairness.place("c"):
         assert set(fairness._lines) == {"c"}  # who has gone is forgotten
+
+
+def test_a_few_at_once_whoever_else_is_there() -> None:
+    with hands(Ticking(), fairness=AFew(2)) as them:
+        them.send("a", 6)
+        wait_until(lambda: them.inside.get("a") == 2, "a few")
+        them.send("b", 2)
+        wait_until(lambda: them.inside.get("b") == 2, "somebody else's")
+        them.let_go("a")
+        wait_until(lambda: them.done("a") == 6, "all of them")
+        assert them.most["a"] == 2
+    few = AFew(1, patience_s=0.01)
+    with few.place("a"), few.place("a"):  # rather one too many than nobody
+        pass
+    assert few._lines == {}

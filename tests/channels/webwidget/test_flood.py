@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from gateway.app.resting import REST_S
+from gateway.app.resting import AT_ONCE, LONGEST_S, REST_S, resting
 from tests.channels.webwidget.site import Browser, Site
+from tests.services.processes import wait_until
 
 FEW = {"requests_per_second": 2, "address_requests_per_second": 1_000}
 
@@ -50,6 +52,51 @@ def test_the_same_answer_comes_without_asking_anybody(site: Site) -> None:
     site.clock.advance(REST_S + 0.01)
     flooding.call("GET", "/messages")
     assert len(reached) == 3
+
+
+def test_who_does_not_pause_is_not_heard_for_a_while(site: Site) -> None:
+    reached: list[str] = []
+    site.app.before_request(lambda: reached.append("flask"))
+    flooding = site.browser()
+    flooding.open()
+    refused(flooding)
+    reached.clear()
+    waited_s = 0.0
+    while not reached:
+        site.clock.advance(REST_S * 0.9)
+        waited_s += REST_S * 0.9
+        flooding.call("GET", "/messages")
+    # ... but not for ever: a page with an error in it is not left without its talk.
+    assert LONGEST_S <= waited_s < LONGEST_S + REST_S
+
+
+def test_a_few_of_a_visitors_calls_are_in_hand_at_once() -> None:
+    inside, most, go = [0], [0], threading.Event()
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        go.wait(10)
+        inside[0] -= 1
+        start_response("200 OK", [])
+        return []
+
+    door = resting(application, lambda: 0.0)
+
+    def call(path: str, token: str) -> threading.Thread:
+        environ = {"PATH_INFO": f"/widget/v1/{path}", "HTTP_AUTHORIZATION": token}
+        thread = threading.Thread(target=door, args=(environ, lambda *_: None))
+        thread.start()
+        return thread
+
+    threads = [call("messages", "ann") for _ in range(AT_ONCE + 3)]
+    wait_until(lambda: inside[0] == AT_ONCE, "a few of hers")
+    threads += [call("messages", "bob"), call("files", "ann")]
+    wait_until(lambda: inside[0] == AT_ONCE + 2, "somebody else's, and a file that takes its time")
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert most[0] == AT_ONCE + 2
 
 
 def test_another_page_does_not_get_to_read_it(site: Site) -> None:

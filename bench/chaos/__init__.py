@@ -257,7 +257,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench chaos", description=__doc__)
     parser.add_argument("--database", choices=KINDS, help="one of them (default: both)")
     parser.add_argument("--conversations", type=int, default=10_000, help="how many (10000)")
-    parser.add_argument("--rate", type=float, default=12.0, help="begun in a second, at most (12)")
+    parser.add_argument("--rate", type=float, default=10.0, help="begun in a second, at most (10)")
     parser.add_argument("--faults", default="", help="their names, with commas (default: all)")
     parser.add_argument("--shorter", type=float, default=1.0, help="lengths of faults, times this")
     parser.add_argument("--calm", type=float, default=5.0, help="seconds between faults, at least")

@@ -28,6 +28,8 @@ KILLED = frozenset({"kill", "drop"})
 SCOPES = {
     "takeover": Scope(events=("takeover",), troubles=0),
     "killed": Scope(events=(), kinds=KILLED),
+    "repeated": Scope(events=(), kinds=frozenset({"repeat"})),
+    "takeover-repeated": Scope(events=("takeover",), kinds=frozenset({"repeat"})),
     "takeover-killed": Scope(events=("takeover",), kinds=KILLED),
     "takeover-troubled": Scope(events=("takeover",)),
     "answer-in-two": Scope(events=("takeover",), kinds=KILLED, parts=2),

@@ -34,6 +34,7 @@ from tests.exhaust.wired import (
     BOT,
     CHANNEL,
     LETS_GO,
+    REPEATS,
     count_names,
     in_memory,
     stop_before_transactions,
@@ -178,6 +179,8 @@ class Scene:
                 if self.scope.stale:
                     return Touch.of("clock", "tables", changes=(kind,))
                 return Touch.of("clock", "verdict", changes=("tables", kind))
+            case "repeat":
+                return Touch.of("clock", "verdict", changes=("tables", rest, "troubles"))
             case "drop":
                 return Touch.of("clock", changes=("channel", rest.partition(": ")[2], "troubles"))
         at = self.actors[rest].at or ""
@@ -235,6 +238,8 @@ class Scene:
             if "drop" in kinds and actor.at and actor.at.startswith("push"):
                 yield f"drop {BEFORE}: {name}"
                 yield f"drop {AFTER}: {name}"
+            if "repeat" in kinds and actor.at == "write":
+                yield f"repeat {name}"
         if "freeze" in kinds and self.actors:
             yield "freeze"
         for one in self.pending:
@@ -293,6 +298,12 @@ class Scene:
         self.troubles -= 1
         fault, _, name = what.partition(": ")
         self.actors[name].fault = fault
+        self.actors[name].go()
+
+    def _repeat(self, name: str) -> None:
+        """The connection is lost after a commit and before anybody knows of it."""
+        self.troubles -= 1
+        self.actors[name].fault = REPEATS
         self.actors[name].go()
 
     def _freeze(self, _: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TROUBLES = frozenset({"kill", "lose", "again", "drop", "freeze"})
+TROUBLES = frozenset({"kill", "lose", "again", "drop", "freeze", "repeat"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

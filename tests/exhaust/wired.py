@@ -31,6 +31,7 @@ from tests.exhaust.network import Network
 
 CHANNEL, BOT = "acme-intercom", str(BOT_ADMIN_ID)
 LETS_GO = "let a claim go"
+REPEATS = "nobody said that it was committed"
 
 
 class Answering:
@@ -145,7 +146,10 @@ def stop_before_transactions(database: Any) -> None:
     write, read = database.write, database.read
 
     def stopping_write(work: Any) -> Any:
-        stop(LETS_GO if {"claims", "release"} <= set(work.__code__.co_names) else "write")
+        me = stop(LETS_GO if {"claims", "release"} <= set(work.__code__.co_names) else "write")
+        if me is not None and me.fault == REPEATS:
+            me.fault = None
+            write(work)  # and so it is done once more, as `Database.write` does
         return write(work)
 
     @contextmanager

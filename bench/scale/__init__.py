@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=3, help="of each number of processes (default 3)")
     add("--seconds", type=float, default=8.0, help="of each round of web (default 8)")
     add("--connections", type=int, default=16, help="requests at once, for web (default 16)")
-    add("--messages", type=int, default=400, help="in each round of workers (default 400)")
+    add("--messages", type=int, default=800, help="in each round of workers (default 800)")
     add("--installations", type=int, default=10_000, help="for many (default 10000)")
     parser.set_defaults(database="postgresql")
     return parser

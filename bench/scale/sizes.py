@@ -9,8 +9,7 @@ from bench.noted import note
 from bench.servers import Ground
 
 _TABLES = """
-SELECT relname, pg_table_size(oid), pg_indexes_size(oid), n_live_tup
-FROM pg_class JOIN pg_stat_user_tables ON relid = oid
+SELECT relname, pg_table_size(relid), pg_indexes_size(relid), n_live_tup FROM pg_stat_user_tables
 """
 _LOG = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
 _SHOWN = 12

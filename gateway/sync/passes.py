@@ -61,13 +61,24 @@ class Passes(Lists[Pass, Changes]):
         else:
             super().do(key)
 
-    def begin_after_absence(self) -> None:
-        """A gateway that starts was away: look at once what it missed, whatever the clock says."""
-        for channel, terms in self._parts.channels.items():
-            if terms.reconcile_every_s > 0 and terms.paused is None:
-                self._begin(channel, every_s=min(_ABSENCE_S, terms.reconcile_every_s))
+    def begin_after_absence(self, now: int, within_s: float = float("inf")) -> bool:
+        """A gateway that started at `now` (µs) was away: look at once what it missed meanwhile.
 
-    def _whose_time_it_is(self, db: Transaction, now: int) -> list[str]:
+        False if there was no time for all channels; called again, it goes on with the others.
+        """
+        ends = self._parts.clock.monotonic() + within_s
+        with self._database.read() as db:
+            away = self._whose_time_it_is(db, now, at_most_s=_ABSENCE_S)
+        for channel in away:
+            every_s = min(_ABSENCE_S, self._parts.channels[channel].reconcile_every_s)
+            self._begin(channel, every_s)
+            if self._parts.clock.monotonic() >= ends:
+                return channel == away[-1]
+        return True
+
+    def _whose_time_it_is(
+        self, db: Transaction, now: int, at_most_s: float = float("inf")
+    ) -> list[str]:
         latest = passes.latest_of_all(db)
         return [
             name
@@ -78,7 +89,7 @@ class Passes(Lists[Pass, Changes]):
             and (
                 pinned(db, channel) is not None
                 if (last := latest[name]) is None
-                else _is_over(last, now, channel.reconcile_every_s)
+                else _is_over(last, now, min(channel.reconcile_every_s, at_most_s))
             )
         ]
 

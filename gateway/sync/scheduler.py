@@ -39,13 +39,14 @@ def run_scheduler(parts: Parts) -> NoReturn:
     upkeep = Upkeep(parts)
     upkeep_at = parts.clock.monotonic()
     outage = Outage(parts.sinks, parts.clock)
-    started = False
+    started_at, noted, begun = to_micros(parts.clock.now()), False, False
     while not stopping.is_set():
         try:
-            if not started:
-                bench.passes.begin_after_absence()
+            if not noted:
                 note_settings(parts)
-                started = True
+                noted = True
+            # With thousands of channels this takes a while, and others wait for a tick.
+            begun = begun or bench.passes.begin_after_absence(started_at, within_s=PERIOD_S)
             tick(bench)
             if parts.clock.monotonic() >= upkeep_at:
                 upkeep_at = parts.clock.monotonic() + UPKEEP_PERIOD_S

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from bench.receiver import watching
 from bench.scale.many import install
 from gateway.app import create_app, metrics
-from gateway.clock import MovableClock
+from gateway.clock import MovableClock, to_micros
 from gateway.config import HttpAgentSettings, IntercomAppSettings, Settings, Workspace
 from gateway.signs import Finding
 from gateway.store import Transaction
@@ -89,6 +89,22 @@ def test_everybodys_time_comes(parts: Parts, clock: MovableClock) -> None:
     with parts.database.read() as db:
         begun = db.scalars(select(Reconciliation.channel).where(Reconciliation.ended_at.is_(None)))
         assert list(begun) == due[:1]
+
+
+def test_a_scheduler_that_starts_begins_passes_between_its_looks(
+    parts: Parts, clock: MovableClock
+) -> None:
+    install(parts, 3)
+    clock.advance(90)
+    parts.refresh()
+    work = Bench(parts, threading.Event())
+    now = to_micros(clock.now())
+    rounds = [work.passes.begin_after_absence(now, within_s=0.0) for _ in range(3)]
+    assert rounds == [False, False, True]
+    clock.advance(90)  # whoever had their pass meanwhile does not get another
+    assert work.passes.begin_after_absence(now, within_s=0.0)
+    with parts.database.read() as db:
+        assert db.scalar(select(func.count()).select_from(Reconciliation)) == 6
 
 
 def test_who_was_not_looked_at_for_longest_comes_first(

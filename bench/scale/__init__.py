@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--part", choices=PARTS, help="one of them (default: all)")
     add("--folder", help="where the databases are put (default: the temporary folder)")
     add("--processes", default=_ROLES, help=f"for restarts, by role (default {_ROLES})")
+    add("--restart", default="", help="roles that are restarted (default: all)")
     add("--rate", type=float, default=3.0, help="conversations begun in a second (default 3)")
     add("--drain", type=int, default=3, help="seconds a web process drains (default 3)")
     add("--kills", type=int, default=4, help="times that a third is killed (default 4)")

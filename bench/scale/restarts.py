@@ -88,7 +88,8 @@ def _live(town: Town, ours: Company, balancer: Balancer, options: argparse.Names
         try:
             time.sleep(options.calm)
             told.rolling.began = time.time()
-            for one in ours.members:
+            roles = options.restart or options.processes
+            for one in ours.of(*roles.split(",")):
                 told.restarts.append(_restart(one, ours, balancer))
                 time.sleep(options.calm)
             told.rolling.ended = time.time()

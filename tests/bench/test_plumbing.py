@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import backfill, chaos, flood, handover, reconcile, reply, streams, webhook
+from bench import backfill, chaos, flood, handover, reconcile, reply, scale, streams, webhook
 from bench.agent import MARK
 from bench.chaos.lines import line_to
 from bench.figures import Spread, quantile
@@ -168,3 +168,24 @@ def test_a_line_can_be_cut() -> None:
         line.cut()
         assert called.recv(10) == b""
         assert caller.recv(10) == b""
+
+
+@pytest.mark.slow
+def test_nobody_notices_that_web_processes_are_restarted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--part", "restarts", "--processes", "web,web,turns,deliver", "--restart", "web"]
+    arguments += ["--kills", "0", "--drain", "2", "--rate", "1", "--calm", "0.5"]
+    assert scale.main([*arguments, "--folder", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "0 errors" in said
+    assert "0 messages missed, 0 told twice" in said
+
+
+@pytest.mark.slow
+def test_installations_in_which_nothing_happens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--part", "many", "--installations", "5", "--folder", str(tmp_path)]
+    assert scale.main(arguments) == 0
+    assert "RIGHT: 5 of 5 known, 5 passes begun" in capsys.readouterr().out

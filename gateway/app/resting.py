@@ -2,9 +2,9 @@
 
 A visitor who floods is refused after a few calls. What those refusals cost would still be taken
 from everybody else: so for a moment the answer that the flood got is given again as it was, for a
-tenth of what it cost, and whoever does not even pause is not heard again for a while. Until then a
-few of a visitor's calls are in hand at once, and the others wait for those. Only what names a token
-is remembered, so nobody is refused for another.
+tenth of what it cost, and whoever does not even pause is not heard again for a while. Until then
+one of a visitor's calls is in hand at a time. Only what names a token is remembered, so nobody is
+refused for another.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.quota.fairness import AFew
+from gateway.quota.fairness import OneByOne
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,7 +22,6 @@ REST_S = 0.25
 """So long a pause is enough to be heard again: less than anybody is asked to wait."""
 LONGEST_S = 10.0
 """Without a pause, somebody is heard again after this."""
-AT_ONCE = 2
 _PREFIX = "/widget/v1/"
 _FILES = "/widget/v1/files"
 _MOST = 1_000
@@ -40,7 +39,7 @@ class _Refusal:
 def resting(application: WSGIApplication, now: Callable[[], float]) -> WSGIApplication:
     """`application`, with the widget's 429 remembered in front of it; `now` is monotonic."""
     refused: dict[tuple[str, str], _Refusal] = {}
-    few = AFew(AT_ONCE)
+    queue = OneByOne()
 
     def remembered(who: tuple[str, str]) -> _Refusal | None:
         last = refused.get(who)
@@ -85,7 +84,7 @@ def resting(application: WSGIApplication, now: Callable[[], float]) -> WSGIAppli
             return told(last, start_response)
         if path.startswith(_FILES):  # a file may be on its way for minutes
             return ask(who, environ, start_response)
-        with few.place(who):
+        with queue.place(who):
             last = remembered(who)  # those before may have been too many
             return ask(who, environ, start_response) if last is None else told(last, start_response)
 

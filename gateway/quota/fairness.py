@@ -28,11 +28,12 @@ CROWD_S = 0.2
 """A line that has not been empty for so long is a crowd; what is shorter may have come together."""
 RESTS = 2.0
 """A crowd pauses so many times as long as its last delivery took."""
-PRESSED_S = 0.5
+PRESSED_S = 1.0
 """Whose first has waited for so long has waited long enough, ..."""
 PRESSED = 4
 """... and gets so many places, without pauses: what is only much is not made late by it."""
 PATIENCE_S = 3.0
+_LONGEST_PAUSE_S = 0.25
 
 
 @dataclass(slots=True, eq=False)
@@ -155,31 +156,43 @@ class Fairness:
         return now >= line.opens_at and not line.in_hand
 
 
-class AFew:
-    """Gives each so many places at once, whoever else is there. Threads share it."""
+class OneByOne:
+    """Lets each in once at a time, whoever else is there; who had to wait leaves time to others.
 
-    def __init__(self, most: int, *, patience_s: float = PATIENCE_S) -> None:
-        self._most = most
+    Threads share it.
+    """
+
+    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._lock = threading.Lock()
-        # Each with how many are in it.
-        self._lines: dict[Hashable, tuple[threading.Semaphore, int]] = {}
+        self._queues: dict[Hashable, _Queue] = {}
 
     @contextmanager
     def place(self, who: Hashable) -> Iterator[None]:
-        """Have a place while inside; after a while go in without one."""
+        """Have the place while inside; after a while go in without it."""
         with self._lock:
-            places, inside = self._lines.get(who) or (threading.Semaphore(self._most), 0)
-            self._lines[who] = places, inside + 1
-        mine = places.acquire(timeout=self._patience_s)
+            queue = self._queues.setdefault(who, _Queue())
+            queue.there += 1
+            waits = queue.there > 1
+        mine = queue.place.acquire(timeout=self._patience_s)
         try:
+            if mine and waits:
+                # Nobody sets it: waiting for it is waiting, in a way that lets others go on.
+                threading.Event().wait(min(RESTS * queue.took_s, _LONGEST_PAUSE_S))
+            began = time.monotonic()
             yield
+            queue.took_s = time.monotonic() - began
         finally:
             if mine:
-                places.release()
+                queue.place.release()
             with self._lock:
-                inside = self._lines[who][1] - 1
-                if inside:
-                    self._lines[who] = places, inside
-                else:
-                    del self._lines[who]
+                queue.there -= 1
+                if not queue.there:
+                    del self._queues[who]
+
+
+@dataclass(slots=True)
+class _Queue:
+    place: threading.Lock = field(default_factory=threading.Lock)
+    there: int = 0
+    took_s: float = 0.0

@@ -18,8 +18,8 @@ from gateway.quota.fairness import (
     REMEMBERED_S,
     RESTS,
     TIMES,
-    AFew,
     Fairness,
+    OneByOne,
 )
 from tests.services.processes import wait_until
 
@@ -27,7 +27,7 @@ from tests.services.processes import wait_until
 class Hands:
     """Deliveries that are in hand until a test lets them go, each on a thread of its own."""
 
-    def __init__(self, fairness: Fairness | AFew) -> None:
+    def __init__(self, fairness: Fairness | OneByOne) -> None:
         self._fairness = fairness
         self._go: dict[str, threading.Semaphore] = {}
         self._threads: list[threading.Thread] = []
@@ -99,7 +99,7 @@ class Ticking:
 
 @contextmanager
 def hands(
-    clock: Ticking, patience_s: float = 20.0, fairness: Fairness | AFew | None = None
+    clock: Ticking, patience_s: float = 20.0, fairness: Fairness | OneByOne | None = None
 ) -> Iterator[Hands]:
     with ExitStack() as stack:
         made = Hands(fairness or Fairness(patience_s=patience_s, now=clock))
@@ -243,16 +243,37 @@ def test_what_fails_gives_its_place_back() -> None:
         assert set(fairness._lines) == {"c"}  # who has gone is forgotten
 
 
-def test_a_few_at_once_whoever_else_is_there() -> None:
-    with hands(Ticking(), fairness=AFew(2)) as them:
-        them.send("a", 6)
-        wait_until(lambda: them.inside.get("a") == 2, "a few")
-        them.send("b", 2)
-        wait_until(lambda: them.inside.get("b") == 2, "somebody else's")
+def test_one_by_one_whoever_else_is_there() -> None:
+    queue = OneByOne()
+    with hands(Ticking(), fairness=queue) as them:
+        them.send("a", 5)
+        wait_until(lambda: them.inside.get("a") == 1, "one")
+        them.send("b")
+        wait_until(lambda: them.inside.get("b") == 1, "somebody else's")
         them.let_go("a")
-        wait_until(lambda: them.done("a") == 6, "all of them")
-        assert them.most["a"] == 2
-    few = AFew(1, patience_s=0.01)
-    with few.place("a"), few.place("a"):  # rather one too many than nobody
+        wait_until(lambda: them.done("a") == 5, "all of them")
+        assert them.most["a"] == 1
+    assert queue._queues == {}  # who has gone is forgotten
+    queue = OneByOne(patience_s=0.01)
+    with queue.place("a"), queue.place("a"):  # rather one too many than nobody
         pass
-    assert few._lines == {}
+
+
+def test_who_waited_for_the_place_leaves_time_to_others() -> None:
+    queue, began = OneByOne(), list[float]()
+    first = threading.Event()
+
+    def call() -> None:
+        with queue.place("a"):
+            began.append(time.monotonic())
+            first.set()
+            threading.Event().wait(0.05)
+
+    threads = [threading.Thread(target=call)]
+    threads[0].start()
+    assert first.wait(10)
+    threads.append(threading.Thread(target=call))
+    threads[1].start()
+    for thread in threads:
+        thread.join(10)
+    assert began[1] - began[0] >= 0.05 * (1 + RESTS)

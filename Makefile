@@ -47,7 +47,7 @@ static: $(READY) ## the part of `check` that runs no test
 	@$(BIN)/python scripts/secret_scan.py
 
 audit: $(TOOLS) ## ask the internet whether something in the lock file is known to be vulnerable
-	@$(BIN)/pip-audit --requirement $(LOCK) --require-hashes --disable-pip --progress-spinner off $(ARGS)
+	@$(BIN)/python scripts/audit.py $(ARGS)
 
 fuzz: $(TOOLS) ## let atheris look for what breaks: make fuzz ARGS="translate --seconds 600"
 	@$(BIN)/python -m fuzz $(ARGS)

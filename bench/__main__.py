@@ -14,6 +14,7 @@ from bench import (
     backfill,
     chaos,
     flood,
+    growth,
     handover,
     live,
     memory,
@@ -44,6 +45,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "upgrade": upgrade.main,
     "flood": flood.main,
     "scale": scale.main,
+    "growth": growth.main,
 }
 
 

@@ -19,10 +19,11 @@ from typing import Any
 
 import psycopg
 
-from bench.receiver import InProcess
 from bench.servers import Ground
-from bench.traffic import CLIENT_SECRET, PATH, Posted
+from bench.traffic import CLIENT_SECRET
+from gateway.config import load_settings
 from gateway.store.models import Base
+from gateway.wiring import Parts, build
 from intercom_standin.cast import AOIFE_ID
 from intercom_standin.records import Notification
 from intercom_standin.server import StandIn
@@ -57,10 +58,10 @@ def fill(place: Ground, sessions: int) -> int:
             for table in COPIED:
                 run(f"CREATE TEMP TABLE sample AS SELECT * FROM {table}")
                 columns = _columns(run, table)
-                values = ", ".join(columns.values())
+                copied = f"SELECT {', '.join(columns.values())} FROM numbers CROSS JOIN sample"
                 run(
                     f"INSERT INTO {table} ({', '.join(columns)}) "
-                    f"{_numbers(place.kind, copies, f'SELECT {values} FROM numbers CROSS JOIN sample')}"
+                    f"{_numbers(place.kind, copies, copied)}"
                 )
                 run("DROP TABLE sample")
                 for column in _NAMES.get(table, ()):  # those that were taken in are nobody's now
@@ -74,11 +75,11 @@ def _take_in(place: Ground) -> None:
     standin = StandIn(mode="manual", client_secret=CLIENT_SECRET)
     world: Any = standin.world
     world.listener = None
-    gateway = InProcess(place)
+    parts = build(load_settings(place.environment()))
 
     def tell(notifications: Sequence[Notification]) -> None:
         for one in notifications:
-            gateway.post(_posted(standin, one))
+            _keep(parts, standin.notifier.signed(one)[0])
 
     try:
         for number in range(SAMPLE):
@@ -88,21 +89,19 @@ def _take_in(place: Ground) -> None:
             )  # fmt: skip
             tell(begun.notifications)
             thread = str(begun.conversation_id)
-            answered = world.admin_replies(
-                thread, world.bot_seat, "It is on its way.", via_api=True
-            )
-            tell(answered.notifications)
+            said = world.admin_replies(thread, world.bot_seat, "It is on its way.", via_api=True)
+            tell(said.notifications)
             tell(world.close(thread, AOIFE_ID).notifications)
     finally:
-        gateway.close()
+        parts.database.dispose()
 
 
-def _posted(standin: StandIn, notification: Notification) -> Posted:
-    body, headers = standin.notifier.signed(notification)
-    lines = [f"POST {PATH} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    return Posted(head + body, notification.topic, notification.conversation_id, len(body))
+def _keep(parts: Parts, body: bytes) -> None:
+    (channel,) = parts.channels.values()
+    envelope = channel.receiver.read_envelope(body)
+    receipt = parts.inbox.receive(channel, envelope, body)
+    if receipt.state != "applied":
+        raise RuntimeError(f"a notification was {receipt.state}: {envelope.topic}")
 
 
 def _columns(run: Any, table: str) -> dict[str, str]:

@@ -137,11 +137,13 @@ def _say(one: HeldTurn, answer: Answer, digest: str) -> Recorded:
     found = rules.found_in_answer(terms.agent, row.parameters, row.results, answer)
     reason = found or reason
     results = {**row.results, **answer.results}
-    db.execute(
-        update(ChatSession)
-        .where(ChatSession.id == row.id)
-        .values(parameters={**row.parameters, **answer.parameters}, results=results)
-    )
+    if answer.parameters or answer.results:
+        parameters = {**row.parameters, **answer.parameters}
+        db.execute(
+            update(ChatSession)
+            .where(ChatSession.id == row.id)
+            .values(parameters=parameters, results=results)
+        )
     recorded = Recorded(verdict="recorded")
     request = answer.handover
     if request is not None:

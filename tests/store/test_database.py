@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import Unavailable
@@ -56,6 +56,27 @@ def test_sqlite_waits_for_the_disk(migrated_sqlite_url: str) -> None:
     assert database.write(settings) == (2, "wal")  # 2: FULL
     with database.read() as db:
         assert settings(db) == (2, "wal")
+    database.dispose()
+
+
+def test_what_is_deleted_is_not_in_the_file(migrated_sqlite_url: str) -> None:
+    """Not in pages that are free now, either: what an erasure leaves behind is not searched for."""
+    database = Database(migrated_sqlite_url)
+
+    def add_long(db: Transaction) -> None:
+        for number in range(20):
+            db.execute(insert(Claim).values(
+                kind="test", key=str(number), token="a-mark-of-somebody " * 1_000, until=0
+            ))  # fmt: skip
+
+    def is_in_it() -> bool:
+        assert database.empty_log()
+        return b"a-mark-of-somebody" in Path(str(database.engine.url.database)).read_bytes()
+
+    database.write(add_long)
+    assert is_in_it()
+    database.write(lambda db: db.execute(delete(Claim)))
+    assert not is_in_it()
     database.dispose()
 
 

@@ -274,7 +274,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",  # what was answered 200 is on disk
-        # ... and what was erased is not: its place is overwritten, and whole pages of it, which FAST
+        # ... and what was erased is not: its place is overwritten, whole pages too, which FAST
         # leaves. A notification takes as much time and as many pages with it as without.
         "secure_delete=ON",
         "foreign_keys=ON",

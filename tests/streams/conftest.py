@@ -21,11 +21,15 @@ class Served:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def close(self) -> None:
+    def let_go(self) -> None:
+        """End every stream, and wait until nobody is left who reads."""
         for streams in list(self.hub._streams.values()):
             for stream in list(streams):
                 self.hub.close(stream)
         wait_until(lambda: not self.hub._running, "the reader's end")
+
+    def close(self) -> None:
+        self.let_go()
         self._server.shutdown()
         self._server.server_close()
         self.house.parts.database.dispose()

@@ -37,7 +37,6 @@ from intercom_standin.server import StandIn
 from tests.services import postgres
 from tests.services.postgres import PostgresServer, running_postgres
 
-_DISK_MB = 4096
 _RETRY_AFTER_S = 5.0
 _RATE_LIMIT = 1_000_000
 QUIET_WITHIN_S = 600.0
@@ -88,7 +87,7 @@ class _Scene:
 def _scene(kind: str, folder: Path) -> Iterator[_Scene]:
     """Put everything up, with lines that can be cut and a disk that can be filled."""
     with ExitStack() as stack:
-        mounted = stack.enter_context(disk_of_our_own(folder, _DISK_MB))
+        mounted = stack.enter_context(disk_of_our_own(folder))
         database: PostgresServer | None = None
         lines = []
         url = gateways_url = f"sqlite:///{folder / 'gateway.db'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import shutil
 import signal
 import struct
 import subprocess
@@ -28,7 +29,8 @@ _EVERY_S = 0.5
 _FULL_S = 6.0
 """How long nothing can be kept. After a thousand errors in a row Intercom sends nothing for a
 quarter of an hour, and the fault would be that one."""
-_PIECE = 1 << 24
+_TRIES = 20
+DISK_MB = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,18 +197,15 @@ class Field:
             self.database.resume()
 
     def _fill(self) -> None:
+        """Make the disk as small as what lies on it: filling it would take a minute."""
         assert self.disk is not None
-        with (self.disk / "filler").open("ab", buffering=0) as filler:
-            piece = _PIECE
-            while piece:  # to the last byte
-                try:
-                    filler.write(bytes(piece))
-                except OSError:
-                    piece //= 2
+        for _ in range(_TRIES):  # it grows meanwhile
+            if _resize(self.disk, f"{shutil.disk_usage(self.disk).used}"):
+                return
 
     def _free(self) -> None:
         assert self.disk is not None
-        (self.disk / "filler").unlink(missing_ok=True)
+        _resize(self.disk, f"{DISK_MB}m")
         self._resume_database()  # whoever runs a server that stopped for want of room would
 
 
@@ -233,11 +232,16 @@ def strike(fault: Fault) -> Struck:
     return struck
 
 
+def _resize(disk: Path, size: str) -> bool:
+    command = ["mount", "-o", f"remount,size={size}", str(disk)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 @contextmanager
-def disk_of_our_own(folder: Path, megabytes: int) -> Iterator[bool]:
+def disk_of_our_own(folder: Path) -> Iterator[bool]:
     """Mount a file system that can be filled; False where we may not."""
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "gw-chaos", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "gw-chaos", str(folder)],
         capture_output=True, check=False,
     )  # fmt: skip
     try:

@@ -72,7 +72,7 @@ def test_an_event_takes_few_statements(house: House) -> None:
         (frame,) = missed.show([created])
     assert b'"text":"Hi"' in frame
     assert b'"name":"Teammate 700"' in frame
-    assert len(asked) == 5
+    assert len(asked) == 4
 
 
 def test_what_passes_by_is_added_to_it(house: House) -> None:

@@ -138,7 +138,8 @@ class Listener:
 
     Its name stands in a list. Who wakes takes one off and tells that drain, which puts it back
     before it looks; so one that is held up is told once, and then others are. `hears` is False
-    while Redis is away; `makes_way` turns true when another kind of work waits for this worker.
+    while Redis is away; `makes_way` turns true when another kind of work waits for this worker, or
+    Redis was emptied: then RQ must say anew that there is one.
     """
 
     def __init__(self, connection: redis.Redis, kind: str) -> None:
@@ -176,15 +177,19 @@ class Listener:
 
         `check` whether it is there still: Redis may have been emptied.
         """
-        if not self.hears or (self._listed and not check):
+        was_listed = self._listed
+        if not self.hears or (was_listed and not check):
             return
         self._listed = True
         try:
+            emptied = False
             if check:
-                self._redis.lrem(self._listeners, 0, self._name)
+                # If not emptied, somebody has just taken it to tell us: we go for nothing, at most.
+                emptied = not self._redis.lrem(self._listeners, 0, self._name) and was_listed
             self._redis.rpush(self._listeners, self._name)
-            if check and self._others:
-                self.makes_way = bool(self._redis.exists(*self._others))
+            if check:
+                waits = self._others and self._redis.exists(*self._others)
+                self.makes_way = emptied or bool(waits)
         except redis.RedisError as error:
             self._lost(error)
 

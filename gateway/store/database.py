@@ -50,6 +50,7 @@ _ATTEMPTS = 3
 _NEVER = 2**31
 _MOST_TOGETHER = 16
 _NAP_S = 0.005
+_AFTER_YOU_S = 0.02
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
 _NO_SUCH_TABLES = ("42P01", "42703")
 
@@ -154,6 +155,10 @@ class Database:
             except DBAPIError as error:
                 if attempt == _ATTEMPTS or not _worth_another_try(error):
                     raise _unavailable_or(error) from error
+                if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
+                    # Whom we were in the way of is being woken, and goes first. Else we would have
+                    # our first lock again before that, and be in the way again.
+                    time.sleep(_AFTER_YOU_S)
             except PoolTimeout as error:
                 raise Unavailable("the database is busy: no free connection") from error
         raise AssertionError("unreachable")
@@ -299,7 +304,10 @@ def _prepare_postgres(connection: Any, _record: Any) -> None:
 
 def _begin_postgres(connection: Any) -> None:
     """Begin a transaction, or reading without one."""
-    reads = bool(connection.get_execution_options().get("gateway_reads"))
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return  # a migration has asked for that itself
+    reads = bool(options.get("gateway_reads"))
     driver = connection.connection.dbapi_connection
     if driver.autocommit is not reads:
         driver.autocommit = reads

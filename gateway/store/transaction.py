@@ -63,10 +63,12 @@ class Transaction(Session):
         driver = self._ready()
         with self._explained(sql):
             cursor = driver.cursor()
-            if len(parameters) == 1:
+            if len(parameters) > 1:
+                cursor.executemany(sql, parameters)
+            elif self.kind == "sqlite":
                 cursor.execute(sql, parameters[0])
             else:
-                cursor.executemany(sql, parameters)
+                cursor.execute(sql, parameters[0], prepare=True)
         return lambda: int(cursor.rowcount)
 
     def _fetch(self, sql: str, cursors: Sequence[Any]) -> list[Answer]:

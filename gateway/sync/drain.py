@@ -82,6 +82,8 @@ class Drain:
         self._stir = threading.Event()
         self._checked_at = float("-inf")
         self._full = False
+        # Something becomes due in a moment, or may: of that nobody tells us.
+        self._soon = False
         self._again: set[str] = set()
 
     def run(self, budget_s: float = BUDGET_S) -> bool:
@@ -110,9 +112,12 @@ class Drain:
             begun = self._begin(pool, stirred)
             if begun or self._running:
                 idle_since = None
-                soon = not self._hears or (not (begun or self._full) and self._is_soon())
-                stirred = self._wait(_POLL_S if soon else _LOOK_S)
-            elif self._work.due_within(WAIT_FOR_DUE_S):
+                if not (begun or self._full):
+                    self._soon = self._is_soon()
+                stirred = self._wait(_POLL_S if self._soon or not self._hears else _LOOK_S)
+                continue
+            self._soon = self._work.due_within(WAIT_FOR_DUE_S)
+            if self._soon:
                 stirred = self._wait(_POLL_S)
             else:
                 now = self._clock.monotonic()
@@ -158,6 +163,7 @@ class Drain:
             self._checked_at = now if check else self._checked_at
             self._listener.ask_for_work(check=check)
             told = self._listener.told()
+            self._soon = self._soon or not all(told)
         if self._before is not None:
             self._before()
         return told if told and all(told) and not self._again else self._work.due(limit)

@@ -21,7 +21,9 @@ class Pieces:
     def __init__(self, kind: str, threads: int = 2) -> None:
         self.kind, self.threads = kind, threads
         self.left: list[str] = []
+        self.begun: list[str] = []
         self.done: list[str] = []
+        self.soon = False
         self.looks = 0
         self.free = threading.Event()
         self.free.set()
@@ -31,9 +33,10 @@ class Pieces:
         return self.left[:limit]
 
     def due_within(self, seconds: float) -> bool:
-        return False
+        return self.soon
 
     def do(self, key: str) -> None:
+        self.begun.append(key)
         self.free.wait(20)
         if key in self.left:
             self.left.remove(key)
@@ -121,6 +124,23 @@ def test_a_piece_named_while_it_is_done_is_looked_for_again(
         wait_until(lambda: len(work.done) >= 2, "what came meanwhile")
 
 
+def test_what_is_due_in_a_moment_is_looked_for_while_another_is_done(
+    waker: Waker, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells of a turn whose debounce is over."""
+    monkeypatch.setattr("gateway.sync.drain._LOOK_S", 60.0)
+    work = Pieces("turns")
+    work.soon = True
+    work.free.clear()
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
+        work.left.append("now")
+        wait_until(lambda: work.begun == ["now"], "the first")
+        work.left.append("soon")
+        wait_until(lambda: "soon" in work.begun, "the second")
+        work.free.set()
+
+
 def test_one_whose_process_died_is_passed_over(waker: Waker, connection: redis.Redis) -> None:
     connection.rpush("wake:turns:listeners", "wake:turns:listeners:dead")
     waker.wake("turns")
@@ -164,14 +184,14 @@ def test_it_makes_way_for_another_kind_of_its_queue(waker: Waker, connection: re
 
 
 def test_redis_is_emptied_while_it_listens(waker: Waker, connection: redis.Redis) -> None:
+    """It ends, so that its worker is known again: RQ tells of one only between its jobs."""
     work = Pieces("turns")
-    with Listening(waker, work):
+    with Listening(waker, work) as drain:
         wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
         connection.flushall()
-        wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
-        work.left.append("later")
-        waker.wake("turns")
-        wait_until(lambda: work.done == ["later"], "its work")
+        wait_until(drain.is_over, "its end")
+    assert drain.more == [False]
+    assert listeners(connection, "turns") == 0
 
 
 def test_what_is_told_at_the_end_is_not_lost(waker: Waker, connection: redis.Redis) -> None:

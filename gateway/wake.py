@@ -88,8 +88,13 @@ class Waker:
         if self._redis is None:
             return False
         try:
-            if kind not in LISTENED or not self._tell(self._redis, kind, key):
+            if kind not in LISTENED:
                 self._enqueue(self._redis, kind)
+            elif not self._tell(self._redis, kind, key):
+                self._enqueue(self._redis, kind)
+                # One that was just being told of something else has its name back by now, or sees
+                # that a job waits when it puts it back.
+                self._tell(self._redis, kind, key)
         except redis.RedisError as error:
             log.info("wake_lost", kind=kind, error=type(error).__name__)
             return False
@@ -144,6 +149,7 @@ class Listener:
 
     def __init__(self, connection: redis.Redis, kind: str) -> None:
         self._redis: Any = connection  # redis-py has no annotations for this
+        self._key = _key(kind)
         self._listeners = _listeners(kind)
         self._name = f"{self._listeners}:{secrets.token_hex(8)}"
         # The key of another kind is there while a job of it waits in our queue.
@@ -186,7 +192,11 @@ class Listener:
             if check:
                 # If not emptied, somebody has just taken it to tell us: we go for nothing, at most.
                 emptied = not self._redis.lrem(self._listeners, 0, self._name) and was_listed
-            self._redis.rpush(self._listeners, self._name)
+            with self._redis.pipeline(transaction=False) as together:
+                together.rpush(self._listeners, self._name)
+                together.exists(self._key)
+                if together.execute()[1]:  # work for which nobody was found to be told
+                    self._told.append("")
             if check:
                 waits = self._others and self._redis.exists(*self._others)
                 self.makes_way = emptied or bool(waits)

@@ -124,6 +124,23 @@ def test_a_piece_named_while_it_is_done_is_looked_for_again(
         wait_until(lambda: len(work.done) >= 2, "what came meanwhile")
 
 
+def test_what_comes_while_it_is_being_told_is_looked_for_at_once(
+    waker: Waker, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is not in the list just then, and a job waits for this worker's hands."""
+    monkeypatch.setattr("gateway.sync.drain._LOOK_S", 60.0)
+    work = Pieces("deliver")
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        (name,) = connection.lrange("wake:deliver:listeners", 0, -1)
+        connection.delete("wake:deliver:listeners")  # somebody is about to tell it
+        work.left.append("cnv_2")
+        waker.wake("deliver", "cnv_2")
+        assert jobs(connection, "deliver") == ["deliver"]
+        connection.publish(name, "cnv_1")
+        wait_until(lambda: set(work.done) >= {"cnv_1", "cnv_2"}, "both")
+
+
 def test_what_is_due_in_a_moment_is_looked_for_while_another_is_done(
     waker: Waker, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,7 +134,7 @@ def test_what_comes_while_it_is_being_told_is_looked_for_at_once(
         wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
         (name,) = connection.lrange("wake:deliver:listeners", 0, -1)
         connection.delete("wake:deliver:listeners")  # somebody is about to tell it
-        work.left.append("cnv_2")
+        work.left += ["cnv_1", "cnv_2"]
         waker.wake("deliver", "cnv_2")
         assert jobs(connection, "deliver") == ["deliver"]
         connection.publish(name, "cnv_1")

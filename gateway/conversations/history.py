@@ -323,8 +323,8 @@ def is_untold(db: Transaction, session_id: str) -> bool:
 
 def count(db: Transaction, session_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
     """Per session: how many messages were said in public, and when the last one was."""
-    found = _COUNT.each(db, [{"session": session_id} for session_id in session_ids])
-    return {row.session_id: (row.number, row.newest) for rows in found for row in rows}
+    found = _COUNT.ask_all(db, [{"session": session_id} for session_id in session_ids])
+    return {row.session_id: (row.number, row.newest) for row in found()}
 
 
 def count_again(db: Transaction, session_id: str) -> None:

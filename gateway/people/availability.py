@@ -103,9 +103,9 @@ class Availability:
         with db.in_one_trip():
             asked = _WORKERS.ask(db, [{}])
             asked_off = _OFF.ask(db, [{"since": _since(at)}])
-            asked_team = _IN_TEAM.ask(db, [{"team": agent.team}] if agent.team else [])
+            asked_team = _IN_TEAM.ask_all(db, [{"team": agent.team}] if agent.team else [])
         at_work = self._at_work(at, _days_off(asked_off()[0]))
-        team = {row.operator_id for rows in asked_team() for row in rows}
+        team = {row.operator_id for row in asked_team()}
         found = []
         for row in asked()[0]:
             circle = _circle(row.email, row.id in team, agent)

@@ -166,8 +166,8 @@ def authenticate(db: Transaction, token: str) -> Operator:
 
 def still_hold(db: Transaction, token_ids: Sequence[str]) -> set[str]:
     """Those of these tokens that would let somebody in."""
-    found = _HOLDS.each(db, [{"key": id} for id in token_ids])
-    return {row.id for rows in found for row in rows}
+    found = _HOLDS.ask_all(db, [{"key": id} for id in token_ids])
+    return {row.id for row in found()}
 
 
 def password_holds(db: Transaction, email: str, password: str) -> bool:

@@ -268,8 +268,8 @@ def of_operator(db: Transaction, operator_id: str, now: int) -> list[Open]:
 def still_signed_in(db: Transaction, ids: list[str], now: int) -> set[str]:
     """Those of these sign-ins that would let somebody in."""
     since = now - IDLE_S * 1_000_000
-    found = _HOLDS.each(db, [{"key": id, "now": now, "since": since} for id in ids])
-    return {row.id for rows in found for row in rows}
+    found = _HOLDS.ask_all(db, [{"key": id, "now": now, "since": since} for id in ids])
+    return {row.id for row in found()}
 
 
 def csrf_of(secret: str) -> str:

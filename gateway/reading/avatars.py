@@ -73,7 +73,7 @@ def ask_avatars(db: Transaction, people: Iterable[Person]) -> Callable[[], Avata
     theirs = sorted(
         {(person.installation, person.id) for person in wanted if not _is_ours(person.id or "")}
     )
-    asked_ours = _OPERATORS.ask(db, [{"key": id} for id in ours])
+    asked_ours = _OPERATORS.ask_all(db, [{"key": id} for id in ours])
     asked_theirs = _LINKED.ask(db, [{"installation": one[0], "id": one[1]} for one in theirs])
 
     def get() -> Avatars:
@@ -82,7 +82,7 @@ def ask_avatars(db: Transaction, people: Iterable[Person]) -> Callable[[], Avata
             for (installation, id), rows in zip(theirs, asked_theirs(), strict=True)
             if rows
         }
-        rows = [row for rows in asked_ours() for row in rows]
+        rows = asked_ours()
         return Avatars(
             linked={key: row.id for key, row in linked.items()},
             operators={row.id: (row.name, row.digest) for row in (*rows, *linked.values())},

@@ -130,8 +130,7 @@ def _data(
 
 
 def _ask_contacts(db: Transaction, ids: set[str]) -> Callable[[], list[Any]]:
-    asked = _CONTACT.ask(db, [{"key": id} for id in sorted(ids)])
-    return lambda: [row for rows in asked() for row in rows]
+    return _CONTACT.ask_all(db, [{"key": id} for id in sorted(ids)])
 
 
 def _contact(row: Any) -> Json:

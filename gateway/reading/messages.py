@@ -88,8 +88,7 @@ def find_message(db: Transaction, message_id: str, *, zone: tzinfo) -> Json:
 
 def ask_lines(db: Transaction, ids: Collection[str]) -> Callable[[], list[Any]]:
     """Ask for these lines; return how to get the rows of those that there are."""
-    asked = _BY_ID.ask(db, [{"key": id} for id in sorted(ids)])
-    return lambda: [row for rows in asked() for row in rows]
+    return _BY_ID.ask_all(db, [{"key": id} for id in sorted(ids)])
 
 
 def people_of_lines(rows: Sequence[Any]) -> list[Person]:

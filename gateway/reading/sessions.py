@@ -117,8 +117,7 @@ def sessions_by_id(db: Transaction, ids: Collection[str], *, refusal: Refusal) -
 
 def ask_sessions(db: Transaction, ids: Collection[str]) -> Callable[[], list[Any]]:
     """Ask for these sessions; return how to get the rows of those that there are."""
-    asked = _BY_ID.ask(db, [{"key": id} for id in sorted(ids)])
-    return lambda: [row for rows in asked() for row in rows]
+    return _BY_ID.ask_all(db, [{"key": id} for id in sorted(ids)])
 
 
 def sessions_query() -> Select[*tuple[Any, ...]]:

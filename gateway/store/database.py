@@ -155,7 +155,7 @@ class Database:
             except DBAPIError as error:
                 if attempt == _ATTEMPTS or not _worth_another_try(error):
                     raise _unavailable_or(error) from error
-                if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
+                if sqlstate_of(error) == _DEADLOCK:
                     # Whom we were in the way of is being woken, and goes first. Else we would have
                     # our first lock again before that, and be in the way again.
                     time.sleep(_AFTER_YOU_S)
@@ -313,8 +313,13 @@ def _begin_postgres(connection: Any) -> None:
         driver.autocommit = reads
 
 
+def sqlstate_of(error: DBAPIError) -> str:
+    """PostgreSQL's code for what went wrong; "" if it gave none."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
 def _worth_another_try(error: DBAPIError) -> bool:
-    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in (
+    return error.connection_invalidated or sqlstate_of(error) in (
         _SERIALIZATION,
         _DEADLOCK,
     )
@@ -322,7 +327,7 @@ def _worth_another_try(error: DBAPIError) -> bool:
 
 def _unavailable_or(error: DBAPIError) -> Exception:
     """Trouble of the database itself is Unavailable; a broken rule stays what it is."""
-    state = getattr(error.orig, "sqlstate", None) or ""
+    state = sqlstate_of(error)
     if state in _NO_SUCH_TABLES:  # or else statements are tested
         return Unavailable("the database lacks tables of this version; run `gateway migrate`")
     passing = isinstance(error, OperationalError) or state[:2] in ("08", "53", "57", "40", "55")

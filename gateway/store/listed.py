@@ -143,7 +143,7 @@ def _rows(types: Types) -> tuple[TableValuedAlias, dict[str, ColumnElement[Any]]
     text = BindParameter(_ROWS, type_=String(), unique=False)
     rows = (
         func.json_to_recordset(sql_cast(text, JSON()))
-        .table_valued(*columns, column(_RARE, BigInteger()), name=_ROWS)
+        .table_valued(*columns, column(_RARE, BigInteger()))
         .render_derived(name=_ROWS, with_types=True)
     )
     values: dict[str, ColumnElement[Any]] = {

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from gateway.store.database import Database
+from gateway.store.database import Database, sqlstate_of
 from gateway.store.turnstile import Turnstile
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ def _upgrade_step_by_step(database: Database, to: str) -> None:
                 return
             except OperationalError as error:
                 connection.rollback()
-                busy = getattr(error.orig, "sqlstate", None) in _LOCKED
+                busy = sqlstate_of(error) in _LOCKED
                 if not busy or time.monotonic() > until:
                     raise
                 log.info("migration_waits", error=type(error.orig).__name__)

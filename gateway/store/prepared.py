@@ -50,6 +50,13 @@ class Prepared:
         """The same, but return how to get the rows: for what goes `in_one_trip` with others."""
         return self._form(db, several[0]).ask(db, several) if several else list
 
+    def ask_all(
+        self, db: Transaction, several: Sequence[Mapping[str, Any]]
+    ) -> Callable[[], list[Any]]:
+        """The same, for whom it does not matter which of `several` a row answers: one list."""
+        asked = self.ask(db, several)
+        return lambda: [row for rows in asked() for row in rows]
+
     def count(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Callable[[], int]:
         """Execute what gives no rows; return how to get the number of rows it changed."""
         return self._form(db, several[0]).write(db, several)

@@ -282,8 +282,8 @@ class Visitors:
 def still_in(db: Transaction, guests: Collection[AnyGuest]) -> set[AnyGuest]:
     """Those of these guests whose tokens have not been made void since."""
     ids = sorted({guest.visitor for guest in guests})
-    found = _GENERATION.each(db, [{"key": id} for id in ids])
-    present = {(row.channel, row.id): row.generation for rows in found for row in rows}
+    found = _GENERATION.ask_all(db, [{"key": id} for id in ids])
+    present = {(row.channel, row.id): row.generation for row in found()}
     # Of whom nothing is kept, nothing was made void.
     return {
         guest

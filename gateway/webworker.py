@@ -34,7 +34,11 @@ _BEAT_S = 1.0
 """gunicorn must hear of us within its `timeout`."""
 _LOOK_S = 0.05
 _ON_ITS_WAY_S = 0.5
-"""A request may be on its way on a connection that has been quiet for less."""
+_FIRST_ON_ITS_WAY_S = 2.0
+"""A request may be on its way on a connection that has been quiet for less.
+
+Who has just connected has something to ask; who keeps a connection may never ask again.
+"""
 _LAST_S = 0.3
 """So long before gunicorn would kill us, what is left is broken off."""
 _MOST_UNREAD = 16 * 1024 * 1024
@@ -53,8 +57,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         super().__init__(*args, **more)
         self._asked_to_leave = Event()
         self._clients: dict[Any, Any] = {}
-        # Connections on which nothing is being asked, and since when.
+        # Connections on which nothing is being asked, and until when a request may be on its way.
         self._quiet: dict[Any, float] = {}
+        self._new: set[Any] = set()
 
     def run(self) -> None:
         """Serve; return when everything that had begun is over."""
@@ -67,6 +72,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             leaving.begin()
         self._beat_until(Event(), within_s=self.cfg.graceful_timeout - graceful_timeout)
         for server in servers:
+            _take_who_waits(server)
             server.close()
         if leaving is not None:
             leaving.end_streams()
@@ -85,9 +91,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Serve one connection."""
         me = gevent.getcurrent()
         self._clients[me] = client
+        self._new.add(client)
         try:
             super().handle(listener, client, addr)
         finally:
+            self._new.discard(client)
             del self._clients[me]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
@@ -101,16 +109,18 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def timeout_ctx(self) -> Iterator[None]:
         """In this gunicorn waits for the next request of a connection."""
         client = self._clients[gevent.getcurrent()]
-        self._quiet[client] = time.monotonic()
+        on_its_way_s = _FIRST_ON_ITS_WAY_S if client in self._new else _ON_ITS_WAY_S
+        self._quiet[client] = time.monotonic() + on_its_way_s
         try:
             with gevent.Timeout(self.cfg.keepalive, False):
                 yield
         finally:
             del self._quiet[client]
+            self._new.discard(client)
 
     def _serve(self, listener: Any, pool: Any) -> Any:
         listener.setblocking(1)
-        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=pool)
+        server = StreamServer(listener, handle=partial(self.handle, _Door(listener)), spawn=pool)
         if self.cfg.workers > 1:
             server.max_accept = 1  # as gunicorn has it: the others are there, too
         server.start()
@@ -127,12 +137,29 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
         What has arrived on one is still read and answered: the end comes after it.
         """
-        long_ago = time.monotonic() - _ON_ITS_WAY_S
-        for client, since in list(self._quiet.items()):
-            if since < long_ago:
+        now = time.monotonic()
+        for client, until in list(self._quiet.items()):
+            if until < now:
                 with suppress(OSError):  # they have hung up themselves
                     # Not gevent's own, which would wake the reader with an error.
                     client._sock.shutdown(socket.SHUT_RD)
+
+
+class _Door:
+    """A listener's name, which is asked for with each connection, also once the door is closed."""
+
+    def __init__(self, listener: Any) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        return self._name
+
+
+def _take_who_waits(server: Any) -> None:
+    """Accept whoever has connected and was not accepted yet: closing the door would cut them."""
+    server.stop_accepting()
+    while not server.full() and (waiting := server.do_read()) is not None:
+        server.do_handle(*waiting)
 
 
 def _read_to_the_end(body: Any) -> bool:

@@ -6,7 +6,9 @@ import http.client
 import signal
 import socket
 import time
+from contextlib import closing
 
+import psutil
 import pytest
 import requests
 
@@ -34,10 +36,10 @@ def half_a_request(url: str) -> socket.socket:
 
 
 def answer_of(sock: socket.socket) -> http.client.HTTPResponse:
-    answer = http.client.HTTPResponse(sock)
-    answer.begin()
-    answer.read()
-    return answer
+    with closing(http.client.HTTPResponse(sock)) as answer:
+        answer.begin()
+        answer.read()
+        return answer
 
 
 def test_it_says_so_serves_on_and_ends_everything_well(gateway: Gateway) -> None:
@@ -87,3 +89,16 @@ def test_a_quiet_connection_holds_up_nothing_and_is_not_cut_in_a_request(gateway
             began = time.monotonic()
             assert web.process.wait(10) == 0
             assert time.monotonic() - began < 3
+
+
+def test_who_waits_at_the_door_is_let_in(gateway: Gateway) -> None:
+    with running(gateway, "web", "--port", "0") as web:
+        url = served(web)
+        host, port = url.removeprefix("http://").split(":")
+        (worker,) = psutil.Process(web.process.pid).children(recursive=True) or [web.process]
+        worker.suspend()  # its event loop stands: whoever calls waits in the kernel
+        with socket.create_connection((host, int(port)), timeout=10) as waiting:
+            waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+            worker.send_signal(signal.SIGTERM)
+            worker.resume()
+            assert answer_of(waiting).status == 200

@@ -35,7 +35,14 @@ CHECK_TOKENS_S = 20.0
 _AT_ONCE = 200
 _TOKENS_AT_ONCE = 50
 """So many are asked for before others have their turn: no event waits for all of them."""
-_BREATHER = 100
+_BREATHER = 16
+_BREATH_S = 0.0005
+"""Whoever tells many pauses so often and for so long: webhooks are served beside it.
+
+Not for nothing: under gevent a pause of no length ends before it is seen what has arrived, and a
+webhook, which waits for the network, the database and Redis in turn, would each time wait for 5 ms
+of telling.
+"""
 _AFTER_TROUBLE_S = 1.0
 _MOST_HINTS = 1_000
 
@@ -193,7 +200,7 @@ class Hub:
 
     def _breathe(self) -> None:
         """Within what takes long: let others have their turn, and show what happened meanwhile."""
-        time.sleep(0)
+        time.sleep(_BREATH_S)
         if self._news.is_set():
             self._show_news()
 
@@ -223,13 +230,17 @@ class Hub:
                 for stream in self._streams.get(session_id, ())
                 if stream.wanted.holds(row)
             ]
-        for number, stream in enumerate(readers if frame else (), 1):
+        if frame:
+            self._tell(readers, frame, row.place)
+        self._settled = row.place
+
+    def _tell(self, readers: list[Stream], frame: bytes, place: int | None) -> None:
+        for number, stream in enumerate(readers, 1):
             if not stream.put(frame):
-                log.info("stream_dropped", place=row.place)
+                log.info("stream_dropped", place=place)
                 self.close(stream)
             if number % _BREATHER == 0:
-                time.sleep(0)  # let others have their turn: webhooks are served beside this
-        self._settled = row.place
+                time.sleep(_BREATH_S)
 
     # -- hints ---------------------------------------------------------------------------------
 
@@ -256,10 +267,7 @@ class Hub:
                 for stream in self._streams.get(session_id, ())
                 if stream.wanted.holds_kind(kind)
             ]
-        frame = hint_frame(hint)
-        for stream in readers:
-            if not stream.put(frame):
-                self.close(stream)
+        self._tell(readers, hint_frame(hint), None)
 
     # -- who may stay --------------------------------------------------------------------------
 

@@ -295,8 +295,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:
-    # psycopg forgets the oldest of 100 statements, and then prepares it anew each time.
-    connection.prepared_max = 500
     # What is not ours to prepare (`prepared.py`) is planned each time for the values that it has: a
     # page's filters are of many kinds, and one plan for all of them is the wrong one for some.
     connection.prepare_threshold = _NEVER

@@ -7,16 +7,19 @@ network away, and those whose answer nobody needs wait until the end and go toge
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session
 
-Parameters = Sequence[Any] | dict[str, Any]
+from gateway.store.line import Failed, Line, Sent, line_of
+
+Parameters = Sequence[Any]
 Answer = list[tuple[Any, ...]]
 
 
@@ -37,7 +40,10 @@ class Transaction(Session):
         self.kind: str = engine.dialect.name
         # True once something was told that others follow (`feed`).
         self.news = False
-        self._driver_connection: Any = None
+        # SQLite's driver, or the line to PostgreSQL, once something was asked.
+        self._driver: sqlite3.Connection | None = None
+        self._line: Line | None = None
+        self._in_trip = False
         self._postponed: dict[Postponable, list[Mapping[str, Any]]] = {}
 
     def send(self, sql: str, parameters: Sequence[Parameters]) -> Callable[[], list[Answer]]:
@@ -46,43 +52,47 @@ class Transaction(Session):
         On PostgreSQL they travel together, and with what else is sent `in_one_trip`; then the rows
         are there when that ends. Raises DBAPIError, now or when rows are asked for.
         """
-        driver = self._ready()
-        with self._explained(sql):
-            if self.kind == "sqlite":
+        if self.kind == "sqlite":
+            driver = self._ready_driver()
+            try:
                 rows = [driver.execute(sql, one).fetchall() for one in parameters]
-                return lambda: rows
-            if len(parameters) == 1:
-                cursors = [driver.execute(sql, parameters[0], prepare=True)]
-            else:
-                with driver.pipeline():
-                    cursors = [driver.execute(sql, one, prepare=True) for one in parameters]
-        return partial(self._fetch, sql, cursors)
+            except sqlite3.Error as error:
+                raise self._explained(sql, error) from error
+            return lambda: rows
+        sent = self._put(sql, parameters)
+        return lambda: [self._arrived(one).rows(one) for one in sent]
 
     def write(self, sql: str, parameters: Sequence[Parameters]) -> Callable[[], int]:
         """The same for what gives no rows; return how to get the number of rows it changed."""
-        driver = self._ready()
-        with self._explained(sql):
-            cursor = driver.cursor()
-            if len(parameters) > 1:
-                cursor.executemany(sql, parameters)
-            elif self.kind == "sqlite":
-                cursor.execute(sql, parameters[0])
-            else:
-                cursor.execute(sql, parameters[0], prepare=True)
-        return lambda: int(cursor.rowcount)
-
-    def _fetch(self, sql: str, cursors: Sequence[Any]) -> list[Answer]:
-        with self._explained(sql):
-            return [cursor.fetchall() for cursor in cursors]
+        if self.kind == "sqlite":
+            driver = self._ready_driver()
+            try:
+                if len(parameters) == 1:
+                    cursor = driver.execute(sql, parameters[0])
+                else:
+                    cursor = driver.executemany(sql, parameters)
+            except sqlite3.Error as error:
+                raise self._explained(sql, error) from error
+            return lambda: cursor.rowcount
+        sent = self._put(sql, parameters)
+        return lambda: sum(self._arrived(one).changed(one) for one in sent)
 
     @contextmanager
     def in_one_trip(self) -> Iterator[None]:
         """Let what is sent within the block travel together, where the database is far away."""
-        if self.kind == "sqlite":
+        if self.kind == "sqlite" or self._in_trip:
             yield
-        else:
-            with self._explained("(several statements)"), self._driver().pipeline():
-                yield
+            return
+        self._in_trip = True
+        try:
+            yield
+        except BaseException:
+            if self._line is not None:
+                self._line.drop()
+            raise
+        finally:
+            self._in_trip = False
+        self._travel()
 
     def postpone(self, statement: Postponable, parameters: Mapping[str, Any]) -> None:
         """Execute `statement` later: at the end, or before anything else is executed.
@@ -98,47 +108,86 @@ class Transaction(Session):
 
     def write_postponed(self, *, and_commit: bool = False) -> None:
         """Execute what was postponed; where the database is far away, commit on the same trip."""
+        self._put_postponed()
+        if self.kind != "sqlite":
+            self._travel(and_commit=and_commit)  # then SQLAlchemy has nothing left to commit
+
+    def _put_postponed(self) -> None:
+        """Execute what was postponed, or let it wait for the next trip."""
         waiting, self._postponed = self._postponed, {}
-        with self.in_one_trip():
+        was_in_trip, self._in_trip = self._in_trip, True
+        try:
             for statement in sorted(waiting, key=lambda one: one.rank):
                 statement.write(self, waiting[statement])
-            if and_commit and self.kind != "sqlite":
-                self._driver().commit()  # and then there is nothing left for SQLAlchemy to commit
+        finally:
+            self._in_trip = was_in_trip
 
-    def _ready(self) -> Any:
-        if self._postponed:
-            self.write_postponed()
-        return self._driver()
+    # -- SQLite ------------------------------------------------------------------------------------
 
-    def _driver(self) -> Any:
+    def _ready_driver(self) -> sqlite3.Connection:
         """The driver's own connection, its transaction begun."""
-        if self._driver_connection is None:
-            self._driver_connection = self.connection().connection.dbapi_connection
-        return self._driver_connection
+        if self._postponed:
+            self._put_postponed()
+        if self._driver is None:
+            dbapi: Any = self.connection().connection.dbapi_connection
+            self._driver = dbapi
+        return cast(sqlite3.Connection, self._driver)
 
-    @contextmanager
-    def _explained(self, sql: str) -> Iterator[None]:
-        """Give the driver's errors the form that SQLAlchemy's have; a dead connection goes."""
+    # -- PostgreSQL --------------------------------------------------------------------------------
+
+    def _put(self, sql: str, parameters: Sequence[Parameters]) -> list[Sent]:
+        """Send a statement for each of `parameters`, or let it wait for the end of the trip."""
+        if self._postponed:
+            self._put_postponed()
+        line = self._ready_line()
+        try:
+            sent = [line.put(sql, one) for one in parameters]
+        except psycopg.Error as error:
+            line.drop()
+            raise self._explained(sql, error) from error
+        if not self._in_trip:
+            self._travel()
+        return sent
+
+    def _ready_line(self) -> Line:
+        if self._line is None:
+            self._line = line_of(self.connection().connection)
+        return self._line
+
+    def _travel(self, *, and_commit: bool = False) -> None:
+        if self._line is None and not and_commit:
+            return
+        try:
+            self._ready_line().travel(and_commit=and_commit)
+        except Failed as failed:
+            raise self._explained(failed.sql, failed.cause) from failed.cause
+
+    def _arrived(self, one: Sent) -> Line:
+        """The line, after the trip of one that was sent."""
+        if one.result is None:  # asked for before its trip ends
+            self._travel()
+        return self._ready_line()
+
+    def _explained(self, sql: str, error: Any) -> Exception:
+        """An error of the driver's in the form that SQLAlchemy's have; a dead connection goes."""
         connection = self.connection()
         dialect = connection.dialect
         module: Any = dialect.dbapi
-        try:
-            yield
-        except module.Error as error:
-            dead = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
-            if dead:
-                connection.invalidate(error)
-            raise DBAPIError.instance(
-                sql, None, error, module.Error,
-                hide_parameters=True, connection_invalidated=dead, dialect=dialect,
-            ) from error  # fmt: skip
+        dead = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+        if dead:
+            connection.invalidate(error)
+        explained: Exception = DBAPIError.instance(
+            sql, None, error, module.Error,
+            hide_parameters=True, connection_invalidated=dead, dialect=dialect,
+        )  # fmt: skip
+        return explained
 
 
 @event.listens_for(Transaction, "do_orm_execute")
 def _in_order(state: ORMExecuteState) -> None:
     """Whatever takes the long way sees what was postponed before it."""
     db = state.session
-    if isinstance(db, Transaction) and db._postponed:
+    if isinstance(db, Transaction) and (db._postponed or db._in_trip):
         db.write_postponed()
 
 

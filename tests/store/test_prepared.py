@@ -269,7 +269,8 @@ def test_reading_forgets_no_statement(migrated_postgres_url: str) -> None:
     database.write(lambda db: ADD.each(db, [person("a")]))
     with database.read() as db:
         assert BY_NAME.run(db, {"called": "Ann"})
-        assert db._driver().info.transaction_status.name == "IDLE"
+        driver: Any = db.connection().connection.dbapi_connection
+        assert driver.info.transaction_status.name == "IDLE"
     with database.read() as db:
         assert prepared(db) == 1
     assert database.write(prepared) == 1

@@ -7,8 +7,7 @@ wait for other programs in naps. What the threads of a process write at the same
 transaction, and so one wait for the disk.
 
 On PostgreSQL whoever only reads opens no transaction: each statement sees what is committed when it
-begins, as within one (READ COMMITTED). It saves the trips of BEGIN and ROLLBACK, and what is worse:
-after a ROLLBACK psycopg throws away every statement that the connection has prepared.
+begins, as within one (READ COMMITTED). It saves the trips of BEGIN and ROLLBACK.
 """
 
 from __future__ import annotations

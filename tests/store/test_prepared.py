@@ -258,7 +258,7 @@ def test_who_fails_among_those_who_share_a_commit_fails_alone(migrated_sqlite_ur
 
 
 def test_reading_forgets_no_statement(migrated_postgres_url: str) -> None:
-    """After a ROLLBACK psycopg throws all of them away, so who only reads opens no transaction."""
+    """Nor does one that fails; and who only reads opens no transaction."""
     database = Database(migrated_postgres_url, pool_size=1)
 
     def prepared(db: Transaction) -> int:
@@ -284,4 +284,6 @@ def test_reading_forgets_no_statement(migrated_postgres_url: str) -> None:
     with pytest.raises(RuntimeError):
         database.write(fail)
     assert people(database) == {"opr_a": "Ann"}
+    with database.read() as db:
+        assert prepared(db) == 1
     database.dispose()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import redis
 import structlog
@@ -49,6 +49,21 @@ _JOB_TTL_S = 60
 _JOB_TIMEOUT_S = 600
 _MOST_GONE = 16
 _LISTEN_S = 1.0
+# Take a name off the list and tell whoever has it, until one is there; in one trip.
+_TELL = """
+for _ = 1, tonumber(ARGV[2]) do
+    local name = redis.call('LPOP', KEYS[1])
+    if not name then return 0 end
+    if redis.call('PUBLISH', name, ARGV[1]) > 0 then return 1 end
+end
+return 0
+"""
+# Count those for whom nobody was found; a job is on its way for the first of them.
+_COUNT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return count
+"""
 _THE_END = b"the end"
 
 
@@ -77,6 +92,7 @@ class Waker:
 
     def __init__(self, connection: redis.Redis | None) -> None:
         self._redis = connection
+        self._scripts: dict[str, Any] = {}  # redis-py has no annotations for them
 
     def wake(self, kind: str, key: str = "") -> bool:
         """Tell a drain of `kind` that listens, else enqueue one; False if Redis did not answer.
@@ -101,7 +117,7 @@ class Waker:
         return True
 
     def _enqueue(self, connection: redis.Redis, kind: str) -> None:
-        if not connection.set(_key(kind), 1, nx=True, ex=_PENDING_S):
+        if self._script(connection, _COUNT)(keys=[_key(kind)], args=[_PENDING_S]) > 1:
             return
         Queue(QUEUES[kind], connection=connection).enqueue_call(
             JOB,
@@ -114,13 +130,14 @@ class Waker:
 
     def _tell(self, connection: redis.Redis, kind: str, key: str) -> bool:
         """Tell one of the drains that listen, each in its turn; False if none does."""
-        for _ in range(_MOST_GONE):
-            name = connection.lpop(_listeners(kind))
-            if name is None:
-                return False
-            if connection.publish(cast(str, name), key):
-                return True
-        return False
+        tell = self._script(connection, _TELL)
+        return bool(tell(keys=[_listeners(kind)], args=[key, _MOST_GONE]))
+
+    def _script(self, connection: redis.Redis, text: str) -> Any:
+        script = self._scripts.get(text)
+        if script is None:
+            script = self._scripts[text] = connection.register_script(text)
+        return script
 
     def listener(self, kind: str) -> Listener | None:
         """What a drain of `kind` hears while it runs; None where nobody would be told."""
@@ -142,7 +159,8 @@ class Listener:
     """A running drain's ear: it is told of work, and nothing needs to be enqueued for it.
 
     Its name stands in a list. Who wakes takes one off and tells that drain, which puts it back
-    before it looks; so one that is held up is told once, and then others are. `hears` is False
+    before it looks; so one that is held up is told once, and then others are. Who finds no name
+    counts that, and a drain that puts its name back sees that it did. `hears` is False
     while Redis is away; `makes_way` turns true when another kind of work waits for this worker, or
     Redis was emptied: then RQ must say anew that there is one.
     """
@@ -159,7 +177,10 @@ class Listener:
         self._channel: Any = None
         self._thread: threading.Thread | None = None
         self._stir = threading.Event()
-        self._listed = False
+        # Whether our name is to be in the list, and whether somebody has just taken it to tell us.
+        self._wanted = self._away = False
+        # How many had found nobody to tell when we looked last: what they meant is looked for once.
+        self._missed: bytes | None = None
         self._told: deque[str] = deque()
         self.hears = False
         self.makes_way = False
@@ -183,25 +204,44 @@ class Listener:
 
         `check` whether it is there still: Redis may have been emptied.
         """
-        was_listed = self._listed
-        if not self.hears or (was_listed and not check):
+        was_wanted = self._wanted
+        if not self.hears or (was_wanted and not check):
             return
-        self._listed = True
+        self._wanted = True
         try:
-            emptied = False
-            if check:
-                # If not emptied, somebody has just taken it to tell us: we go for nothing, at most.
-                emptied = not self._redis.lrem(self._listeners, 0, self._name) and was_listed
+            if not check:
+                self._list()
+                return
+            away = self._away
             with self._redis.pipeline(transaction=False) as together:
+                together.lrem(self._listeners, 0, self._name)
                 together.rpush(self._listeners, self._name)
-                together.exists(self._key)
-                if together.execute()[1]:  # work for which nobody was found to be told
-                    self._told.append("")
-            if check:
-                waits = self._others and self._redis.exists(*self._others)
-                self.makes_way = emptied or bool(waits)
+                together.get(self._key)
+                if self._others:
+                    together.exists(*self._others)
+                removed, _, missed, *waits = together.execute()
+            self._heard_of(missed)
+            # If not emptied, somebody has just taken it to tell us: we go for nothing, at most.
+            emptied = was_wanted and not away and not removed
+            self.makes_way = emptied or any(waits)
         except redis.RedisError as error:
             self._lost(error)
+
+    def _list(self) -> None:
+        """Put our name into the list, and see whether somebody looked for one in vain before."""
+        with self._redis.pipeline(transaction=False) as together:
+            together.rpush(self._listeners, self._name)
+            together.get(self._key)
+            _, missed = together.execute()
+        self._heard_of(missed)
+        self._away = False
+        if not self._wanted:  # the hands have become full meanwhile
+            self._redis.lrem(self._listeners, 0, self._name)
+
+    def _heard_of(self, missed: bytes | None) -> None:
+        if missed is not None and missed != self._missed:
+            self._told.append("")
+        self._missed = missed
 
     def told(self) -> list[str]:
         """Take what we were told since the last time: keys, and "" for work without one."""
@@ -212,9 +252,9 @@ class Listener:
 
     def want_no_more(self) -> None:
         """Have others told from now on: there are no hands left."""
-        if not self.hears or not self._listed:
+        if not self.hears or not self._wanted:
             return
-        self._listed = False
+        self._wanted = False
         try:
             self._redis.lrem(self._listeners, 0, self._name)
         except redis.RedisError as error:
@@ -245,8 +285,10 @@ class Listener:
                     elif message["data"] == _THE_END:
                         channel.unsubscribe()  # who has our name already is answered, or finds none
                     elif message["type"] == "message":
+                        self._away = True
+                        if self._wanted:  # before we look: others will soon have more to tell
+                            self._list()
                         self._told.append(message["data"].decode())
-                        self._listed = False
                         self._stir.set()
         except (redis.RedisError, OSError, ValueError) as error:
             self._lost(error)

@@ -21,6 +21,13 @@ from gateway.errors import Again, ConfigError, Never, Oversized
 _CONNECTIONS = 32
 _CHUNK_BYTES = 64 * 1024
 _REFUSAL_BYTES = 16 * 1024
+_ALWAYS_SAID = {
+    "accept": "application/json",
+    # An answer's size is bounded; what unpacks to more than it weighs is not asked for.
+    "accept-encoding": "identity",
+    "content-type": "application/json",
+    "user-agent": f"channel-gateway/{__version__}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +59,18 @@ class Post:
         `timeout_s` is only told: the deadline is the caller's (`within`). `passing` are the
         refusals below 500 that may pass, `why` reads what may be said out of a refusal's body.
         """
-        self._url = url
         self.host = _host(url, setting)
         self._timeout_s = timeout_s
         self._passing = passing
         self._why = why
         self._clock = clock or SystemClock()
         self._session = patient_session(_CONNECTIONS)
+        # What is the same in every call: requests works all of it out anew for each, the proxies
+        # from the environment and the address with them, which takes it longer than the rest.
+        self._blank = self._session.prepare_request(
+            requests.Request("POST", url, headers=_ALWAYS_SAID)
+        )
+        self._ways = self._session.merge_environment_settings(url, {}, True, None, None)
 
     def send(self, headers: Mapping[str, str], body: bytes) -> Posted:
         """Post JSON. To be called inside `within`.
@@ -77,17 +89,10 @@ class Post:
         self._session.close()
 
     def _send(self, headers: Mapping[str, str], body: bytes) -> Posted:
-        all_headers = {
-            "accept": "application/json",
-            # An answer's size is bounded; what unpacks to more than it weighs is not asked for.
-            "accept-encoding": "identity",
-            "content-type": "application/json",
-            "user-agent": f"channel-gateway/{__version__}",
-            **headers,
-        }
-        with self._session.post(
-            self._url, data=body, headers=all_headers, stream=True, timeout=left()
-        ) as response:
+        request = self._blank.copy()
+        request.headers.update(headers)
+        request.prepare_body(body, None)
+        with self._session.send(request, timeout=left(), **self._ways) as response:
             status = response.status_code
             if status == 202:
                 return Posted(status=status, body=b"")

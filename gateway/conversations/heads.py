@@ -20,7 +20,7 @@ _CLAIMS = table_of(Claim)
 _EARLIER = _PUSHES.alias("earlier")
 _DUE = Prepared(
     lambda _: (
-        select(_PUSHES.c.conversation_id)
+        select(_PUSHES.c.conversation_id, _PUSHES.c.due_at)
         .join(_CONVERSATIONS, _CONVERSATIONS.c.id == _PUSHES.c.conversation_id)
         .outerjoin(
             _CLAIMS,
@@ -28,7 +28,7 @@ _DUE = Prepared(
         )
         .where(
             _PUSHES.c.state.in_(literals(*pushes.OPEN)),
-            _PUSHES.c.due_at <= bindparam("now"),
+            _PUSHES.c.due_at <= bindparam("until"),
             _CLAIMS.c.until.is_(None) | (_CLAIMS.c.until <= bindparam("database_now")),
             ~exists().where(
                 _EARLIER.c.conversation_id == _PUSHES.c.conversation_id,
@@ -84,10 +84,10 @@ class Head:
         return self.role not in NOT_LOOKED_FIRST
 
 
-def due(db: Transaction, database_now: int, now: int, limit: int) -> list[str]:
-    """Conversations whose first open push is due and that nobody works on."""
-    asked = {"database_now": database_now, "now": now, "most": limit}
-    return [row.conversation_id for row in _DUE.run(db, asked)]
+def due(db: Transaction, database_now: int, until: int, limit: int) -> list[tuple[str, int]]:
+    """Conversations whose first open push is due by then and that nobody works on, and when."""
+    asked = {"database_now": database_now, "until": until, "most": limit}
+    return [(row.conversation_id, row.due_at) for row in _DUE.run(db, asked)]
 
 
 def head(db: Transaction, conversation_id: str) -> Head | None:

@@ -149,14 +149,19 @@ class Hints:
         if self._redis is None:
             return
         body = msgspec.json.encode(hint)
+        said = self._me.encode() + body
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.publish(HINTS, self._me.encode() + body)
-                if hint.kind == "typing" and hint.by == "operator" and hint.on:
-                    pipeline.set(_TYPIST + hint.conversation, body, px=int(SHOWN_S * 1000))
-                elif hint.kind == "typing" and hint.by == "operator":
-                    pipeline.delete(_TYPIST + hint.conversation)
-                pipeline.execute()
+            if hint.kind == "typing" and hint.by == "operator":
+                with self._redis.pipeline(transaction=False) as pipeline:
+                    pipeline.publish(HINTS, said)
+                    if hint.on:
+                        typist = _TYPIST + hint.conversation
+                        pipeline.set(typist, body, px=int(SHOWN_S * 1000))
+                    else:
+                        pipeline.delete(_TYPIST + hint.conversation)
+                    pipeline.execute()
+            else:
+                self._redis.publish(HINTS, said)
         except redis.RedisError as error:
             if not self._loses:  # said once, however many are lost
                 log.info("hint_lost", error=type(error).__name__)

@@ -17,6 +17,7 @@ from gateway.errors import Again, Never, NotFound, Paused, UnknownOutcome
 from gateway.logs import about
 from gateway.policy import Terms
 from gateway.store import Transaction
+from gateway.sync.ahead import AHEAD_US, Ahead
 from gateway.sync.reading import LOOK_DEADLINE_S, Reader, Reading, observe
 from gateway.tracing import Span, span
 from gateway.wiring import Parts
@@ -51,17 +52,18 @@ class Deliver:
         self._parts = parts
         self._database = parts.database
         self._reader = reader
+        self._ahead = Ahead()
 
     def due(self, limit: int) -> Sequence[str]:
         """Conversations whose first push is due."""
+        now = self._now()
         with self._database.read() as db:
-            return heads.due(db, self._database.now(db), self._now(), limit)
+            coming = heads.due(db, self._database.now(db), now + AHEAD_US, limit)
+        return self._ahead.due_of(coming, now, limit)
 
     def due_within(self, seconds: float) -> bool:
-        """True if a push becomes due that soon."""
-        with self._database.read() as db:
-            soon = self._now() + int(seconds * 1e6)
-            return bool(heads.due(db, self._database.now(db), soon, 1))
+        """True if a push becomes due that soon, as of the last look."""
+        return self._ahead.within(seconds, self._now())
 
     def do(self, conversation_id: str) -> None:
         """Carry out what is due in one conversation, first things first."""

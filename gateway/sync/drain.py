@@ -103,32 +103,31 @@ class Drain:
 
     def _run(self, pool: ThreadPoolExecutor, ends: float) -> bool:
         idle_since: float | None = None
-        stirred = True
         while not self._stopping.is_set():
             if self._clock.monotonic() >= ends or (self._running and self._makes_way):
                 return True
             self._stir.clear()
             self._reap()
-            begun = self._begin(pool, stirred)
+            begun = self._begin(pool)
             if begun or self._running:
                 idle_since = None
-                if not (begun or self._full):
+                if self._hears or not (begun or self._full):
                     self._soon = self._is_soon()
-                stirred = self._wait(_POLL_S if self._soon or not self._hears else _LOOK_S)
+                self._wait(_POLL_S if self._soon or not self._hears else _LOOK_S)
                 continue
             self._soon = self._work.due_within(WAIT_FOR_DUE_S)
             if self._soon:
-                stirred = self._wait(_POLL_S)
+                self._wait(_POLL_S)
             else:
                 now = self._clock.monotonic()
                 idle_since = now if idle_since is None else idle_since
                 lingers = self._hears and not self._makes_way
                 if not lingers or now - idle_since >= self._linger_s:
                     return False
-                stirred = self._wait(_LOOK_S)
+                self._wait(_LOOK_S)
         return False
 
-    def _begin(self, pool: ThreadPoolExecutor, stirred: bool) -> bool:
+    def _begin(self, pool: ThreadPoolExecutor) -> bool:
         """Begin what is due; True if anything was, or if it must be looked for once more."""
         free = self._work.threads - len(self._running)
         self._full = free <= 0
@@ -137,7 +136,7 @@ class Drain:
                 self._listener.want_no_more()
             return False
         try:
-            due = self._due(free + len(self._running), stirred)
+            due = self._due(free + len(self._running))
         except Again as trouble:
             log.warning("drain_waits", kind=self._work.kind, error=trouble.message)
             self._stopping.wait(1.0)
@@ -154,19 +153,21 @@ class Drain:
             self._stir.set()
         return bool(fresh)
 
-    def _due(self, limit: int, stirred: bool) -> Sequence[str]:
+    def _due(self, limit: int) -> Sequence[str]:
         """What is due: as we are told, or else as we find."""
         told: list[str] = []
+        looks = True
         if self._listener is not None:
             now = self._clock.monotonic()
-            check = not stirred or now - self._checked_at >= _LOOK_S
+            check = now - self._checked_at >= _LOOK_S
             self._checked_at = now if check else self._checked_at
             self._listener.ask_for_work(check=check)
             told = self._listener.told()
-            self._soon = self._soon or not all(told)
+            looks = check or not told or not all(told) or bool(self._again)
         if self._before is not None:
             self._before()
-        return told if told and all(told) and not self._again else self._work.due(limit)
+        named = [key for key in told if key]
+        return [*named, *self._work.due(limit)] if looks else named
 
     def _do(self, key: str) -> None:
         # The origin of what nobody but time asked for; what was asked for has its own.
@@ -194,13 +195,12 @@ class Drain:
         except Again:  # the next look tells
             return True
 
-    def _wait(self, seconds: float) -> bool:
-        """Wait until something stirs or the end is asked for; True if something stirs."""
+    def _wait(self, seconds: float) -> None:
+        """Wait until something stirs or the end is asked for."""
         while seconds > 0 and not self._stopping.is_set():
             if self._stir.wait(min(seconds, _SLICE_S)):
-                return True
+                return
             seconds -= _SLICE_S
-        return False
 
     def _reap(self) -> None:
         for future in [one for one in self._running if one.done()]:

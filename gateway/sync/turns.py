@@ -19,6 +19,7 @@ from gateway.feed import Hint
 from gateway.logs import about
 from gateway.policy import Terms
 from gateway.store.models import TurnRow
+from gateway.sync.ahead import AHEAD_US, Ahead
 from gateway.sync.reading import LOOK_DEADLINE_S, Reader, observe
 from gateway.tracing import Span, span
 from gateway.wiring import Parts
@@ -40,16 +41,18 @@ class Turns:
         self._parts = parts
         self._database = parts.database
         self._reader = reader
+        self._ahead = Ahead()
 
     def due(self, limit: int) -> Sequence[str]:
         """Turns that are due."""
+        now = self._now()
         with self._database.read() as db:
-            return asking.due(db, self._now(), limit)
+            coming = asking.due(db, now + AHEAD_US, limit)
+        return self._ahead.due_of(coming, now, limit)
 
     def due_within(self, seconds: float) -> bool:
-        """True if a turn becomes due that soon."""
-        with self._database.read() as db:
-            return bool(asking.due(db, self._now() + int(seconds * 1e6), 1))
+        """True if a turn becomes due that soon, as of the last look."""
+        return self._ahead.within(seconds, self._now())
 
     def do(self, turn_id: str) -> None:
         """Ask one turn and record its answer; no transaction is open while the agent thinks."""

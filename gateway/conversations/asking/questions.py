@@ -22,8 +22,8 @@ from gateway.store.sql import literals, table_of
 _TURNS, _CONVERSATIONS = table_of(TurnRow), table_of(Conversation)
 _DUE = Prepared(
     lambda _: (
-        select(_TURNS.c.id)
-        .where(_TURNS.c.state.in_(literals(*turns.OPEN)), _TURNS.c.due_at <= bindparam("now"))
+        select(_TURNS.c.id, _TURNS.c.due_at)
+        .where(_TURNS.c.state.in_(literals(*turns.OPEN)), _TURNS.c.due_at <= bindparam("until"))
         .order_by(_TURNS.c.due_at)
         .limit(bindparam("most", type_=Integer))
     )
@@ -67,9 +67,9 @@ class Began(NamedTuple):
     origin: str | None
 
 
-def due(db: Transaction, now: int, limit: int) -> list[str]:
-    """Turns whose time has come, oldest first: to be asked, asked again, or given up."""
-    return [row.id for row in _DUE.run(db, {"now": now, "most": limit})]
+def due(db: Transaction, until: int, limit: int) -> list[tuple[str, int]]:
+    """Turns whose time comes by then, and when: to be asked, asked again, or given up."""
+    return [(row.id, row.due_at) for row in _DUE.run(db, {"until": until, "most": limit})]
 
 
 def returned(db: Transaction, turn_id: str) -> Any | None:

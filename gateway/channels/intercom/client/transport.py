@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,8 @@ ANSWER_MAX = 64 * 1024 * 1024  # bytes; 500 parts of a long conversation are a f
 SocketOption = (
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 )
+
+Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +85,24 @@ class DeadlineTransport(httpx.BaseTransport):
         The caller is given an empty JSON object with the true status: the SDK builds models from
         an answer (220 ms of CPU for 500 parts, and a TypeError for a list), and nobody reads them.
         """
+        url = request.url
+        asked = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        self.ask(request.method.encode(), asked, request.headers.raw, request.read())
+        answer = self._running.exchange.answer
+        return httpx.Response(answer.status if answer else 500, json={})
+
+    def ask(
+        self, method: bytes, url: httpcore.URL, headers: Sequence[Header], content: bytes = b""
+    ) -> None:
+        """Send and read to the end; the answer is the exchange's. Raises httpcore's errors."""
         exchange = self._running.exchange
         outgoing = httpcore.Request(
-            request.method,
-            httpcore.URL(
-                scheme=request.url.raw_scheme,
-                host=request.url.raw_host,
-                port=request.url.port,
-                target=request.url.raw_path,
-            ),
-            headers=request.headers.raw,
-            content=request.read(),
+            method,
+            url,
+            headers=headers,
+            content=content,
             extensions={"timeout": {"pool": exchange.left(httpcore.PoolTimeout)}},
         )
         incoming = self._pool.handle_request(outgoing)
@@ -102,7 +111,6 @@ class DeadlineTransport(httpx.BaseTransport):
         finally:
             incoming.close()
         exchange.answer = _decoded(incoming.status, httpx.Headers(incoming.headers), raw)
-        return httpx.Response(incoming.status, json={})
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -198,6 +206,8 @@ def _read_up_to(chunks: Iterable[bytes], size: int) -> bytes:
 
 
 def _decoded(status: int, headers: httpx.Headers, raw: bytes) -> Answer:
+    if "content-encoding" not in headers:
+        return Answer(status=status, headers=headers, body=raw)
     try:
         body: bytes | None = httpx.Response(status, headers=headers, content=raw).content
     except httpx.DecodingError:

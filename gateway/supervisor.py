@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from gateway.forking import Forked, can_fork, fork
 from gateway.leash import leashed
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ class Child:
     env: Mapping[str, str] | None = None
     # File descriptors that it inherits, such as a listening socket.
     pass_fds: tuple[int, ...] = ()
+    # The same as a call, for a child that shares what we have imported (`forking.py`). Where that
+    # is not possible, `argv` is executed.
+    run: Callable[[], object] | None = None
     # Says whether it serves; the next stage is started only then.
     ready: Callable[[], bool] | None = None
 
@@ -143,7 +147,7 @@ class _Kept:
 
     def __init__(self, child: Child) -> None:
         self._child = child
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._started_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._start_at: float | None = None
@@ -169,13 +173,18 @@ class _Kept:
 
     def start(self) -> None:
         """Start it in a group of its own: a Ctrl-C in the terminal is for us to pass on."""
-        self._process = subprocess.Popen(
-            leashed(self._child.argv),
-            env=None if self._child.env is None else dict(self._child.env),
-            stdin=subprocess.DEVNULL,
-            pass_fds=self._child.pass_fds,
-            start_new_session=True,
-        )
+        child = self._child
+        env = dict(os.environ if child.env is None else child.env)
+        if child.run is not None and can_fork():
+            self._process = fork(child.run, argv=child.argv, env=env)
+        else:
+            self._process = subprocess.Popen(
+                leashed(child.argv),
+                env=env,
+                stdin=subprocess.DEVNULL,
+                pass_fds=child.pass_fds,
+                start_new_session=True,
+            )
         self._swept = False
         self._started_at = time.monotonic()
         self._start_at = None
@@ -231,7 +240,7 @@ def _wait(wakeup: socket.socket, seconds: float) -> None:
             wakeup.recv(4096)
 
 
-def _told(returncode: int) -> str:
-    if returncode < 0:
+def _told(returncode: int | None) -> str:
+    if returncode is not None and returncode < 0:
         return signal.Signals(-returncode).name
     return f"exit code {returncode}"

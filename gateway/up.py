@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+
+from sqlalchemy.orm import configure_mappers
 
 from gateway.config import Settings
 from gateway.embedded import embedded_valkey
+from gateway.forking import share_what_lives
 from gateway.instance import only_instance
 from gateway.store import migrate
 from gateway.supervisor import Child, Supervisor
@@ -15,6 +19,9 @@ from gateway.webserver import count_together, listen, web_argv, web_processes
 
 # The roles run as `python -m gateway …`: found wherever the package is, on PATH or not.
 GATEWAY = (sys.executable, "-m", "gateway")
+
+# Runs a `gateway` command in this process, and ends it.
+Command = Callable[[Sequence[str]], object]
 
 # Where one may listen and nobody can call.
 _EVERYWHERE = (
@@ -25,11 +32,19 @@ _EVERYWHERE = (
 
 
 def up(
-    settings: Settings, environ: Mapping[str, str], *, host: str, port: int, workers: int = 1
+    settings: Settings,
+    environ: Mapping[str, str],
+    command: Command,
+    *,
+    host: str,
+    port: int,
+    workers: int = 1,
 ) -> int:
     """Run until a signal asks for the end; return the exit status.
 
-    `environ` is what the settings were read from; the children read theirs from it, too.
+    `environ` is what the settings were read from; the children read theirs from it, too. Workers
+    and scheduler are forks of this process that run a `command`. The web server is executed:
+    gevent must have patched the standard library before ours is imported.
     Raises ConfigError if the folder or the address is taken.
     """
     with ExitStack() as stack:
@@ -52,7 +67,9 @@ def up(
             env={**child_environ, **count_together(processes, settings.data_dir, real_port)},
             pass_fds=(listener.fileno(),),
         )
-        stages.append([web, *worker_children(child_environ, workers)])
+        stages.append([web, *worker_children(child_environ, workers, command)])
+        import_for_workers(settings)
+        share_what_lives()
         return Supervisor(stages).run()
 
 
@@ -72,16 +89,37 @@ def environment_of_children(
     return child_environ
 
 
-def worker_children(environ: Mapping[str, str], workers: int) -> list[Child]:
-    """Return the workers, `workers` of them where customers wait, and the scheduler."""
+def worker_children(
+    environ: Mapping[str, str], workers: int, command: Command | None = None
+) -> list[Child]:
+    """Return the workers, `workers` of them where customers wait, and the scheduler.
+
+    Forks of this process if a `command` can be run in it.
+    """
     roles = [("turns", workers), ("deliver", workers), ("sync", 1)]
-    children = [
-        Child(
-            name=f"worker {kind}" if count == 1 else f"worker {kind} {number}",
-            argv=[*GATEWAY, "worker", "--only", kind],
-            env=environ,
-        )
+    named = [
+        (f"worker {kind}" if count == 1 else f"worker {kind} {number}", ("worker", "--only", kind))
         for kind, count in roles
         for number in range(1, count + 1)
     ]
-    return [*children, Child(name="scheduler", argv=[*GATEWAY, "scheduler"], env=environ)]
+    return [
+        Child(
+            name=name,
+            argv=[*GATEWAY, *words],
+            env=environ,
+            run=None if command is None else partial(command, words),
+        )
+        for name, words in [*named, ("scheduler", ("scheduler",))]
+    ]
+
+
+def import_for_workers(settings: Settings) -> None:
+    """Import and arrange what workers would otherwise, later, each for itself."""
+    import gateway.sync.scheduler
+    import gateway.sync.worker
+
+    if any(channel.kind == "intercom" for channel in settings.channels.values()):
+        import gateway.channels.intercom.sender
+    if any(agent.kind == "openai" for agent in settings.agents.values()):
+        import gateway.agents.openai.client  # noqa: F401
+    configure_mappers()

@@ -42,11 +42,17 @@ while True:
 """
 SUPERVISOR = """
 import logging, pathlib, sys
+from functools import partial
 from gateway.supervisor import Child, Supervisor
 logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stderr)
 folder = pathlib.Path(sys.argv[1])
+def run(program, name):
+    sys.argv[:] = ["-c", str(folder), name]
+    exec(program, {})
 def child(name, program, ready=None):
-    return Child(name=name, argv=[sys.executable, "-c", program, str(folder), name], ready=ready)
+    argv = [sys.executable, "-c", program, str(folder), name]
+    forked = partial(run, program, name) if sys.argv[5] == "forked" else None
+    return Child(name=name, argv=argv, ready=ready, run=forked)
 def noted(name):
     return lambda: (folder / (name + ".pids")).exists()
 polite, stubborn = sys.argv[2], sys.argv[3]
@@ -56,13 +62,14 @@ sys.exit(eval(sys.argv[4]))
 Start = Callable[[str], subprocess.Popen[str]]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+@pytest.fixture(params=["executed", "forked"])
+def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Start a supervisor in a process of its own; `expression` makes and runs it."""
     started: list[subprocess.Popen[str]] = []
 
     def start(expression: str) -> subprocess.Popen[str]:
         argv = [sys.executable, "-c", SUPERVISOR, str(tmp_path), POLITE, STUBBORN, expression]
+        argv.append(request.param)
         process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
@@ -173,6 +180,7 @@ def test_the_kernel_kills_the_children_of_a_killed_supervisor(tmp_path: Path, st
     assert not (tmp_path / "stopped").exists()
 
 
+@pytest.mark.parametrize("start", ["executed"], indirect=True)
 def test_a_child_has_the_usual_signals(tmp_path: Path, start: Start) -> None:
     supervisor = start(
         'Supervisor([[Child(name="a", argv=["sh", "-c",'

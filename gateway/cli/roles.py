@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -57,7 +58,12 @@ def up(host: str, port: int, workers: int) -> None:
         settings.data_dir,
         ", ".join(settings.channels) or "none (see `gateway doctor`)",
     )
-    raise SystemExit(run_up(settings, os.environ, host=host, port=port, workers=workers))
+    gateway = click.get_current_context().find_root().command
+
+    def command(words: Sequence[str]) -> object:
+        return gateway.main(list(words), prog_name="gateway")
+
+    raise SystemExit(run_up(settings, os.environ, command, host=host, port=port, workers=workers))
 
 
 @click.command()

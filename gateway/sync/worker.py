@@ -60,6 +60,9 @@ class Worker(SimpleWorker):
         except redis.RedisError as error:
             raise StopRequested from error
 
+    def procline(self, message: str) -> None:
+        """Keep our own name in lists of processes; RQ would write what it does there."""
+
     def _be_known(self) -> None:
         """Be heard of, also after Redis was emptied: RQ says who it is only at its start."""
         if not self.connection.sismember(self.redis_workers_keys, self.key):

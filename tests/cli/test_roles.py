@@ -1,5 +1,6 @@
 """The commands that keep running, as real processes: they serve and stop, and find each other."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -80,14 +81,44 @@ def all_gone(pids: Sequence[int]) -> bool:
     return not any(is_alive(pid) for pid in pids)
 
 
+def turns_of(up: Running) -> psutil.Process | None:
+    for child in psutil.Process(up.process.pid).children():
+        if "gateway worker --only turns" in " ".join(child.cmdline()):
+            return child
+    return None
+
+
+def holds_nothing_that_children_must_not_have(supervisor: psutil.Process) -> None:
+    assert supervisor.num_threads() == 1
+    assert {one.status for one in supervisor.net_connections("inet")} == {psutil.CONN_LISTEN}
+    assert not any(file.path.endswith("gateway.db") for file in supervisor.open_files())
+
+
+def stands_on_its_own(worker: psutil.Process) -> None:
+    """It is a fork with nothing of its parent's, and shares its memory."""
+    assert os.getsid(worker.pid) == worker.pid
+    assert not any(file.path.endswith("up.lock") for file in worker.open_files())
+    assert psutil.CONN_LISTEN not in {one.status for one in worker.net_connections("inet")}
+    memory = worker.memory_full_info()
+    assert memory.uss < 0.5 * memory.rss
+
+
 def test_up_runs_everything_and_stops_cleanly(gateway: Gateway) -> None:
     url = f"http://127.0.0.1:{(port := free_port())}"
     with running(gateway, "up", "--port", str(port)) as up:
-        wait_until(lambda: checks(url)["status"] == "ready", f"readiness; {up.output}")
+        wait_until(lambda: checks(url)["status"] == "ready", f"readiness; {up.output}", within_s=60)
         assert f"at 127.0.0.1:{port}, its files in {gateway.folder}/data" in up.output
         family = up.family()
         # The supervisor, gunicorn and its worker, three workers, the scheduler, Valkey.
         assert len(family) == 8
+        assert (first := turns_of(up)) is not None
+        holds_nothing_that_children_must_not_have(psutil.Process(up.process.pid))
+        first.kill()
+        wait_until(lambda: turns_of(up) not in (None, first), f"the next worker; {up.output}")
+        wait_until(lambda: checks(url)["status"] == "ready", f"readiness; {up.output}")
+        assert (second := turns_of(up)) is not None
+        stands_on_its_own(second)
+        family = up.family()
         # Others find its Redis and its database.
         assert "the running gateway's own" in gateway.run("doctor").stdout
         assert gateway.run("operators", "list").exit_code == 0

@@ -111,12 +111,14 @@ def test_up_runs_everything_and_stops_cleanly(gateway: Gateway) -> None:
         family = up.family()
         # The supervisor, gunicorn and its worker, three workers, the scheduler, Valkey.
         assert len(family) == 8
-        assert (first := turns_of(up)) is not None
+        first = turns_of(up)
+        assert first is not None
         holds_nothing_that_children_must_not_have(psutil.Process(up.process.pid))
         first.kill()
         wait_until(lambda: turns_of(up) not in (None, first), f"the next worker; {up.output}")
         wait_until(lambda: checks(url)["status"] == "ready", f"readiness; {up.output}")
-        assert (second := turns_of(up)) is not None
+        second = turns_of(up)
+        assert second is not None
         stands_on_its_own(second)
         family = up.family()
         # Others find its Redis and its database.

@@ -53,8 +53,8 @@ class Connection:
 
     __slots__ = ("_answer", "meant_at", "place", "socket")
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=_PATIENCE_S)
+    def __init__(self, address: tuple[str, int], source: tuple[str, int] | None = None) -> None:
+        self.socket = socket.create_connection(address, _PATIENCE_S, source)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.meant_at = 0.0
         self.place = 0

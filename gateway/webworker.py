@@ -45,6 +45,10 @@ _MOST_UNREAD = 16 * 1024 * 1024
 _UNREAD_S = 10.0
 _PIECE = 256 * 1024
 """So much of a body that the application did not read is read in the end, and for so long."""
+_MOST_ASIDE = 1_000
+"""So many connections are put aside at most; each is one of `worker_connections`."""
+_ESTABLISHED = 1
+"""From <netinet/tcp.h>; the state is the first byte of what TCP_INFO tells."""
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -60,6 +64,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         # Connections on which nothing is being asked, and until when a request may be on its way.
         self._quiet: dict[Any, float] = {}
         self._new: set[Any] = set()
+        self._put_aside = 0
 
     def run(self) -> None:
         """Serve; return when everything that had begun is over."""
@@ -89,6 +94,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection."""
+        if not self._is_worth_reading(client, addr):
+            client.close()
+            return
         me = gevent.getcurrent()
         self._clients[me] = client
         self._new.add(client)
@@ -97,6 +105,24 @@ class Worker(GeventWorker):  # type: ignore[misc]
         finally:
             self._new.discard(client)
             del self._clients[me]
+
+    def _is_worth_reading(self, client: Any, addr: Any) -> bool:
+        """Whether somebody is still there, once it is their network's turn to be read.
+
+        A flood that waits for no answer hangs up before; what it sent costs nothing but a timer.
+        """
+        aside = getattr(self.wsgi, "extensions", {}).get("aside")
+        if aside is None or not isinstance(addr, tuple) or self._put_aside >= _MOST_ASIDE:
+            return True
+        wait_s = aside(addr[0])
+        if not wait_s:
+            return True
+        self._put_aside += 1
+        try:
+            self._asked_to_leave.wait(wait_s)
+        finally:
+            self._put_aside -= 1
+        return _is_there(client)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         """Answer a request, and read what its body still holds, or hang up."""
@@ -143,6 +169,13 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 with suppress(OSError):  # they have hung up themselves
                     # Not gevent's own, which would wake the reader with an error.
                     client._sock.shutdown(socket.SHUT_RD)
+
+
+def _is_there(client: Any) -> bool:
+    """False if the other end has hung up. Only Linux tells; elsewhere it shows when it is read."""
+    if not hasattr(socket, "TCP_INFO"):
+        return True
+    return bool(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED)
 
 
 class _Door:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.app import at_its_pace
 from gateway.app.unhurried import unhurried
+from gateway.config.settings import ApiSettings
 from gateway.quota.refusals import Refusals
 from tests.api.house import CHANNEL, House
 
@@ -76,4 +78,17 @@ def test_it_stands_in_front_of_every_door(
         assert client.get(path).status_code in (401, 404)
     assert client.post(f"/webhooks/{CHANNEL}", data=b"{}").status_code == 401
     assert seen == ["127.0.0.1"] * 4
+    house.parts.database.dispose()
+
+
+def test_connections_of_a_crowd_are_put_aside_but_not_those_of_a_proxy(
+    migrated_sqlite_url: str,
+) -> None:
+    house = House(migrated_sqlite_url)
+    app = at_its_pace(house.app, house.parts)
+    assert app.extensions["aside"]("127.0.0.1") == 0.0
+    settings = replace(house.parts.settings, api=ApiSettings(trusted_proxies=1))
+    app.extensions.clear()
+    at_its_pace(app, replace(house.parts, settings=settings))
+    assert "aside" not in app.extensions
     house.parts.database.dispose()

@@ -29,6 +29,7 @@ from gateway.config import load_settings
 from gateway.console import EVENTS as CONSOLE_EVENTS
 from gateway.console import add_console
 from gateway.logs import set_up_logging
+from gateway.quota.callers import network_of
 from gateway.quota.refusals import Refusals
 from gateway.store import migrate
 from gateway.streams import Gate
@@ -98,5 +99,8 @@ def at_its_pace(app: Flask, parts: Parts) -> Flask:
     """An application for the open internet: what it refuses has a pace."""
     wsgi: Any = app
     proxies = parts.settings.api.trusted_proxies
-    wsgi.wsgi_app = unhurried(wsgi.wsgi_app, Refusals(parts.clock.monotonic), proxies)
+    refusals = Refusals(parts.clock.monotonic)
+    wsgi.wsgi_app = unhurried(wsgi.wsgi_app, refusals, proxies)
+    if not proxies:  # behind one, everybody connects from the same address
+        app.extensions["aside"] = lambda peer: refusals.aside(network_of(peer))
     return app

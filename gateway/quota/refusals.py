@@ -16,11 +16,14 @@ ALL_S = 0.005
 SAVED_S = 1.0
 """... or as often at once as it was not in the last second: a few are told at once."""
 LONGEST_S = 1.0
-"""Nobody waits for longer than that."""
+"""A line is no longer than that; whoever comes when it is waits for so long, ..."""
+SPREAD_S = 1.0
+"""... and for up to so much more, evenly: those who were told no at once would come at once."""
 MOST_WAITING = 1_000
 """If so many wait, the next ones are told at once: each of them is a connection."""
 
 _MOST_KNOWN = 10_000
+_GOLDEN = 0.6180339887
 
 
 class Refusals:
@@ -33,6 +36,7 @@ class Refusals:
         self._next: dict[str, float] = {}
         self._next_of_all = 0.0
         self._waiting = 0
+        self._spread = 0.0
 
     def wait(self, network: str) -> None:
         """Wait until it is this network's turn to be told."""
@@ -45,6 +49,16 @@ class Refusals:
         finally:
             with self._lock:
                 self._waiting -= 1
+
+    def aside(self, network: str) -> float:
+        """Seconds for which nothing new from there need be read: its line is as long as it gets.
+
+        Takes no turn. So of what a network sends on new connections as much is read as is told no.
+        """
+        with self._lock:
+            if self._next.get(network, 0.0) - self._now() < LONGEST_S - EACH_S:
+                return 0.0
+            return LONGEST_S + self._some_more()
 
     def _turn(self, network: str) -> float:
         """Take the next turn; seconds until it comes, 0 for none."""
@@ -61,6 +75,13 @@ class Refusals:
                     self._next.clear()  # all of them together are still counted
             self._next[network], self._next_of_all = mine, of_all
             wait_s = max(mine, of_all) - now
+            if max(mine, of_all) >= latest:
+                wait_s += self._some_more()
             if wait_s > 0:
                 self._waiting += 1
             return max(wait_s, 0.0)
+
+    def _some_more(self) -> float:
+        """Each time another part of `SPREAD_S`, far from the last ones."""
+        self._spread = (self._spread + _GOLDEN) % 1.0
+        return SPREAD_S * self._spread

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
 import pytest
 
 from gateway.quota import refusals
-from gateway.quota.refusals import ALL_S, EACH_S, LONGEST_S, MOST_WAITING, SAVED_S, Refusals
+from gateway.quota.refusals import (
+    ALL_S,
+    EACH_S,
+    LONGEST_S,
+    MOST_WAITING,
+    SAVED_S,
+    SPREAD_S,
+    Refusals,
+)
 
 
 class Ticking:
@@ -48,9 +57,36 @@ def test_all_together_have_a_pace_too() -> None:
 def test_nobody_waits_for_long_and_not_too_many_do() -> None:
     them = Refusals(Ticking())
     waits = turns(them, "a", MOST_WAITING + 100)
-    assert max(waits) == pytest.approx(LONGEST_S)
+    assert LONGEST_S < max(waits) < LONGEST_S + SPREAD_S
     assert sum(wait > 0 for wait in waits) == MOST_WAITING
     assert waits[-1] == 0.0
+
+
+def test_those_of_a_crowd_are_not_told_all_at_once() -> None:
+    """They would come back all at once, and others would wait behind all of them."""
+    them = Refusals(Ticking())
+    turns(them, "a", 2 * round(LONGEST_S / EACH_S))
+    waits = sorted(turns(them, "a", 32))
+    assert waits[0] >= LONGEST_S
+    assert waits[-1] <= LONGEST_S + SPREAD_S
+    gaps = [after - before for before, after in itertools.pairwise(waits)]
+    assert min(gaps) > SPREAD_S / 32 / 3
+
+
+def test_what_a_crowd_sends_next_is_put_aside_until_its_line_is_shorter() -> None:
+    clock = Ticking()
+    them = Refusals(clock)
+    assert them.aside("a") == 0.0
+    turns(them, "a", round(SAVED_S / EACH_S) + 5)
+    assert them.aside("a") == 0.0  # they wait, but are no crowd
+    turns(them, "a", round(LONGEST_S / EACH_S))
+    assert LONGEST_S <= them.aside("a") <= LONGEST_S + SPREAD_S
+    assert them.aside("b") == 0.0
+    # Nobody was told anything for it: the line grows shorter, and one is read.
+    clock.time += 2 * EACH_S
+    assert them.aside("a") == 0.0
+    turns(them, "a", 3)
+    assert them.aside("a") > 0
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

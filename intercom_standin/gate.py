@@ -78,6 +78,8 @@ class Gate:
         limit: int = DEFAULT_LIMIT,
     ) -> None:
         self.token = token
+        # Tokens that hold as well: while one is replaced, until the old one is revoked.
+        self.older_tokens: tuple[str, ...] = ()
         self.limit = limit
         self.calls: list[Call] = []
         self._app_version = version
@@ -206,7 +208,10 @@ class Gate:
     def _check_token(self) -> None:
         header = request.headers.get("Authorization", "")
         scheme, _, given = header.partition(" ")
-        right = secrets.compare_digest(given.strip().encode(), self.token.encode())
+        right = any(
+            secrets.compare_digest(given.strip().encode(), token.encode())
+            for token in (self.token, *self.older_tokens)
+        )
         if scheme.lower() != "bearer" or not right:
             raise ApiError(401, "unauthorized", "Access Token Invalid")
 

@@ -48,12 +48,12 @@ class Member:
 
 
 class Company:
-    """All of them."""
+    """All of them. `environ` is that of whoever is started from now on."""
 
     def __init__(self, place: Ground, roles: Sequence[str], log: IO[bytes], drain_s: int) -> None:
         self._place = place
         self._log = log
-        self._environ = place.environment() | {"WEB_CONCURRENCY": "1"}
+        self.environ = place.environment() | {"WEB_CONCURRENCY": "1"}
         numbers = [roles[:at].count(role) + 1 for at, role in enumerate(roles)]
         self.members = [
             Member(f"{role} {number}", role, drain_s)
@@ -68,7 +68,7 @@ class Company:
         """Start some (all) and wait until each is there; return how long that took."""
         began = time.monotonic()
         for one in members or self.members:
-            one.service = Service(one.command, self._environ, stdout=self._log, stderr=self._log)
+            one.service = Service(one.command, self.environ, stdout=self._log, stderr=self._log)
         self.wait_for(members or self.members)
         return time.monotonic() - began
 
@@ -101,9 +101,7 @@ class Company:
                 one.died_at = time.monotonic()
             elif time.monotonic() - one.died_at >= _STARTED_AGAIN_AFTER_S:
                 one.died_at = 0.0
-                one.service = Service(
-                    one.command, self._environ, stdout=self._log, stderr=self._log
-                )
+                one.service = Service(one.command, self.environ, stdout=self._log, stderr=self._log)
 
     def wait_for(self, members: Sequence[Member]) -> None:
         """Wait until each does its work, starting again what dies. Raises RuntimeError."""

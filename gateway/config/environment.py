@@ -124,6 +124,13 @@ def _secret_key(environ: Mapping[str, str], data_dir: Path, problems: Problems) 
     if given is not None:
         if not given.strip():
             problems.add(("GATEWAY_SECRET_KEY",), "is empty; set it, or unset it to have one made")
+        elif len(given.split()) > 1:
+            # Its words would be believed one by one, as keys of their own, once it is replaced.
+            problems.add(
+                ("GATEWAY_SECRET_KEY",),
+                "has a space in it, which stands between keys in GATEWAY_SECRET_KEY_PREVIOUS; "
+                "take one without",
+            )
         return given.strip()
     path = data_dir / "secret_key"
     if not _make_folder(data_dir, problems):

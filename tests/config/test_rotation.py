@@ -30,6 +30,14 @@ def test_keys_of_before_are_still_believed(tmp_path: Path) -> None:
     assert loaded(tmp_path, GATEWAY_SECRET_KEY="new").secret_keys == ("new",)
 
 
+def test_a_key_of_several_words_is_refused_while_it_can_be(tmp_path: Path) -> None:
+    """As one of before, each of its words would be a key that is believed."""
+    with pytest.raises(ConfigError, match="GATEWAY_SECRET_KEY: has a space in it") as refused:
+        loaded(tmp_path, GATEWAY_SECRET_KEY="correct horse battery")
+    assert "horse" not in str(refused.value)
+    assert loaded(tmp_path, GATEWAY_SECRET_KEY=" horse\n").secret_key == "horse"
+
+
 def test_the_key_of_the_data_folder_is_replaced_by_moving_it_away(tmp_path: Path) -> None:
     first = loaded(tmp_path).secret_key
     file = tmp_path / "secret_key"

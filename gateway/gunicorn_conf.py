@@ -40,6 +40,14 @@ backlog = 4096
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Let a worker share what the master has imported: looking for cycles would write to it."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Tie a worker to gunicorn's master, so that a killed master leaves none behind."""
     hold(server.pid, signal.SIGKILL)

@@ -16,6 +16,13 @@ from typing import Any, Literal
 
 import httpcore
 import httpx
+
+# The SDK imports a client, and all that it speaks of, at its first use. Here it is shared by
+# workers that are forked (`forking.py`).
+import intercom.admins.client
+import intercom.contacts.client
+import intercom.conversations.client
+import intercom.teams.client  # noqa: F401
 import msgspec
 from intercom import (
     AdminReplyConversationRequest,

@@ -14,27 +14,27 @@ from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     Executable,
     Insert,
     Select,
-    func,
     literal_column,
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
 from gateway.store.compiled import Compiled, Convert, compiled_of, of_dialect
-from gateway.store.listed import Listed, listed
+from gateway.store.listed import Listed, in_one_text, listed, over_rows, table_of_rows
 from gateway.store.models import Base
 from gateway.store.transaction import Answer, Transaction
 
 Asked = Callable[[], list[list[Any]]]
 
+_PLACE = "given_place"
 _TABLES: dict[Any, int] = {table: place for place, table in enumerate(Base.metadata.sorted_tables)}
 
 
@@ -58,8 +58,8 @@ class Form:
         if self.many is None or len(several) == 1:
             sent = db.send(self.one.sql, [self.one.bind(one) for one in several])
             return partial(self._each, sent)
-        columns = {name: [one[name] for one in several] for name in several[0]}
-        sent = db.send(self.many.sql, [self.many.bind(columns)])
+        rows = [{**one, _PLACE: place} for place, one in enumerate(several, 1)]
+        sent = db.send(self.many.sql, [self.many.bind(in_one_text(rows))])
         return partial(self._placed, sent, len(several))
 
     def write(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> Callable[[], int]:
@@ -107,7 +107,7 @@ def compile_form(statement: Executable, dialect: Dialect, names: tuple[str, ...]
     types = {name: compiled.binds[name].type for name in names}
     many = None
     if dialect.name == "postgresql" and isinstance(statement, Select) and names:
-        many = compiled_of(_for_many(statement, types).compile(dialect=dialect), names)
+        many = over_rows(_for_many(statement, types), dialect)
     return Form(
         one=compiled_of(compiled, names),
         many=many,
@@ -126,23 +126,14 @@ def _for_many(statement: Select[Any], types: Mapping[str, TypeEngine[Any]]) -> S
     """A SELECT over a table of parameters.
 
     OFFSET 0 keeps the planner from looking into it: over a table that it takes for small, it would
-    read all of it, until it learns better.
+    read all of it, until it learns better. The table is of JSON rather than of arrays: how many
+    elements an array has the planner knows each time, and so plans each time anew.
     """
-    lists = [
-        BindParameter(name, type_=ARRAY(type_, dimensions=1), unique=False)
-        for name, type_ in types.items()
-    ]
-    given = (
-        func.unnest(*lists)
-        .table_valued(*types, with_ordinality="place", name="given")
-        .render_derived()
-    )
+    given, values = table_of_rows({**types, _PLACE: BigInteger()})
 
     def of_given(element: Any, **_: Any) -> Any:
-        if isinstance(element, BindParameter) and element.key in types:
-            return given.c[element.key]
-        return None
+        return values.get(element.key) if isinstance(element, BindParameter) else None
 
     inner = cast(Any, replacement_traverse(statement, {}, of_given))
     inner = inner.offset(literal_column("0")).lateral("found")
-    return select(given.c.place, *inner.c).select_from(given.join(inner, true()))
+    return select(given.c[_PLACE], *inner.c).select_from(given.join(inner, true()))

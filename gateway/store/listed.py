@@ -2,7 +2,7 @@
 
 A statement costs its way through driver, socket and server, many times what its rows cost; and a
 driver looks at each value of each row. So rows go as JSON, which is written and read in C, and
-`json_to_recordset` makes a table of them: INSERT … SELECT, UPDATE … FROM.
+`json_to_recordset` makes a table of them: INSERT … SELECT, UPDATE … FROM, and SELECT (`forms.py`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Listed:
 
     def bind(self, rows: Sequence[Row]) -> Parameters:
         """The rows in the form that the driver takes."""
-        return self.text.bind({_ROWS: msgspec.json.encode(rows).decode()})
+        return self.text.bind(in_one_text(rows))
 
 
 def listed(statement: Executable, types: Types, dialect: Dialect) -> Listed | None:
@@ -89,17 +89,17 @@ def _inserting(statement: Insert, types: Types, dialect: Dialect) -> Listed | No
     conflicts = cast(Any, statement)._post_values_clause
     if not of_table or isinstance(conflicts, OnConflictDoUpdate):
         return None
-    rows, values = _rows(types)
+    rows, values = table_of_rows(types)
     given = select(*values.values()).select_from(rows)
     written = statement.from_select(list(types), given, include_defaults=False)
-    return Listed(_compiled(written, dialect), ())
+    return Listed(over_rows(written, dialect), ())
 
 
 def _updating(statement: Update, types: Types, dialect: Dialect) -> Listed | None:
     keys = _keys(statement)
     if keys is None:
         return None
-    _, values = _rows(types)
+    _, values = table_of_rows(types)
 
     def of_given(element: Any, **_: Any) -> Any:
         return values.get(element.key) if isinstance(element, BindParameter) else None
@@ -117,7 +117,7 @@ def _updating(statement: Update, types: Types, dialect: Dialect) -> Listed | Non
     # table for them, until it learns better. A condition that it takes for rare makes it look up
     # each row by its key.
     written = written.where(literal_column(f"{_ROWS}.{_RARE}").is_(None))
-    return Listed(_compiled(written, dialect), keys)
+    return Listed(over_rows(written, dialect), keys)
 
 
 def _keys(statement: Update) -> tuple[str, ...] | None:
@@ -134,7 +134,7 @@ def _keys(statement: Update) -> tuple[str, ...] | None:
     return tuple(names) or None
 
 
-def _rows(types: Types) -> tuple[TableValuedAlias, dict[str, ColumnElement[Any]]]:
+def table_of_rows(types: Types) -> tuple[TableValuedAlias, dict[str, ColumnElement[Any]]]:
     """The table of parameters, and each one's value in it."""
     columns = [
         column(name, Text() if isinstance(type_, LargeBinary) else type_)
@@ -157,5 +157,11 @@ def _rows(types: Types) -> tuple[TableValuedAlias, dict[str, ColumnElement[Any]]
     return rows, values
 
 
-def _compiled(statement: Executable, dialect: Dialect) -> Compiled:
+def in_one_text(rows: Sequence[Row]) -> Row:
+    """The one parameter of a statement over a table of rows."""
+    return {_ROWS: msgspec.json.encode(rows).decode()}
+
+
+def over_rows(statement: Executable, dialect: Dialect) -> Compiled:
+    """Compile a statement over a table of rows."""
     return compiled_of(cast(Any, statement).compile(dialect=dialect), (_ROWS,))

@@ -102,7 +102,7 @@ def test_a_word_that_no_database_keeps_is_refused_whole(database: Database, seve
             ADD.count(db, [person("a")])
             BY_NAME.ask(db, [{"called": one["name"]} for one in bad])
 
-    with pytest.raises(DataError, match="NUL"):
+    with pytest.raises(DataError, match=r"NUL|Unicode escape"):
         database.write(work)
     assert people(database) == {}
 
@@ -184,3 +184,17 @@ def _end(database: Database, pid: int) -> None:
     with other.read() as db:
         assert db.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
     other.dispose()
+
+
+def test_what_is_asked_for_many_is_planned_once(database: Database) -> None:
+    """However many they are: a list of which the planner knew the length is planned each time."""
+    plans = text(
+        "SELECT custom_plans, generic_plans FROM pg_prepared_statements"
+        " WHERE statement LIKE '%given_place%operators.name =%'"
+    )
+    database.write(lambda db: ADD.each(db, [person("a"), person("b")]))
+    with database.read() as db:
+        for count in range(2, 14):
+            BY_NAME.each(db, [{"called": "Ann"}] * count)
+        custom, generic = db.execute(plans).one()
+    assert (custom, generic) == (5, 7)

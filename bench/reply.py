@@ -32,7 +32,7 @@ RATE_LIMIT = 1_000_000
 def measure(place: Ground, options: argparse.Namespace) -> bool:
     """Run everything on one database, print, and tell whether all was answered once."""
     given = {"debounce_s": options.debounce, "thinks_s": options.thinks}
-    with stage(place, rate_limit=RATE_LIMIT, **given) as on:
+    with stage(place, rate_limit=RATE_LIMIT, keeps_connections=True, **given) as on:
         gateway = on.up()
         notifier = on.standin.notifier
         customers = Customers(on.standin, on.talk, options.debounce)

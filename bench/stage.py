@@ -150,13 +150,24 @@ class Stage:
 
 
 @contextmanager
-def stage(place: Ground, *, rate_limit: int, debounce_s: float, thinks_s: float) -> Iterator[Stage]:
-    """Give the stand-in and the agent, both running, and the gateway's settings written."""
+def stage(
+    place: Ground,
+    *,
+    rate_limit: int,
+    debounce_s: float,
+    thinks_s: float,
+    keeps_connections: bool = False,
+) -> Iterator[Stage]:
+    """Give the stand-in and the agent, both running, and the gateway's settings written.
+
+    `keeps_connections`: for a gateway that is not stopped meanwhile.
+    """
     talk = Talk(debounce_s=debounce_s)
     with ExitStack() as stack:
         standin = StandIn(
-            client_secret=CLIENT_SECRET, token=ACCESS_TOKEN, rate_limit=rate_limit, mode="auto"
-        )
+            client_secret=CLIENT_SECRET, token=ACCESS_TOKEN, rate_limit=rate_limit, mode="auto",
+            keeps_connections=keeps_connections,
+        )  # fmt: skip
         stack.enter_context(standin)
         publish = standin.notifier.publish
 

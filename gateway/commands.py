@@ -67,8 +67,12 @@ KINDS: dict[type[Command], CommandKind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The channel's receipt: the id it gave, and when it says it happened (µs since 1970)."""
+    """The channel's receipt: the id it gave, and when it says it happened (µs since 1970).
+
+    `assigned`: to whom words of ours have assigned the conversation as well, if they did.
+    """
 
     id: str
     at: int
     number: int = 0
+    assigned: Assignee | None = None

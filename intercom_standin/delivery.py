@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import requests
@@ -32,6 +33,13 @@ class Delivery:
         return self.outcome == "delivered"
 
 
+def new_session() -> requests.Session:
+    """Connections that know nothing of proxies."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 def post(
     url: str | None,
     body: bytes,
@@ -39,15 +47,18 @@ def post(
     *,
     timeout_s: float,
     method: str = "POST",
+    session: requests.Session | None = None,
 ) -> tuple[int | None, str | None, float]:
-    """Send it once; returns the status or None, the error's name or None, and the seconds."""
+    """Send it once; returns the status or None, the error's name or None, and the seconds.
+
+    On a connection of its own, or else of `session`.
+    """
     if url is None:
         return None, "no notify_url", 0.0
     started = time.monotonic()
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
+        with new_session() if session is None else nullcontext(session) as used:
+            answer = used.request(
                 method, url, data=body, headers=headers, timeout=timeout_s, allow_redirects=False
             )
     except requests.RequestException as error:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+import requests
+
 from intercom_standin import shapes
 from intercom_standin.agenda import Agenda
-from intercom_standin.delivery import Delivery, post
+from intercom_standin.delivery import Delivery, new_session, post
 from intercom_standin.faults import Faults
 from intercom_standin.records import Json, Notification
 from intercom_standin.signing import body_signature, hub_signature
@@ -39,6 +41,7 @@ class Notifier:
         topics: Iterable[str] | None = None,
         threads: int = 8,
         clock: Callable[[], float] = time.time,
+        keeps_connections: bool = False,
     ) -> None:
         if mode not in ("auto", "manual"):
             raise ValueError("mode is auto or manual")
@@ -62,6 +65,7 @@ class Notifier:
         self._lock = threading.Lock()
         self._errors_in_a_row = 0
         self._calls = threading.local()
+        self._keeps_connections = keeps_connections
         self._agenda = Agenda(self.deliver, threads=threads)
 
     def publish(self, notifications: Sequence[Notification]) -> None:
@@ -77,12 +81,23 @@ class Notifier:
             else:
                 self._publish(notification)
 
+    def _session(self) -> requests.Session | None:
+        """The connections of this thread, if they are kept."""
+        if not self._keeps_connections:
+            return None
+        session: requests.Session | None = getattr(self._calls, "session", None)
+        if session is None:
+            session = self._calls.session = new_session()
+        return session
+
     def deliver(self, notification: Notification) -> Delivery:
         """Post one notification now and draw the consequences; returns the attempt."""
         if notification.first_sent_at is None:
             notification = replace(notification, first_sent_at=int(self._clock()))
         body, headers = self.signed(notification)
-        status, error, seconds = post(self.url, body, headers, timeout_s=self.timeout_s)
+        status, error, seconds = post(
+            self.url, body, headers, timeout_s=self.timeout_s, session=self._session()
+        )
         outcome, again = self._judge(notification, status)
         delivery = Delivery(
             notification_id=notification.id,

@@ -24,7 +24,8 @@ from intercom_standin.world import World
 class StandIn(Served):
     """Intercom for one workspace. Use it as a context manager, or start() and stop() it.
 
-    Workspaces with the same `ids_of` name their customers by the same ids.
+    Workspaces with the same `ids_of` name their customers by the same ids. With `keeps_connections`
+    it keeps them open between requests, both ways, and also beyond stop().
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class StandIn(Served):
         topics: Iterable[str] | None = None,
         rate_limit: int = DEFAULT_LIMIT,
         seed: int = 0,
+        keeps_connections: bool = False,
     ) -> None:
         number_of(version)
         self.token = token
@@ -76,6 +78,7 @@ class StandIn(Served):
             timeout_s=timeout_s,
             topics=topics,
             clock=clock,
+            keeps_connections=keeps_connections,
         )
         self.world.listener = self.notifier.publish
         self.gate = Gate(
@@ -87,7 +90,7 @@ class StandIn(Served):
             limit=rate_limit,
         )
         self.app = create_app(self)
-        super().__init__(self.app)
+        super().__init__(self.app, keeps_connections=keeps_connections)
 
     @property
     def requests(self) -> list[Call]:

@@ -226,16 +226,23 @@ def bind(
     return bound
 
 
-def settle(db: Transaction, held: Held, push_id: int, done: Done, now: int) -> Fact | None:
-    """The channel's receipt for a push came: settle it, and return the fact that it made.
+def settle(db: Transaction, held: Held, push_id: int, done: Done, now: int) -> list[Fact]:
+    """The channel's receipt for a push came: settle it, and return the facts that it made.
 
-    None if it was settled already, by its echo or by an earlier read.
+    None of them if it was settled already, by its echo or an earlier read. Words that assigned the
+    conversation as well did that first; told by the echo alone it would come after them, and the
+    whole conversation would have to be folded again.
     """
     push = _ONE.first(db, {"push": push_id})
     if push is None or push.state == "sent":
-        return None
+        return []
     fact = _fact_of(held, command_of(push.kind, push.command), push.cause, done)
-    return _settled(db, held, fact, push.id, push.cause, push.message_id, now)
+    fact = _settled(db, held, fact, push.id, push.cause, push.message_id, now)
+    if done.assigned is None or not isinstance(fact, MessageReceived):
+        return [fact]
+    at = Position(done.at, done.number, STEP_ASSIGNED)
+    by, to = fact.author, done.assigned
+    return [Assigned(conversation=held.external_id, id=done.id, at=at, to=to, by=by), fact]
 
 
 def may_be_ours(fact: Fact) -> bool:

@@ -258,9 +258,9 @@ class Deliver:
         """
         held = lock_conversation(db, head.conversation_id)
         begun, now = Begun(), self._now()
-        fact = pushes.settle(db, held, head.id, done, now)
-        if fact is not None:
-            begun.owed = record.apply(db, terms, held, [fact], now=now, source="receipt").owed
+        facts = pushes.settle(db, held, head.id, done, now)
+        if facts:
+            begun.owed = record.apply(db, terms, held, facts, now=now, source="receipt").owed
         following = heads.head(db, head.conversation_id)
         if following is None or following.due_at > now:
             claims.release(db, heads.CLAIM, head.conversation_id, token)

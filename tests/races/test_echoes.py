@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.conversations import doors
+from gateway.store.models import FactRow
 from tests.races.moves import ask, back, by_door, last, lines, once, pushed, said, start
 from tests.rig import AOIFE, MAREK, SUPERVISOR, TEAM, Rig
 
@@ -45,6 +47,22 @@ def test_echoes_of_a_handover_come_before_the_calls_return(make_one: Callable[..
     it.settle()
     assert pushed(it)[-1] == ("close", "sent")
     assert it.markers(cid) == ["handover", "returned", "finished"]
+
+
+def test_words_that_assign_as_well_are_known_by_their_receipt(on_both: Rig) -> None:
+    """Told by the echo alone the assignment would come late: before the words, by its place."""
+    it = on_both
+    cid = str(it.world.customer_starts("Hello", name="Cleo").conversation.id)
+    it.hear()
+    it.work("turns", "deliver")
+    with it.parts.database.read() as db:
+        known = {(fact.external_id, fact.kind) for fact in db.execute(select(FactRow.__table__))}
+    echoed = last(it).external_id
+    assert {(echoed, "assigned"), (echoed, "message")} <= known
+    before, session = it.history(cid), it.session(cid)
+    it.settle()
+    assert it.history(cid) == before
+    assert (it.session(cid).mode, it.session(cid).epoch) == ("ai", session.epoch)
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])

@@ -141,6 +141,30 @@ def test_what_comes_while_it_is_being_told_is_looked_for_at_once(
         wait_until(lambda: set(work.done) >= {"cnv_1", "cnv_2"}, "both")
 
 
+def test_one_for_whom_nobody_was_found_is_looked_for_once(
+    waker: Waker, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job waits for this worker's hands, and says so for seconds."""
+    monkeypatch.setattr("gateway.sync.drain._LOOK_S", 60.0)
+    work = Pieces("deliver")
+    with Listening(waker, work):
+        wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        (name,) = connection.lrange("wake:deliver:listeners", 0, -1)
+        for number in (1, 2):  # the second makes no job any more, and is looked for all the same
+            connection.delete("wake:deliver:listeners")  # somebody is about to tell it
+            work.left.append(f"missed {number}")
+            waker.wake("deliver", f"missed {number}")
+            connection.publish(name, f"told {number}")
+            wait_until(lambda number=number: f"missed {number}" in work.done, "what was missed")
+            wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
+        assert jobs(connection, "deliver") == ["deliver"]
+        looks = work.looks
+        for number in (3, 4, 5):
+            waker.wake("deliver", f"told {number}")
+            wait_until(lambda number=number: f"told {number}" in work.done, "its work")
+        assert work.looks == looks
+
+
 def test_what_is_due_in_a_moment_is_looked_for_while_another_is_done(
     waker: Waker, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

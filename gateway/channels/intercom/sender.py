@@ -11,7 +11,7 @@ from gateway.channels.intercom import changes, findings, markup, shapes
 from gateway.channels.intercom.client import IntercomPort, receipts
 from gateway.channels.intercom.conversation import conversation_to_snapshot
 from gateway.channels.intercom.names import name_or_none, words_or_none
-from gateway.channels.intercom.people import Seats
+from gateway.channels.intercom.people import Seats, assigned_by_part
 from gateway.channels.intercom.translate import contact_seen
 from gateway.commands import (
     AddNote,
@@ -187,8 +187,16 @@ class IntercomSender:
         call = self._port.note if note else self._port.reply
         answer = call(command.conversation, admin=admin, html=html, deadline=deadline)
         return receipts.of_words(
-            answer, admin=admin, note=note, says=lambda body: _folded(body) == words
-        )
+            answer, admin=admin, note=note, says=lambda body: _folded(body) == words,
+            assigned=self._assigned_by,
+        )  # fmt: skip
+
+    def _assigned_by(self, part: dict[str, Any]) -> Assignee | None:
+        """Whom words of ours have assigned; None if that cannot be read: the echo tells it, too."""
+        try:
+            return assigned_by_part(shapes.read(part, shapes.Part, "part"), self._seats)
+        except Unreadable:
+            return None
 
     def _assign(self, command: Assign, deadline: float) -> Done | None:
         kind, seat = self._seat_of(command.to)

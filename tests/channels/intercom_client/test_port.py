@@ -511,3 +511,21 @@ def test_what_a_contact_that_is_not_there_or_not_free_answers(
         update_contact(port)
     assert type(caught.value) is error
     assert caught.value.details.get("moved_to") == moved_to
+
+
+def test_what_is_spelled_without_the_sdk_is_spelled_alike() -> None:
+    """Under an address with a path, too: a proxy of a company's own."""
+    with stub(says(200, CONVERSATION)) as server, opened(f"{server.url}/intercom/") as port:
+        reply(port)
+        port.note("7", admin="55", html="<p>Hello</p>")
+        read(port)
+        port.contact("5f7f0d217289f8d2f4262080")
+    ours, sdks, read_here, read_there = server.asked
+    assert (ours.method, ours.path) == (sdks.method, sdks.path)
+    assert ours.path == "/intercom/conversations/7/reply"
+    assert read_here.path == "/intercom/conversations/7"
+    assert ours.json == {**sdks.json, "message_type": "comment"}
+    for mine, theirs in ((ours, sdks), (read_here, read_there)):
+        said = {name: value for name, value in theirs.headers.items() if "x-fern" not in name}
+        said["content-length"] = mine.headers.get("content-length", "")
+        assert {"content-length": "", **mine.headers} == said

@@ -7,21 +7,26 @@ whether it shows all of them. Everything is compared by Intercom's own clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from gateway.channels.intercom.client.answers import Json
 from gateway.commands import Done
+from gateway.events import Assignee
 
 # A part older than this, against the newest time in the answer, was not made by this call.
 FRESH_S = 30
 
+Assigned = Callable[[Json], Assignee | None]
 Target = tuple[Literal["admin", "team", "nobody"], str]
 
 
 def of_words(
-    conversation: Json, *, admin: str, note: bool, says: Callable[[str], bool]
+    conversation: Json, *, admin: str, note: bool, says: Callable[[str], bool], assigned: Assigned
 ) -> Done | None:
     """Find the message or note that `admin` has just left; `says` compares an HTML body to ours.
+
+    `assigned` tells to whom a part has assigned the conversation.
 
     Its part_type is not always `comment`: a reply may also assign or reopen. Intercom sanitises
     bodies, so one that reads differently is still ours if it is the newest of that admin.
@@ -37,7 +42,10 @@ def of_words(
         # The spec tells of replies by e-mail that are kept as a bot's comment.
         if ours or (same and author.get("type") == "bot"):
             found.append((same, ours, *_when(part), part))
-    return _receipt(max(found, key=lambda one: one[:4])[4]) if found else None
+    if not found:
+        return None
+    part = max(found, key=lambda one: one[:4])[4]
+    return replace(_receipt(part), assigned=assigned(part))
 
 
 def of_assignment(conversation: Json, *, admin: str, target: Target) -> Done | None:

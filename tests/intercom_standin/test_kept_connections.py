@@ -27,4 +27,8 @@ def test_requests_follow_each_other_on_one_connection() -> None:
         assert len(sockets) == 1
         connection.close()
         parts = standin.world.conversations[thread].parts
-        assert [part.body for part in parts if part.body][-3:] == [f"<p>{n}</p>" for n in range(3)]
+        assert [str(part.body)[-5:] for part in parts if part.body][-3:] == [
+            "0</p>",
+            "1</p>",
+            "2</p>",
+        ]

@@ -122,6 +122,7 @@ def seeds(target: str) -> Sequence[bytes]:
                 b"<svg><style><img src=x onerror=alert(1)></style></svg>",
                 b"# a\n\n- b\n- [c](javascript:alert(1)) `d`\n\n> ~~e~~ <b>f</b>\n",
                 b'<a href="jAvA\tscript:alert(1)">x</a><table><tr><td>1',
+                b'<a href=\x18https://a.example">c</a><a href="\x01javascript:alert(1)">d</a>',
                 b"<math><mtext><mglyph><style><!--</style><img title='--&gt;&lt;img'>",
             ]
         case "widget":
@@ -213,6 +214,9 @@ class _WidgetDoors:
             answer.close()
 
 
+_LEFT_OUT = dict.fromkeys(map(ord, "\t\r\n"))
+
+
 class _Harmless(HTMLParser):
     """Reads HTML as a browser might, and knows what may be in it."""
 
@@ -239,9 +243,11 @@ class _Harmless(HTMLParser):
 
 
 def _scheme(address: str) -> str:
-    """What stands before the colon: addresses may be as broken as they like, where they lead may
-    not."""
-    return address.partition(":")[0].lower()
+    """What stands before the colon, as browsers read it: without blanks and controls in front, and
+    without tabs and line ends. Addresses may be as broken as they like, where they lead may not.
+    """
+    begun = address.lstrip("".join(map(chr, range(0x21))))
+    return begun.translate(_LEFT_OUT).partition(":")[0].lower()
 
 
 def _check_tree(tree: Any, depth: int = 0) -> None:

@@ -18,7 +18,7 @@ from tests.rig import Rig
 
 SEED = int(os.environ.get("HEALING_SEED", "20261126"))
 # Issue 3 asks for 2,000, which take minutes; PostgreSQL, a quarter of it.
-CONVERSATIONS = int(os.environ.get("HEALING_CONVERSATIONS", "400"))
+CONVERSATIONS = int(os.environ.get("HEALING_CONVERSATIONS", "240"))
 
 
 def lives(town: Town, conversations: int, *, hears: bool = True) -> None:

@@ -48,7 +48,7 @@ class Served:
             **os.environ,
             "GATEWAY_CONFIG": str(folder / "gateway.toml"),
             "GATEWAY_DATA_DIR": str(folder),
-            "GATEWAY_SECRET_KEY": "a secret key",
+            "GATEWAY_SECRET_KEY": "a-secret-key",
         }
         pid = os.getpid()
         self.process = subprocess.Popen(

@@ -36,7 +36,7 @@ def gunicorn(folder: Path, database_url: str, redis_url: str) -> Iterator[str]:
     env = {
         "GATEWAY_CONFIG": str(folder / "gateway.toml"), "GATEWAY_DATA_DIR": str(folder),
         "GATEWAY_DATABASE_URL": database_url, "GATEWAY_REDIS_URL": redis_url,
-        "GATEWAY_SECRET_KEY": "a secret key",
+        "GATEWAY_SECRET_KEY": "a-secret-key",
     }  # fmt: skip
     with listen("127.0.0.1", 0) as listener:
         process = subprocess.Popen(

@@ -118,6 +118,9 @@ def import_for_workers(settings: Settings) -> None:
     import gateway.sync.scheduler
     import gateway.sync.worker
 
+    if not settings.database_url.startswith("sqlite"):
+        import gateway.store.line
+        import gateway.store.waiting
     if any(channel.kind == "intercom" for channel in settings.channels.values()):
         import gateway.channels.intercom.sender
     if any(agent.kind == "openai" for agent in settings.agents.values()):

@@ -32,7 +32,6 @@ from gateway.store.prepared import Prepared
 from gateway.store.together import Together
 from gateway.store.transaction import Transaction
 from gateway.store.turnstile import Turnstile
-from gateway.store.waiting import wait_lightly
 from gateway.store.words import says
 
 T = TypeVar("T")
@@ -94,6 +93,8 @@ class Database:
             self._turnstile = Turnstile(os.path.abspath(path) + ".lock", PATIENCE_S)
             options["connect_args"] = {"timeout": PATIENCE_S, "check_same_thread": False}
         else:
+            from gateway.store.waiting import wait_lightly  # psycopg takes 10 MB of a process
+
             wait_lightly()
             patience_ms = int(PATIENCE_S * 1000)
             options["connect_args"] = {

@@ -20,28 +20,11 @@ from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import PoolProxiedConnection
 
+from gateway.store.trip import Failed, Sent
+
 _LINE = "line"
 _TEXT, _BINARY = int(Format.TEXT), int(Format.BINARY)
 _FINE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.PIPELINE_SYNC)
-
-
-class Failed(Exception):
-    """A statement of a trip failed: `sql` says which, `cause` how, in psycopg's words."""
-
-    def __init__(self, sql: str, cause: psycopg.Error) -> None:
-        super().__init__(str(cause))
-        self.sql = sql
-        self.cause = cause
-
-
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A statement that travels with the next trip; `result` is there afterwards."""
-
-    sql: str
-    values: Sequence[bytes | None]
-    formats: Sequence[int] | None
-    result: PGresult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +54,19 @@ class Line:
         self._waiting: list[Sent] = []
 
     def put(self, sql: str, parameters: Sequence[Any]) -> Sent:
-        """Let a statement wait for the next trip. Raises what a value that cannot travel raises."""
+        """Let a statement wait for the next trip. Raises Failed for a value that cannot travel."""
         values: list[bytes | None] = []
         formats: list[int] | None = None
-        for place, value in enumerate(parameters):
-            if type(value) is bytes:
-                formats = formats or [_TEXT] * len(parameters)
-                formats[place] = _BINARY
-                values.append(value)
-            else:
-                values.append(self._written(value))
+        try:
+            for place, value in enumerate(parameters):
+                if type(value) is bytes:
+                    formats = formats or [_TEXT] * len(parameters)
+                    formats[place] = _BINARY
+                    values.append(value)
+                else:
+                    values.append(self._written(value))
+        except psycopg.Error as error:
+            raise Failed(sql, error) from error
         sent = Sent(sql, values, formats)
         self._waiting.append(sent)
         return sent

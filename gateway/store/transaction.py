@@ -10,14 +10,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from gateway.store.line import Failed, Line, Sent, line_of
+from gateway.store.trip import Failed, Sent
+
+if TYPE_CHECKING:
+    from gateway.store.line import Line
 
 Parameters = Sequence[Any]
 Answer = list[tuple[Any, ...]]
@@ -142,15 +144,17 @@ class Transaction(Session):
         line = self._ready_line()
         try:
             sent = [line.put(sql, one) for one in parameters]
-        except psycopg.Error as error:
+        except Failed as failed:
             line.drop()
-            raise self._explained(sql, error) from error
+            raise self._explained(sql, failed.cause) from failed.cause
         if not self._in_trip:
             self._travel()
         return sent
 
     def _ready_line(self) -> Line:
         if self._line is None:
+            from gateway.store.line import line_of  # psycopg takes 10 MB of a process
+
             self._line = line_of(self.connection().connection)
         return self._line
 

@@ -21,12 +21,12 @@ PACE_S = 0.004
 SLACK_S = 0.05
 """What was not used of the pace for so long may be used at once."""
 
-YIELDS_S = 0.01
+YIELDS_S = 0.04
 """So long does each wait for a moment in which nothing else is asked; then it goes in anyway."""
 
-MOST_INSIDE = 2
-"""So many are let in at the same time: each waits for the database and Redis in between. Where the
-machine is slower than the pace, this is what bounds it."""
+MOST_INSIDE = 4
+"""So many are let in at the same time: each waits for such a moment, and for the database. Where
+the machine is slower than the pace, this and the waiting are what bounds it."""
 
 PATIENCE_S = 60.0
 """Whoever has waited for so long goes in: something else is wrong, and will be said there."""

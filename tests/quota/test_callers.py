@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from gateway.quota.callers import FAILURES, FAILURES_WINDOW_S, Callers, Standing
 from gateway.wake import impatient_redis, patient_redis
+from tests.quota.opened import opened
 from tests.services.valkey import ValkeyServer
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -28,7 +29,7 @@ def callers(
     connect: Callable[[str], redis.Redis] = patient_redis,
 ) -> Callers:
     """A counter over a connection that does not lose its patience on a busy machine."""
-    return Callers(connect(url) if url else None, per_second=per_second, burst=burst)
+    return Callers(opened(connect(url)) if url else None, per_second=per_second, burst=burst)
 
 
 def counted(one: Callers, who: str = "tok_1") -> Standing:

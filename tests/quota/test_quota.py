@@ -15,6 +15,7 @@ from gateway.clock import Clock, MovableClock
 from gateway.errors import Again
 from gateway.quota import Allowance, Quota
 from gateway.wake import impatient_redis, patient_redis
+from tests.quota.opened import opened
 from tests.services.valkey import ValkeyServer
 
 FORTY = Allowance(calls=40, window_s=10)
@@ -29,7 +30,7 @@ def quota(
     connect: Callable[[str], redis.Redis] = patient_redis,
 ) -> Quota:
     """A quota over a connection that does not lose its patience on a busy machine."""
-    connection = connect(url) if url else None
+    connection = opened(connect(url)) if url else None
     return Quota(connection, name, allowance=FORTY, clock=clock)
 
 
@@ -114,7 +115,7 @@ def test_installations_do_not_wait_for_each_other(valkey_url: str) -> None:
 
 def test_room_returns_with_time(valkey_url: str) -> None:
     quick = Allowance(calls=40, window_s=0)  # what is under way counts for a second
-    one = Quota(patient_redis(valkey_url), "acme", allowance=quick)
+    one = Quota(opened(patient_redis(valkey_url)), "acme", allowance=quick)
     assert admitted(one) == ALL
     time.sleep(min(refused(one) + 0.05, 1.2))
     one.admit(background=False)
@@ -123,7 +124,7 @@ def test_room_returns_with_time(valkey_url: str) -> None:
 @pytest.mark.parametrize("calls", [1, 2, 3])
 def test_smallest_limits_let_something_through(url: str | None, calls: int) -> None:
     for background in (False, True):
-        connection = patient_redis(url) if url else None
+        connection = opened(patient_redis(url)) if url else None
         one = Quota(
             connection, f"{calls}{background}", allowance=Allowance(calls=calls, window_s=10)
         )
@@ -192,12 +193,12 @@ def test_a_refusal_of_the_channel_stops_every_process(valkey_url: str) -> None:
 
 def test_a_shorter_pause_does_not_end_a_longer_one(url: str | None) -> None:
     one = quota(url)
-    one.pause(8)
+    one.pause(300)
     one.pause(1)
     hears(one, remaining=0, ends_in_s=1)
-    assert refused(one) > 7
+    assert refused(one) > 200
     if url:
-        assert refused(quota(url)) > 7
+        assert refused(quota(url)) > 200
 
 
 def test_calls_under_way_count_before_their_answers_come(url: str | None) -> None:

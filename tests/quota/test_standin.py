@@ -22,6 +22,7 @@ from gateway.wake import patient_redis
 from gateway.wiring import build
 from intercom_standin import StandIn
 from intercom_standin.cast import BOT_ADMIN_ID
+from tests.quota.opened import opened
 
 LIMIT = 80
 
@@ -39,7 +40,7 @@ def ports(standin: StandIn, url: str) -> Iterator[list[IntercomPort]]:
         IntercomPort(
             access_token=standin.token,
             base_url=standin.base_url,
-            quota=Quota(patient_redis(url), "acme", allowance=ALLOWANCE),
+            quota=Quota(opened(patient_redis(url)), "acme", allowance=ALLOWANCE),
         )
         for _ in range(2)
     ]

@@ -11,7 +11,7 @@ from rq import Queue
 
 from gateway.clock import SystemClock
 from gateway.sync.drain import Drain
-from gateway.wake import Waker, impatient_redis
+from gateway.wake import Waker
 from tests.services.processes import wait_until
 
 
@@ -75,8 +75,8 @@ def connection(valkey_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def waker(valkey_url: str) -> Waker:
-    return Waker(impatient_redis(valkey_url))
+def waker(connection: redis.Redis) -> Waker:
+    return Waker(connection)  # not impatient: this machine may be slow
 
 
 def listeners(connection: redis.Redis, kind: str) -> int:

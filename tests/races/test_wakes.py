@@ -13,7 +13,7 @@ from rq import Queue
 from gateway.sync import jobs
 from gateway.sync.drain import Drain
 from gateway.sync.scheduler import tick
-from gateway.wake import QUEUES, impatient_redis
+from gateway.wake import QUEUES
 from tests.races.moves import Meanwhile, ask, last, said, start
 from tests.rig import Rig
 from tests.services.valkey import ValkeyServer
@@ -25,7 +25,7 @@ class Workers:
     def __init__(self, it: Rig, url: str) -> None:
         self.it = it
         self.redis = redis.Redis.from_url(url)
-        it.parts.waker._redis = impatient_redis(url)
+        it.parts.waker._redis = self.redis  # not the impatient one: this machine may be slow
         jobs.prepare(it.parts, threading.Event())
 
     def waiting(self) -> list[str]:
@@ -54,6 +54,7 @@ def workers(it: Rig, valkey_url: str) -> Iterator[Workers]:
     made = Workers(it, valkey_url)
     yield made
     jobs._bench = None
+    made.redis.close()
 
 
 def test_a_webhook_wakes_a_turn_which_wakes_the_delivery(workers: Workers) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gateway import wiring
 from gateway.channels.intercom import ALLOWANCE
 from gateway.channels.intercom.client import IntercomPort
 from gateway.config import HttpAgentSettings, IntercomSettings, Settings
@@ -125,7 +126,11 @@ def _calls(port: IntercomPort, conversation: str) -> list[Callable[[], object]]:
     ]
 
 
-def test_what_is_wired_shares_one_budget(standin: StandIn, valkey_url: str, tmp_path: Path) -> None:
+def test_what_is_wired_shares_one_budget(
+    standin: StandIn, valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A machine that is slow for a moment must not leave each alone with its budget.
+    monkeypatch.setattr(wiring, "impatient_redis", lambda url: opened(patient_redis(url)))
     settings = Settings(
         agents={
             "support": HttpAgentSettings(

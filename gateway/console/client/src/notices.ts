@@ -48,21 +48,30 @@ let title = "";
 function installCount(): void {
   title = document.title;
   let soon: ReturnType<typeof setTimeout> | undefined;
+  let asked = 0;
   const ask = async (): Promise<void> => {
     soon = undefined;
+    const mine = ++asked;
     try {
       const answer = await fetch("/console/parts/human-agents/waiting", { headers: { Accept: "application/json" } });
-      if (answer.ok) show(((await answer.json()) as { waiting: number }).waiting);
+      if (!answer.ok) return;
+      const { waiting } = (await answer.json()) as { waiting: number };
+      if (mine === asked) show(waiting); // else a younger question is on its way
     } catch {
       // It is asked again; that the gateway is away is told by the stream.
     }
+  };
+  const askSoon = (): void => {
+    soon ??= setTimeout(() => void ask(), BURST_MS);
   };
   void ask();
   setInterval(() => void ask(), EVERY_MS);
   document.addEventListener("gateway", (event) => {
     const { type } = (event as CustomEvent<GatewayEvent>).detail;
-    if (CHANGES.includes(type) && soon === undefined) soon = setTimeout(() => void ask(), BURST_MS);
+    if (CHANGES.includes(type)) askSoon();
   });
+  // The stream was away, or opens only now: what happened meanwhile is told by no event.
+  document.addEventListener("read-again", askSoon);
 }
 
 function show(count: number): void {

@@ -144,15 +144,8 @@ class Line:
             return b"%d" % value
         if kind is bool:
             return b"t" if value else b"f"
-        if kind is list:
-            return b"{" + b",".join(map(self._element, value)) + b"}"
         dumped = self._transformer.get_dumper(value, PyFormat.TEXT).dump(value)
         return None if dumped is None else bytes(dumped)
-
-    def _element(self, value: Any) -> bytes:
-        if type(value) is str:
-            return b'"%b"' % _text(value.replace("\\", "\\\\").replace('"', '\\"'))
-        return self._written(value) or b"NULL"
 
     # -- coming back -------------------------------------------------------------------------------
 

@@ -89,14 +89,13 @@ class DeadlineTransport(httpx.BaseTransport):
         asked = httpcore.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
-        self.ask(request.method.encode(), asked, request.headers.raw, request.read())
-        answer = self._running.exchange.answer
-        return httpx.Response(answer.status if answer else 500, json={})
+        answer = self.ask(request.method.encode(), asked, request.headers.raw, request.read())
+        return httpx.Response(answer.status, json={})
 
     def ask(
         self, method: bytes, url: httpcore.URL, headers: Sequence[Header], content: bytes = b""
-    ) -> None:
-        """Send and read to the end; the answer is the exchange's. Raises httpcore's errors."""
+    ) -> Answer:
+        """Send and read to the end; the exchange has the answer, too. Raises httpcore's errors."""
         exchange = self._running.exchange
         outgoing = httpcore.Request(
             method,
@@ -110,7 +109,9 @@ class DeadlineTransport(httpx.BaseTransport):
             raw = _read_up_to(incoming.iter_stream(), ANSWER_MAX)
         finally:
             incoming.close()
-        exchange.answer = _decoded(incoming.status, httpx.Headers(incoming.headers), raw)
+        answer = _decoded(incoming.status, httpx.Headers(incoming.headers), raw)
+        exchange.answer = answer
+        return answer
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -9,6 +9,7 @@ import os
 import signal
 from typing import Any
 
+from gateway.forking import share_what_lives
 from gateway.leash import hold
 
 wsgi_app = "gateway.app:create_from_environment()"
@@ -41,11 +42,8 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Let a worker share what the master has imported: looking for cycles would write to it."""
-    import gc
-
-    gc.collect()
-    gc.freeze()
+    """Let a worker share what the master has imported."""
+    share_what_lives()
 
 
 def post_fork(server: Any, worker: Any) -> None:

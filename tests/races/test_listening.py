@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 import redis
@@ -83,6 +84,13 @@ def listeners(connection: redis.Redis, kind: str) -> int:
     return int(connection.llen(f"wake:{kind}:listeners"))
 
 
+def name_taken(connection: redis.Redis, kind: str) -> Any:
+    """Take the only listener's name off the list, as somebody does who is about to tell it."""
+    (name,) = connection.lrange(f"wake:{kind}:listeners", 0, -1)
+    connection.delete(f"wake:{kind}:listeners")
+    return name
+
+
 def jobs(connection: redis.Redis, queue: str) -> list[str]:
     return [job.args[0] for job in Queue(queue, connection=connection).jobs]
 
@@ -132,8 +140,7 @@ def test_what_comes_while_it_is_being_told_is_looked_for_at_once(
     work = Pieces("deliver")
     with Listening(waker, work):
         wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
-        (name,) = connection.lrange("wake:deliver:listeners", 0, -1)
-        connection.delete("wake:deliver:listeners")  # somebody is about to tell it
+        name = name_taken(connection, "deliver")
         work.left += ["cnv_1", "cnv_2"]
         waker.wake("deliver", "cnv_2")
         assert jobs(connection, "deliver") == ["deliver"]
@@ -149,9 +156,8 @@ def test_one_for_whom_nobody_was_found_is_looked_for_once(
     work = Pieces("deliver")
     with Listening(waker, work):
         wait_until(lambda: listeners(connection, "deliver") == 1, "a listener")
-        (name,) = connection.lrange("wake:deliver:listeners", 0, -1)
         for number in (1, 2):  # the second makes no job any more, and is looked for all the same
-            connection.delete("wake:deliver:listeners")  # somebody is about to tell it
+            name = name_taken(connection, "deliver")
             work.left.append(f"missed {number}")
             waker.wake("deliver", f"missed {number}")
             connection.publish(name, f"told {number}")

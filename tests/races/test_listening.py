@@ -212,11 +212,14 @@ def test_whose_hands_are_full_has_others_told(waker: Waker, connection: redis.Re
     work.free.clear()
     work.left = ["one"]
     with Listening(waker, work):
-        wait_until(lambda: work.looks > 0, "its first look")
-        waker.wake("turns")  # it finds that there are no hands left
+        wait_until(lambda: work.begun == ["one"], "its only hand")
+
+        def others_are_told() -> bool:
+            waker.wake("turns")  # the first of these has it find that there are no hands left
+            return jobs(connection, "turns") == ["turns"]
+
+        wait_until(others_are_told, "a job")
         wait_until(lambda: listeners(connection, "turns") == 0, "no listener")
-        waker.wake("turns")
-        assert jobs(connection, "turns") == ["turns"]
         work.free.set()
         wait_until(lambda: listeners(connection, "turns") == 1, "a listener")
 

@@ -8,7 +8,8 @@ way of waiting, its errors, and its reading of what comes back.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,6 +22,11 @@ from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import PoolProxiedConnection
 
 from gateway.store.trip import Failed, Sent
+
+PLANS_LIVE_S = 10.0
+"""How long the server's plans are used. One that was made for a table of a few rows reads all of
+them, and PostgreSQL keeps to it until it analyses the table again, a minute later at the soonest:
+the first busy minutes of a new gateway would be slow, and slower with each notification."""
 
 _LINE = "line"
 _TEXT, _BINARY = int(Format.TEXT), int(Format.BINARY)
@@ -36,7 +42,7 @@ class _Preparing:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """BEGIN, COMMIT, and the end of the trip."""
+    """BEGIN, COMMIT, what is said of plans, and the end of the trip."""
 
     sql: str
 
@@ -44,8 +50,12 @@ class _Said:
 class Line:
     """One connection: what is prepared on it, and what waits for the next trip."""
 
-    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, driver: psycopg.Connection[Any], now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._driver = driver
+        self._now = now
+        self._planned_at = now()
         self._pgconn: PGconn = driver.pgconn
         self._transformer = Transformer(driver)
         # Names are given once: whatever became of one, the server may know it.
@@ -88,6 +98,9 @@ class Line:
         try:
             pgconn.enter_pipeline_mode()
             idle = pgconn.transaction_status == TransactionStatus.IDLE
+            if idle and self._now() - self._planned_at >= PLANS_LIVE_S:
+                self._planned_at = self._now()
+                self._say("DISCARD PLANS", expected)
             if idle and not self._driver.autocommit:
                 self._say("BEGIN", expected)
             for one in waiting:

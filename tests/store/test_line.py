@@ -6,12 +6,15 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import BigInteger, Boolean, String, bindparam, cast, func, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from gateway.errors import Unavailable
 from gateway.store import Database, Transaction
+from gateway.store.database import engine_url
+from gateway.store.line import PLANS_LIVE_S, Line
 from gateway.store.models import Operator
 from gateway.store.prepared import Prepared
 from gateway.store.sql import table_of
@@ -198,3 +201,35 @@ def test_what_is_asked_for_many_is_planned_once(database: Database) -> None:
             BY_NAME.each(db, [{"called": "Ann"}] * count)
         custom, generic = db.execute(plans).one()
     assert (custom, generic) == (5, 7)
+
+
+def test_a_plan_for_a_few_rows_is_not_kept_for_many(migrated_postgres_url: str) -> None:
+    """The server itself keeps to it until it analyses the table anew."""
+    now = 0.0
+    asked = "SELECT id FROM things WHERE id = $1"
+    with psycopg.connect(engine_url(migrated_postgres_url).replace("+psycopg", "")) as driver:
+        line = Line(driver, lambda: now)
+
+        def ask() -> list[tuple[Any, ...]]:
+            sent = line.put(asked, ["7"])
+            line.travel(and_commit=True)
+            return line.rows(sent)
+
+        def plan() -> str:
+            found = driver.execute("EXPLAIN (COSTS OFF) EXECUTE gw1 ('7')").fetchall()
+            driver.commit()
+            return " ".join(row[0] for row in found)
+
+        driver.execute("CREATE TABLE things (id text PRIMARY KEY) WITH (autovacuum_enabled = off)")
+        driver.execute("INSERT INTO things SELECT generate_series(1, 9)::text")
+        driver.execute("ANALYZE things")
+        driver.commit()
+        for _ in range(6):  # five plans for the values at hand, then one for all
+            assert ask() == [("7",)]
+        driver.execute("INSERT INTO things SELECT generate_series(10, 9999)::text")
+        driver.commit()
+        ask()
+        assert "Seq Scan" in plan()
+        now += PLANS_LIVE_S
+        assert ask() == [("7",)]
+        assert "Index" in plan()

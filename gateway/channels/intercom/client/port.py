@@ -1,20 +1,16 @@
 """The port to Intercom's REST API: what we ask of it, over python-intercom.
 
 This is the only file that imports the SDK (half a second, 45 MB). It spells the requests, but for
-the two that every answer of the AI costs (`_spell`). How long they take, what comes back and what
-that means is ours: the SDK's timeouts are per read, its retries would repeat a message, its models
-are not validated, and its errors differ from call to call.
+the two that every answer of the AI costs. How they are made is told in calls.py.
 """
 
 from __future__ import annotations
 
 import re
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import httpcore
 import httpx
 
 # The SDK imports a client, and all that it speaks of, at its first use. Here it is shared by
@@ -40,11 +36,9 @@ from intercom.core.request_options import RequestOptions
 from intercom.environment import IntercomEnvironment
 
 from gateway.channels.intercom import ALLOWANCE
-from gateway.channels.intercom.client.answers import Json, object_of, trouble_of
-from gateway.channels.intercom.client.rate import hear, sent_at
-from gateway.channels.intercom.client.transport import DeadlineTransport
-from gateway.channels.intercom.oauth import REFUSED
-from gateway.errors import Again, ConfigError, GatewayError, Never, NotFound, Paused
+from gateway.channels.intercom.client.answers import Json
+from gateway.channels.intercom.client.calls import Calls
+from gateway.errors import Again, ConfigError, Never, NotFound
 from gateway.quota import Quota
 
 Region = Literal["us", "eu", "au"]
@@ -62,7 +56,6 @@ _ADDRESSES: dict[Region, str] = {
     "eu": IntercomEnvironment.EU_PRODUCTION.value,
     "au": IntercomEnvironment.AU_PRODUCTION.value,
 }
-_JSON = b"application/json"
 # The SDK puts ids into the path as they are, and "last" means whichever conversation is newest.
 _ID = re.compile(r"(?!last\Z)[A-Za-z0-9_-]{1,64}", re.ASCII)
 
@@ -102,32 +95,25 @@ class IntercomPort:
             problems.append("base_url: needs an address that begins with https://")
         if problems:
             raise ConfigError(problems)
-        self._token = access_token
-        self._refused = refused
-        self._quota = quota or Quota(None, "alone", allowance=ALLOWANCE)
-        self._skew_s: float | None = None
-        self._transport = DeadlineTransport(address, connections=connections)
-        weakref.finalize(self, self._transport.close)
         # The SDK sends no version of its own, and then the app's setting decides.
         headers = {
             "Intercom-Version": api_version,
             "User-Agent": "channel-gateway (python-intercom)",
         }
+        self._calls = Calls(
+            spelled,
+            {**headers, "Authorization": f"Bearer {access_token}"},
+            connections=connections,
+            quota=quota or Quota(None, "alone", allowance=ALLOWANCE),
+            refused=refused,
+        )
+        weakref.finalize(self, self._calls.close)
         sdk = Intercom(
             token=access_token,
             base_url=spelled,
             headers=headers,
-            # The transport has a deadline for the whole call.
-            httpx_client=httpx.Client(transport=self._transport, timeout=None),  # nosec B113
+            httpx_client=self._calls.client,
         )
-        self._http = httpx.Client(  # nosec B113
-            transport=self._transport,
-            timeout=None,
-            base_url=spelled,
-            headers={**headers, "Authorization": f"Bearer {access_token}"},
-        )
-        self._address = address
-        self._spelled = self._http.build_request("GET", "/").headers.raw
         # Its parts load lazily; here rather than in the first call of several threads at once.
         self._conversations = sdk.conversations
         self._contacts = sdk.contacts
@@ -144,7 +130,7 @@ class IntercomPort:
             "a reply",
             conversation,
             deadline,
-            lambda: self._spell(b"POST", f"/conversations/{conversation}/reply", body),
+            lambda: self._calls.spell(b"POST", f"/conversations/{conversation}/reply", body),
         )
 
     def note(
@@ -201,7 +187,7 @@ class IntercomPort:
         found = self._read(
             "a conversation",
             deadline,
-            lambda: self._spell(b"GET", f"/conversations/{conversation}"),
+            lambda: self._calls.spell(b"GET", f"/conversations/{conversation}"),
             background=background,
         )
         if str(found.get("id")) != conversation:
@@ -273,7 +259,7 @@ class IntercomPort:
             "the deleted conversations",
             deadline,
             # The SDK (2.14) does not know this call.
-            lambda: self._http.get("/conversations/deleted", params=asked),
+            lambda: self._calls.client.get("/conversations/deleted", params=asked),
         )
 
     def contact(self, contact: str, *, deadline: float = DEADLINE_S) -> Json:
@@ -338,28 +324,11 @@ class IntercomPort:
     @property
     def clock_skew_s(self) -> float | None:
         """How far our clock is ahead of Intercom's, by its last answer; None before the first."""
-        return self._skew_s
+        return self._calls.skew_s
 
     def shut(self) -> None:
         """Close the connections that are kept open; done by itself when the port goes."""
-        self._transport.close()
-
-    def _spell(self, method: bytes, path: str, body: bytes = b"") -> None:
-        """Ask without the SDK: it and httpx take half a millisecond of CPU to spell a request.
-
-        For the two calls that each answer of the AI costs. `path` has no query, and no characters
-        but those of ids.
-        """
-        headers = self._spelled
-        if body:
-            length = str(len(body)).encode()
-            headers = [*headers, (b"Content-Length", length), (b"Content-Type", _JSON)]
-        base = self._address
-        url = httpcore.URL(
-            scheme=base.raw_scheme, host=base.raw_host, port=base.port,
-            target=base.raw_path.rstrip(b"/") + path.encode(),
-        )  # fmt: skip
-        self._transport.ask(method, url, headers, body)
+        self._calls.close()
 
     def _write(
         self,
@@ -372,44 +341,12 @@ class IntercomPort:
     ) -> Json:
         if not _ID.fullmatch(named):
             raise Never(f"{named[:80]!r} is no id of Intercom's")
-        return self._ask(what, deadline, ask, write=True, background=background)
+        return self._calls.ask(what, deadline, ask, write=True, background=background)
 
     def _read(
         self, what: str, deadline: float, ask: Callable[[], object], *, background: bool = True
     ) -> Json:
-        return self._ask(what, deadline, ask, write=False, background=background)
-
-    def _ask(
-        self,
-        what: str,
-        deadline: float,
-        ask: Callable[[], object],
-        *,
-        write: bool,
-        background: bool = False,
-    ) -> Json:
-        self._quota.admit(background=background)
-        trouble: GatewayError | None = None
-        with self._transport.exchange(deadline) as exchange:
-            try:
-                ask()
-            except Exception as error:  # the SDK's and httpcore's; `exchange` knows what happened
-                if exchange.answer is None:
-                    trouble = trouble_of(error, exchange, write=write, what=what)
-        # Outside of the `except`, so that the SDK's error, which quotes what was answered, is not
-        # carried along into logs.
-        if trouble is not None:
-            raise trouble
-        assert exchange.answer is not None
-        answer = exchange.answer
-        hear(self._quota, answer.headers, refused=answer.status == 429)
-        told = sent_at(answer.headers)
-        if told is not None:
-            self._skew_s = time.time() - told
-        if answer.status == 401 and self._refused is not None:
-            self._refused()
-            raise Paused(f"{REFUSED} (401)", details={"status": 401})
-        return object_of(answer, write=write, what=what)
+        return self._calls.ask(what, deadline, ask, write=False, background=background)
 
 
 def _filter(field: str, operator: Literal["<", ">"], value: int) -> SingleFilterSearchRequest:

@@ -1,4 +1,4 @@
-"""How often the workers go to PostgreSQL for one answer: each trip is processor time and waiting."""
+"""How often workers go to PostgreSQL for one answer: each trip takes processor time and waiting."""
 
 from __future__ import annotations
 

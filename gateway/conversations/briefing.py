@@ -102,7 +102,12 @@ def question(
     turn: Any,
 ) -> Turn:
     """Put a turn's question together."""
-    rows = _latest(db, session.id)
+    before = {"conversation": session.conversation_id, "before": session.opened_at}
+    with db.in_one_trip():
+        latest = _LATEST.ask(db, [{"session": session.id}])
+        contact = _CONTACT.ask(db, [{"contact": held.contact_id}])
+        previous = _PREVIOUS.ask(db, [before])
+    rows = _that_fit(latest()[0])
     messages = [_message(row, turn.id) for row in rows]
     return Turn(
         id=turn.id,
@@ -111,11 +116,11 @@ def question(
         mode=session.mode,
         cause=turn.cause,
         messages=messages,
-        contact=_contact(db, held.contact_id),
+        contact=_contact(contact()[0]),
         parameters=session.parameters,
         results=session.results,
         brief=_brief(rows, held.thread.run) if turn.cause == "returned" else None,
-        previous_summary=_previous_summary(db, session),
+        previous_summary=_previous_summary(db, previous()[0]),
         origin=turn.origin,
     )
 
@@ -130,7 +135,7 @@ def mark_told(db: Transaction, question: Turn) -> None:
 
 def untold(db: Transaction, session_id: str) -> list[str]:
     """The customer's words that no question has told yet, as far as one could tell them."""
-    rows = _latest(db, session_id)
+    rows = _that_fit(_LATEST.run(db, {"session": session_id}))
     return [row.text for row in rows if row.author_kind == "customer" and row.asked_in is None]
 
 
@@ -145,9 +150,8 @@ def has_unasked(db: Transaction, session_id: str) -> bool:
     return bool(_UNASKED.run(db, {"session": session_id}))
 
 
-def _latest(db: Transaction, session_id: str) -> Sequence[Any]:
-    """The newest public words that fit, oldest first."""
-    rows = _LATEST.run(db, {"session": session_id})
+def _that_fit(rows: Sequence[Any]) -> Sequence[Any]:
+    """Of public words, the newest first, those that fit, the oldest first."""
     size = 0
     kept: list[Any] = []
     for row in rows:
@@ -169,12 +173,10 @@ def _message(row: Any, turn_id: str) -> TurnMessage:
     )
 
 
-def _contact(db: Transaction, contact_id: str | None) -> TurnContact | None:
-    if contact_id is None:
-        return None
-    row = _CONTACT.first(db, {"contact": contact_id})
-    if row is None:
+def _contact(rows: Sequence[Any]) -> TurnContact | None:
+    if not rows:
         return None  # an anonymous one
+    (row,) = rows
     return TurnContact(id=row.id, name=row.name, email=row.email, verified=row.verified)
 
 
@@ -208,10 +210,9 @@ def _moment(micros: int) -> str:
     return from_micros(micros).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _previous_summary(db: Transaction, session: Any) -> str | None:
+def _previous_summary(db: Transaction, rows: Sequence[Any]) -> str | None:
     """What was known of the session before this one: its summary, else how it ended."""
-    asked = {"conversation": session.conversation_id, "before": session.opened_at}
-    row = _PREVIOUS.first(db, asked)
+    row = rows[0] if rows else None
     if row is None or row.forgotten_at is not None:
         return None
     if row.summary:

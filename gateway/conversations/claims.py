@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import cast
 
 from sqlalchemy import BigInteger, Executable, bindparam, delete, select, update
@@ -38,11 +39,19 @@ _RELEASE = Prepared(lambda _: delete(_CLAIMS).where(_MINE))
 
 def take(db: Transaction, database: Database, kind: str, key: str, lease_s: float) -> str | None:
     """Take a free or run-out claim and return its token; None if somebody holds it."""
+    return ask_for(db, database, kind, key, lease_s)()
+
+
+def ask_for(
+    db: Transaction, database: Database, kind: str, key: str, lease_s: float
+) -> Callable[[], str | None]:
+    """The same, but return how to get the token: for what goes `in_one_trip` with others."""
     now = database.now(db)
     token = secrets.token_hex(8)
     until = now + int(lease_s * 1e6)
     claim = {"kind": kind, "key": key, "token": token, "until": until, "now": now}
-    return token if _TAKE.run(db, claim) else None
+    taken = _TAKE.ask(db, [claim])
+    return lambda: token if taken()[0] else None
 
 
 def extend(
@@ -55,12 +64,18 @@ def extend(
 
 def holds(db: Transaction, kind: str, key: str, token: str) -> bool:
     """True if the claim is still ours. Run out but taken by nobody, it is."""
-    return bool(_HOLDS.run(db, _named(kind, key, token)))
+    return ask_held(db, kind, key, token)()
+
+
+def ask_held(db: Transaction, kind: str, key: str, token: str) -> Callable[[], bool]:
+    """The same, but return how to know: for what goes `in_one_trip` with others."""
+    held = _HOLDS.ask(db, [_named(kind, key, token)])
+    return lambda: bool(held()[0])
 
 
 def release(db: Transaction, kind: str, key: str, token: str) -> None:
-    """Give a claim back."""
-    _RELEASE.run(db, _named(kind, key, token))
+    """Give a claim back, at the end of the transaction."""
+    _RELEASE.later(db, _named(kind, key, token))
 
 
 def _named(kind: str, key: str, token: str) -> dict[str, object]:

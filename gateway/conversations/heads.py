@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Integer, bindparam, exists, select
 
@@ -92,9 +94,16 @@ def due(db: Transaction, database_now: int, until: int, limit: int) -> list[tupl
 
 def head(db: Transaction, conversation_id: str) -> Head | None:
     """The push that must go first, whether it is due or not; None if nothing is owed."""
-    row = _HEAD.first(db, {"conversation": conversation_id})
-    if row is None:
-        return None
+    return ask_head(db, conversation_id)()
+
+
+def ask_head(db: Transaction, conversation_id: str) -> Callable[[], Head | None]:
+    """The same, but return how to get it: for what goes `in_one_trip` with others."""
+    found = _HEAD.ask(db, [{"conversation": conversation_id}])
+    return lambda: next(map(_head, found()[0]), None)
+
+
+def _head(row: Any) -> Head:
     *fields, held_since, read_due = row
     names = ("id", "conversation_id", "external_id", "channel", "state", "role", "due_at",
              "begun_at", "reads", "session_id", "origin")  # fmt: skip

@@ -7,6 +7,7 @@ there and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,8 +76,8 @@ def begin(
     db: Transaction, terms: Terms, held: Held, push_id: int, token: str, seen: Seen | None, now: int
 ) -> Begun:
     """Begin a push if nothing forbids it, in the transaction that has applied what was `seen`."""
-    push, session = _lock(db, push_id)
-    if push.state != "owed" or not claims.holds(db, heads.CLAIM, held.id, token):
+    push, session, is_ours = _lock_ours(db, held, push_id, token)
+    if not is_ours:
         return Begun(why="somebody else took it", lost=True)
     if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)
@@ -107,7 +108,7 @@ def begin(
         "tries": push.tries + 1,
         "due_at": now + HELD_US,
     }
-    _BEGIN.run(db, sending)
+    _BEGIN.later(db, sending)
     return Begun(command=command)
 
 
@@ -122,8 +123,8 @@ def not_looked(
     now: int,
 ) -> Begun:
     """The look failed, so nothing was begun: try again later, for as long as patience lasts."""
-    push, session = _lock(db, push_id)
-    if push.state != "owed" or not claims.holds(db, heads.CLAIM, held.id, token):
+    push, session, is_ours = _lock_ours(db, held, push_id, token)
+    if not is_ours:
         return Begun(why="somebody else took it", lost=True)
     if _out_of_patience(push, now):
         return _fail(db, terms, held, push, session, error, now)
@@ -330,10 +331,33 @@ def _as_it_is(
 # -- rows ------------------------------------------------------------------------------------------
 
 
-def _lock(db: Transaction, push_id: int) -> tuple[Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]:
-    (session,) = _LOCK_SESSION.run(db, {"push": push_id})
-    (push,) = _LOCK_PUSH.run(db, {"push": push_id})
-    return push, session
+_Locked = tuple[Row[*tuple[Any, ...]], Row[*tuple[Any, ...]]]
+
+
+def _lock(db: Transaction, push_id: int) -> _Locked:
+    """Lock a push's session, then the push; return them the other way round."""
+    return _ask_lock(db, push_id)()
+
+
+def _ask_lock(db: Transaction, push_id: int) -> Callable[[], _Locked]:
+    with db.in_one_trip():
+        sessions = _LOCK_SESSION.ask(db, [{"push": push_id}])
+        found = _LOCK_PUSH.ask(db, [{"push": push_id}])
+
+    def locked() -> _Locked:
+        ((session,),), ((push,),) = sessions(), found()
+        return push, session
+
+    return locked
+
+
+def _lock_ours(db: Transaction, held: Held, push_id: int, token: str) -> tuple[*_Locked, bool]:
+    """The same, and whether the push is still owed, and ours to begin."""
+    with db.in_one_trip():
+        locked = _ask_lock(db, push_id)
+        is_ours = claims.ask_held(db, heads.CLAIM, held.id, token)  # once it is locked
+    push, session = locked()
+    return push, session, push.state == "owed" and is_ours()
 
 
 def _out_of_patience(push: Row[*tuple[Any, ...]], now: int) -> bool:

@@ -226,14 +226,19 @@ def bind(
     return bound
 
 
-def settle(db: Transaction, held: Held, push_id: int, done: Done, now: int) -> list[Fact]:
-    """The channel's receipt for a push came: settle it, and return the facts that it made.
+def ask_one(db: Transaction, push_id: int) -> Callable[[], Any | None]:
+    """Ask for a push, to `settle` it."""
+    found = _ONE.ask(db, [{"push": push_id}])
+    return lambda: next(iter(found()[0]), None)
+
+
+def settle(db: Transaction, held: Held, push: Any | None, done: Done, now: int) -> list[Fact]:
+    """The channel's receipt for a `push` came: settle it, and return the facts that it made.
 
     None of them if it was settled already, by its echo or an earlier read. Words that assigned the
     conversation as well did that first; told by the echo alone it would come after them, and the
     whole conversation would have to be folded again.
     """
-    push = _ONE.first(db, {"push": push_id})
     if push is None or push.state == "sent":
         return []
     fact = _fact_of(held, command_of(push.kind, push.command), push.cause, done)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Row, bindparam, select, update
+from sqlalchemy import BigInteger, ColumnElement, Row, String, bindparam, select, update
 
 from gateway.errors import NotFound
 from gateway.handover import Thread
@@ -31,6 +31,7 @@ _COLUMNS = (
     _CONVERSATIONS.c.contact_at,
     _CONVERSATIONS.c.forgotten_at,
     _CONVERSATIONS.c.redacted_at,
+    _CONVERSATIONS.c.read_due,
 )
 _BY_EXTERNAL_ID = Prepared(
     lambda sql: sql.locked(
@@ -45,12 +46,6 @@ _BY_ID = Prepared(
 )
 _OPEN = Prepared(
     lambda sql: sql.insert(_CONVERSATIONS).on_conflict_do_nothing().returning(_CONVERSATIONS.c.id)
-)
-_CONVERSATION_OF = Prepared(
-    lambda _: select(_SESSIONS.c.conversation_id).where(_SESSIONS.c.id == bindparam("key"))
-)
-_SESSION = Prepared(
-    lambda sql: sql.locked(select(_SESSIONS).where(_SESSIONS.c.id == bindparam("key")))
 )
 _KNOWN_UP_TO = Prepared(
     lambda sql: (
@@ -81,6 +76,7 @@ class Held:
     contact_at: int
     forgotten_at: int | None = None
     redacted_at: int | None = None
+    read_due: int | None = None
     origin: str | None = field(default_factory=origin)
 
 
@@ -131,20 +127,56 @@ def open_conversation(db: Transaction, name: Named, now: int) -> Held:
 
 def lock_conversation(db: Transaction, conversation_id: str) -> Held:
     """Lock a conversation by our own id; raise NotFound."""
-    row = _BY_ID.first(db, {"key": conversation_id})
-    if row is None:
-        raise NotFound("there is no such conversation")
-    return _held(row)
+    return ask_conversation(db, conversation_id)()
+
+
+def ask_conversation(db: Transaction, conversation_id: str) -> Callable[[], Held]:
+    """The same, but return how to get it: for what goes `in_one_trip` with others."""
+    found = _BY_ID.ask(db, [{"key": conversation_id}])
+    return lambda: _held(_only(found()[0], "there is no such conversation"))
+
+
+class SessionLock:
+    """Locks a session's conversation, then the session, in one trip.
+
+    `session` is the session's id, as SQL has it; a session stays in its conversation.
+    """
+
+    def __init__(self, session: ColumnElement[str]) -> None:
+        of_session = select(_SESSIONS.c.conversation_id).where(_SESSIONS.c.id == session)
+        conversation = of_session.scalar_subquery()
+        self._conversation = Prepared(
+            lambda sql: sql.locked(select(*_COLUMNS).where(_CONVERSATIONS.c.id == conversation))
+        )
+        self._session = Prepared(
+            lambda sql: sql.locked(select(_SESSIONS).where(_SESSIONS.c.id == session))
+        )
+
+    def ask(self, db: Transaction, names: Mapping[str, str]) -> Callable[[], tuple[Held, Any]]:
+        """Lock both, and return how to get them, which raises NotFound."""
+        with db.in_one_trip():
+            conversation = self._conversation.ask(db, [names])
+            session = self._session.ask(db, [names])
+
+        def locked() -> tuple[Held, Any]:
+            row = _only(session()[0], "there is no such session")
+            return _held(_only(conversation()[0], "there is no such session")), row
+
+        return locked
+
+
+_BY_SESSION = SessionLock(bindparam("session", type_=String))
 
 
 def lock_session(db: Transaction, session_id: str) -> tuple[Held, Any]:
     """Lock a session's conversation, then the session; raise NotFound."""
-    known = _CONVERSATION_OF.first(db, {"key": session_id})
-    if known is None:
-        raise NotFound("there is no such session")
-    held = lock_conversation(db, known.conversation_id)
-    (row,) = _SESSION.run(db, {"key": session_id})
-    return held, row
+    return _BY_SESSION.ask(db, {"session": session_id})()
+
+
+def _only(rows: Sequence[Any], missing: str) -> Any:
+    if not rows:
+        raise NotFound(missing)
+    return rows[0]
 
 
 def write_thread(
@@ -237,4 +269,5 @@ def _held(row: Row[*tuple[Any, ...]]) -> Held:
         contact_at=row[7],
         forgotten_at=row[8],
         redacted_at=row[9],
+        read_due=row[10],
     )

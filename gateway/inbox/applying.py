@@ -188,10 +188,11 @@ def meet(
     told = Told(installation_id=installation_id, channel="", events=events)
     met = _by_home([told])[installation_id]
     forgotten: dict[str, int] = {}
-    ids = contacts.see(
-        db, installation_id, met.customers, now, spoke=met.spoke, forgotten=forgotten
-    )
-    staff.see(db, installation_id, met.staff)
+    with db.in_one_trip():
+        customers = contacts.look_up(db, installation_id, met.customers)
+        teammates = staff.look_up(db, installation_id, met.staff)
+    ids = contacts.see(db, installation_id, met.customers, now, customers(), met.spoke, forgotten)
+    staff.see(db, installation_id, met.staff, teammates())
     if held is not None and ids and ids[0] in forgotten:
         forget_before(db, held, forgotten[ids[0]])
     return ids[0] if ids else None

@@ -12,7 +12,7 @@ from gateway.commands import Command, Done
 from gateway.conversations import claims, heads, lanes, pushes, record
 from gateway.conversations.heads import Head
 from gateway.conversations.lanes import Begun, Seen
-from gateway.conversations.thread import Held, lock_conversation
+from gateway.conversations.thread import Held, ask_conversation, lock_conversation
 from gateway.errors import Again, Never, NotFound, Paused, UnknownOutcome
 from gateway.logs import about
 from gateway.policy import Terms
@@ -90,8 +90,11 @@ class Deliver:
 
     def _take(self, db: Transaction, conversation_id: str) -> tuple[str | None, Head | None]:
         """Take a lane and see what goes first; no token if somebody else has it."""
-        token = claims.take(db, self._database, heads.CLAIM, conversation_id, LEASE_S)
-        return token, heads.head(db, conversation_id) if token else None
+        with db.in_one_trip():
+            taken = claims.ask_for(db, self._database, heads.CLAIM, conversation_id, LEASE_S)
+            head = heads.ask_head(db, conversation_id)
+        token = taken()
+        return token, head() if token else None
 
     def _step(self, head: Head, lane: _Lane) -> bool:
         """Move the first push of the lane; False if there is nothing to do for now."""
@@ -256,9 +259,11 @@ class Deliver:
         If nothing does, the lane is given back in the same commit: what is owed after it finds it
         free.
         """
-        held = lock_conversation(db, head.conversation_id)
-        begun, now = Begun(), self._now()
-        facts = pushes.settle(db, held, head.id, done, now)
+        with db.in_one_trip():
+            locked = ask_conversation(db, head.conversation_id)
+            push = pushes.ask_one(db, head.id)
+        held, begun, now = locked(), Begun(), self._now()
+        facts = pushes.settle(db, held, push(), done, now)
         if facts:
             begun.owed = record.apply(db, terms, held, facts, now=now, source="receipt").owed
         following = heads.head(db, head.conversation_id)

@@ -52,12 +52,6 @@ _DUE = Prepared(
     )
 )
 
-_HOLD = Prepared(
-    lambda _: select(_CONVERSATIONS.c.held_since, _CONVERSATIONS.c.read_due).where(
-        _CONVERSATIONS.c.id == bindparam("conversation")
-    )
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -220,7 +214,7 @@ def observe(inbox: Inbox, db: Transaction, held: Held, reading: Reading, known: 
 
     A takeover that could not be translated may have come while the channel's answer was on its way.
     """
-    ((held_since, read_due),) = _HOLD.run(db, {"conversation": held.id})
+    held_since, read_due = held.held_since, held.read_due
     outcome = inbox.observe(db, held, reading.snapshot, reading.truth_at)
     if (held_since, read_due) != known and read_due is not None:
         db.execute(

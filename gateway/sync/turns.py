@@ -63,11 +63,8 @@ class Turns:
     def _begin(self, turn_id: str, *, heard: bool = False) -> None:
         terms_of, reception = self._parts.terms, self._parts.reception
         turn, began = self._database.write(
-            lambda db: (
-                asking.begin(
-                    db, terms_of, turn_id, self._now(), self._link, reception, heard=heard
-                ),
-                asking.began(db, turn_id),
+            lambda db: asking.begin(
+                db, terms_of, turn_id, self._now(), self._link, reception, heard=heard
             )
         )
         if isinstance(turn, Unheard):

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -83,8 +83,9 @@ def all_gone(pids: Sequence[int]) -> bool:
 
 def turns_of(up: Running) -> psutil.Process | None:
     for child in psutil.Process(up.process.pid).children():
-        if "gateway worker --only turns" in " ".join(child.cmdline()):
-            return child
+        with suppress(psutil.NoSuchProcess):  # it may be ending just now
+            if "gateway worker --only turns" in " ".join(child.cmdline()):
+                return child
     return None
 
 

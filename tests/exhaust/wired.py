@@ -118,7 +118,7 @@ def wired(standin: StandIn, clock: Clock, network: Network, folder: Path, words:
         for name, agent in parts.agents.items()
     }
     sender = parts.channels[CHANNEL].open_sender()
-    sender._port._transport._pool._network_backend._sockets = network  # type: ignore[attr-defined]
+    sender._port._calls._transport._pool._network_backend._sockets = network  # type: ignore[attr-defined]
     edge = Edge(sender, network)
     channel = replace(parts.channels[CHANNEL], open_sender=lambda: edge)
     return replace(parts, agents=agents, channels={CHANNEL: channel})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -97,8 +98,9 @@ class Served:
                 caller.shutdown(socket.SHUT_WR)
                 while chunk := caller.recv(65536):
                     answer += chunk
-            except (ConnectionResetError, BrokenPipeError):
-                pass
+            except OSError as error:
+                if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
+                    raise
         return answer.partition(b"\r\n")[0].decode()
 
     def lying(self) -> list[Path]:

@@ -88,15 +88,8 @@ FAULTS = (
         edits=(
             Edit(
                 module="gateway.conversations.lanes",
-                # The other place like it, `not_looked`, fails with the read's own error.
-                old=""" or not claims.holds(db, heads.CLAIM, held.id, token):
-        return Begun(why="somebody else took it", lost=True)
-    if _out_of_patience(push, now):
-        return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)""",
-                new=""":
-        return Begun(why="somebody else took it", lost=True)
-    if _out_of_patience(push, now):
-        return _fail(db, terms, held, push, session, push.error or UNDELIVERABLE, now)""",
+                old=' push.state == "owed" and is_ours()',
+                new=' push.state == "owed"',
             ),
         ),
         check=f"{RACES}workers.py::test_begin_asks_for_the_token", more=True,

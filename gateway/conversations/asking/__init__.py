@@ -9,7 +9,6 @@ from gateway.conversations.asking.held import UNAVAILABLE, Recorded
 from gateway.conversations.asking.questions import (
     Began,
     Unheard,
-    began,
     begin,
     due,
     rest,
@@ -19,6 +18,6 @@ from gateway.conversations.asking.questions import (
 )
 
 __all__ = [
-    "UNAVAILABLE", "Began", "Recorded", "Unheard", "began", "begin", "due", "record_answer",
+    "UNAVAILABLE", "Began", "Recorded", "Unheard", "begin", "due", "record_answer",
     "record_failure", "rest", "returned", "wait", "wait_for_reply",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from gateway.conversations import doors
 from gateway.conversations.reception import Receive
-from gateway.conversations.thread import Held, lock_session
+from gateway.conversations.thread import Held, SessionLock
 from gateway.errors import NotFound
 from gateway.events import SYSTEM
 from gateway.policy import Terms
@@ -22,8 +22,8 @@ from gateway.store.sql import table_of
 UNAVAILABLE = "AI agent unavailable"
 
 _TURNS = table_of(TurnRow)
-_SESSION_OF = Prepared(
-    lambda _: select(_TURNS.c.session_id).where(_TURNS.c.id == bindparam("turn"))
+_SESSION = SessionLock(
+    select(_TURNS.c.session_id).where(_TURNS.c.id == bindparam("turn")).scalar_subquery()
 )
 _TURN = Prepared(lambda sql: sql.locked(select(_TURNS).where(_TURNS.c.id == bindparam("turn"))))
 WRITE = Prepared(lambda _: update(_TURNS).where(_TURNS.c.id == bindparam("turn")))
@@ -98,11 +98,13 @@ class HeldTurn:
 
 def lock(db: Transaction, turn_id: str) -> tuple[Held, Any, Any]:
     """Lock a turn's conversation, session and row, in this order; raise NotFound."""
-    known = _SESSION_OF.first(db, {"turn": turn_id})
-    if known is None:
+    with db.in_one_trip():
+        session = _SESSION.ask(db, {"turn": turn_id})
+        found = _TURN.ask(db, [{"turn": turn_id}])
+    (turns,) = found()
+    if not turns:
         raise NotFound("there is no such turn")
-    held, row = lock_session(db, known.session_id)
-    (turn,) = _TURN.run(db, {"turn": turn_id})
+    (held, row), turn = session(), turns[0]
     held.origin = turn.origin or held.origin
     return held, row, turn
 

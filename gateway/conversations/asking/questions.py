@@ -49,18 +49,13 @@ _RETURNED = Prepared(
         )
     )
 )
-_BEGAN = Prepared(
-    lambda _: select(_TURNS.c.tries, _TURNS.c.conversation_id, _TURNS.c.origin).where(
-        _TURNS.c.id == bindparam("turn")
-    )
-)
 
 _MARGIN_US = 15_000_000
 _WIRE_US = 2_000_000
 
 
 class Began(NamedTuple):
-    """How often a turn has been asked, where, and what it is owed from."""
+    """How often a turn has been asked by now, where, and what it is owed from."""
 
     tries: int
     conversation_id: str
@@ -114,7 +109,7 @@ def begin(
     reception: Receive = always_open,
     *,
     heard: bool = True,
-) -> Turn | Recorded | Unheard | None:
+) -> tuple[Turn | Recorded | Unheard | None, Began]:
     """Take a due turn and say what to ask; None if somebody else took it or it has ended.
 
     Recorded if nothing is asked: a rule, the loop guard or a lost answer handed it to people.
@@ -123,24 +118,37 @@ def begin(
     takes it; after that its worker is taken for dead.
     """
     held, row, turn = lock(db, turn_id)
+    began = Began(turn.tries, held.id, turn.origin)
     if turn.state not in turns.OPEN or turn.due_at > now:
-        return None
-    from_people = turn.cause == "returned" and turn.state == "due" and turn.tries == 0
-    if from_people and not heard:
-        return Unheard()
+        return None, began
+    if _is_back(turn) and not heard:
+        return Unheard(), began
     terms = terms_of.get(row.channel)
     if terms is None or row.mode == "human" or row.status == "finished" or row.epoch != turn.epoch:
         end(db, turn_id, "discarded", "the session changed hands before the question", now)
-        return None
-    one = HeldTurn(
-        db=db, terms=terms, held=held, row=row, turn=turn,
-        now=now, link=link(row.id), reception=reception,
+        return None, began
+    asked = _asked(
+        HeldTurn(
+            db=db, terms=terms, held=held, row=row, turn=turn,
+            now=now, link=link(row.id), reception=reception,
+        )
     )  # fmt: skip
+    return asked, began._replace(tries=turn.tries + isinstance(asked, Turn))
+
+
+def _is_back(turn: Any) -> bool:
+    """True for a turn that is owed because people gave the session back, and was never asked."""
+    return bool(turn.cause == "returned" and turn.state == "due" and turn.tries == 0)
+
+
+def _asked(one: HeldTurn) -> Turn | Recorded | None:
+    """What to ask, unless something else is to be done with the turn; then that is done."""
+    db, terms, held, row, turn = one.db, one.terms, one.held, one.row, one.turn
     if turn.state == "waiting":  # announced with 202, and never came
         return one.give_up("no answer came to the reply address")
-    if from_people:
+    if _is_back(turn):
         if _on_the_wire(db, held):
-            wait(db, turn_id, now + _WIRE_US)
+            wait(db, turn.id, one.now + _WIRE_US)
             return None
         if _answered_meanwhile(one):
             one.end("discarded", "the answer that was on its way has answered it")
@@ -149,7 +157,7 @@ def begin(
     question = briefing.question(db, held, row, turn)
     if row.mode == "ai":
         reason = rules.said_before_asking(db, terms.agent, question) or guard.tripped(
-            db, terms.agent, held, row, now
+            db, terms.agent, held, row, one.now
         )
         if reason is not None:
             one.end("discarded", f"not asked: {reason}")
@@ -157,10 +165,10 @@ def begin(
     briefing.mark_told(db, question)
     upto = held.thread.run.last_public_at if held.thread.run else None
     asking = {
-        "turn": turn_id,
+        "turn": turn.id,
         "state": "asking",
-        "asked_at": turn.asked_at or now,
-        "due_at": now + lease,
+        "asked_at": turn.asked_at or one.now,
+        "due_at": one.now + lease,
         "tries": turn.tries + 1,
         "upto_at": upto.at if upto else 0,
         "upto_number": upto.number if upto else 0,
@@ -207,9 +215,3 @@ def wait_for_reply(db: Transaction, agent: AgentTerms, turn_id: str, now: int) -
         .where(TurnRow.id == turn_id, TurnRow.state == "asking")
         .values(state="waiting", reply_by=reply_by, due_at=reply_by)
     )
-
-
-def began(db: Transaction, turn_id: str) -> Began:
-    """With `begin`: which try of a turn began, in which conversation, and from what it is owed."""
-    (row,) = _BEGAN.run(db, {"turn": turn_id})
-    return Began(*row)

@@ -78,7 +78,7 @@ class Edge:
 def count_names() -> None:
     """Number what would be named by chance."""
     counter = itertools.count(1)
-    ids._named = lambda prefix, _millis, _chance: f"{prefix}_{next(counter):026d}"
+    ids._named = lambda prefix, _number: f"{prefix}_{next(counter):026d}"
 
     class Counted:
         @staticmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -91,7 +90,6 @@ class Watcher:
     def came(self, minutes: Sequence[int], topic: str = "conversation.user.replied") -> None:
         """Put notifications into the inbox that came at these moments (µs), after all before."""
         home = "abc123std"
-        time.sleep(0.002)  # ids are in order from one millisecond to the next only
         ids = sorted(new_id("dlv") for _ in minutes)
         rows = [
             {

@@ -7,15 +7,16 @@ and what is therefore owed are one transaction, so that nobody is told twice or 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Executable, bindparam, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from gateway.signs import DAY_US, MINUTE_US, Finding, Notice, NoticeEvent, SinkName
 from gateway.store import Transaction, new_id
 from gateway.store.models import Alert, AlertNotice, FindingRow
-from gateway.store.sql import insert_into, literals
+from gateway.store.prepared import Prepared
+from gateway.store.sql import Dialect, insert_into, literals, table_of
 
 STEADY_US = MINUTE_US
 REMIND_US = DAY_US
@@ -23,11 +24,27 @@ KEPT_US = 90 * DAY_US
 GIVEN_UP_US = DAY_US
 _FIRST_PAUSE_US, _LONGEST_PAUSE_US = 30_000_000, 3_600_000_000
 
+_FINDINGS = table_of(FindingRow)
+_KNOWN = Prepared(lambda _: select(_FINDINGS).where(_FINDINGS.c.channel == bindparam("channel")))
 
-def known(db: Transaction, channel: str) -> dict[str, FindingRow]:
-    """What the last look found, by code."""
-    rows = db.scalars(select(FindingRow).where(FindingRow.channel == channel))
-    return {row.code: row for row in rows}
+
+def _keeping(sql: Dialect) -> Executable:
+    row = sql.insert(_FINDINGS)
+    told_now = {name: row.excluded[name] for name in ("ok", "what", "do", "since", "at")}
+    return cast(
+        Executable,
+        row.on_conflict_do_update(
+            index_elements=[_FINDINGS.c.channel, _FINDINGS.c.code], set_=told_now
+        ),
+    )
+
+
+_KEEP = Prepared(_keeping)
+
+
+def known(db: Transaction, channel: str) -> dict[str, Any]:
+    """What the last look found, by code: rows of `FindingRow`."""
+    return {row.code: row for row in _KNOWN.run(db, {"channel": channel})}
 
 
 def looked_at(db: Transaction) -> dict[str, int]:
@@ -36,7 +53,7 @@ def looked_at(db: Transaction) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-def dated(findings: Sequence[Finding], before: Mapping[str, FindingRow], now: int) -> list[Finding]:
+def dated(findings: Sequence[Finding], before: Mapping[str, Any], now: int) -> list[Finding]:
     """Findings with the time since when they are so, from the looks before where need be."""
 
     def since(finding: Finding) -> int:
@@ -185,16 +202,11 @@ def not_told(db: Transaction, ids: Collection[str], error: str, now: int) -> boo
 
 
 def _keep(db: Transaction, channel: str, finding: Finding, since: int, now: int) -> None:
-    row = insert_into(db, FindingRow).values(
-        channel=channel, code=finding.code, ok=finding.ok, what=finding.what, do=finding.do,
-        since=since, at=now,
-    )  # fmt: skip
-    told_now = {name: row.excluded[name] for name in ("ok", "what", "do", "since", "at")}
-    db.execute(
-        row.on_conflict_do_update(
-            index_elements=[FindingRow.channel, FindingRow.code], set_=told_now
-        )
-    )
+    found = {
+        "channel": channel, "code": finding.code, "ok": finding.ok, "what": finding.what,
+        "do": finding.do, "since": since, "at": now,
+    }  # fmt: skip
+    _KEEP.later(db, found)
 
 
 def _raise(

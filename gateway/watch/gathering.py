@@ -16,7 +16,6 @@ from gateway.store.models import (
     InboxDelivery,
     Installation,
     Reconciliation,
-    Sighting,
     Staff,
 )
 from gateway.store.sql import literals
@@ -114,7 +113,7 @@ def _home(db: Transaction, channel: str, pinned: str | None) -> Installation | N
 
 
 def _seat(
-    db: Transaction, terms: ChannelTerms, installation_id: str, directory: Sighting | None
+    db: Transaction, terms: ChannelTerms, installation_id: str, directory: Any | None
 ) -> Seat:
     row = db.scalar(
         select(Staff).where(
@@ -136,7 +135,7 @@ def _seat(
     )
 
 
-def _failing(db: Transaction, channel: str, remembered: Sighting | None) -> Failing | None:
+def _failing(db: Transaction, channel: str, remembered: Any | None) -> Failing | None:
     found = answers.failing(db, channel)
     if remembered is None:
         return found
@@ -152,7 +151,7 @@ def _failing(db: Transaction, channel: str, remembered: Sighting | None) -> Fail
     )
 
 
-def _trouble(seen: Sighting | None) -> Trouble | None:
+def _trouble(seen: Any | None) -> Trouble | None:
     if seen is None:
         return None
     return Trouble(message=seen.value["message"], status=seen.value.get("status"), since=seen.since)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
 
 from gateway.store import Transaction
 from gateway.store.models import Json, Sighting
-from gateway.store.sql import insert_into
+from gateway.store.prepared import Prepared
+from gateway.store.sql import insert_into, table_of
+
+_SIGHTINGS = table_of(Sighting)
+_OF_CHANNEL = Prepared(
+    lambda _: select(_SIGHTINGS).where(_SIGHTINGS.c.channel == bindparam("channel"))
+)
 
 
 def see(
@@ -36,10 +44,9 @@ def forget(db: Transaction, channel: str, name: str) -> None:
     db.execute(delete(Sighting).where(Sighting.channel == channel, Sighting.name == name))
 
 
-def find(db: Transaction, channel: str) -> dict[str, Sighting]:
-    """What was seen of a channel, by name."""
-    rows = db.scalars(select(Sighting).where(Sighting.channel == channel))
-    return {row.name: row for row in rows}
+def find(db: Transaction, channel: str) -> dict[str, Any]:
+    """What was seen of a channel, by name: rows of `Sighting`."""
+    return {row.name: row for row in _OF_CHANNEL.run(db, {"channel": channel})}
 
 
 def seen_in(db: Transaction, name: str, since: int = 0) -> set[str]:

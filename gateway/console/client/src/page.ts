@@ -30,8 +30,17 @@ export const me: Me | null = found && {
   links: JSON.parse(found.dataset["links"] ?? "{}") as Record<string, string>,
 };
 
+let signingOut = false;
+document.addEventListener("submit", ({ target }) => {
+  if (target instanceof HTMLFormElement && target.action.includes("/console/logout")) signingOut = true;
+});
+addEventListener("pageshow", () => {
+  signingOut = false; // it did not come to that, or somebody came back
+});
+
 /** Ends the page where the sign-in has ended: to the form, and back here from there. */
 export function goToSignIn(): void {
+  if (signingOut) return; // the way out is under way, and ends elsewhere
   const here = location.pathname + location.search;
   location.assign(`/console/login?next=${encodeURIComponent(here)}`);
 }

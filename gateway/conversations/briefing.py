@@ -103,11 +103,12 @@ def question(
 ) -> Turn:
     """Put a turn's question together."""
     before = {"conversation": session.conversation_id, "before": session.opened_at}
+    whose = [{"contact": held.contact_id}] if held.contact_id is not None else []
     with db.in_one_trip():
-        latest = _LATEST.ask(db, [{"session": session.id}])
-        contact = _CONTACT.ask(db, [{"contact": held.contact_id}])
-        previous = _PREVIOUS.ask(db, [before])
-    rows = _that_fit(latest()[0])
+        latest = _LATEST.ask_all(db, [{"session": session.id}])
+        contact = _CONTACT.ask_all(db, whose)
+        previous = _PREVIOUS.ask_all(db, [before])
+    rows = _that_fit(latest())
     messages = [_message(row, turn.id) for row in rows]
     return Turn(
         id=turn.id,
@@ -116,11 +117,11 @@ def question(
         mode=session.mode,
         cause=turn.cause,
         messages=messages,
-        contact=_contact(contact()[0]),
+        contact=_contact(contact()),
         parameters=session.parameters,
         results=session.results,
         brief=_brief(rows, held.thread.run) if turn.cause == "returned" else None,
-        previous_summary=_previous_summary(db, previous()[0]),
+        previous_summary=_previous_summary(db, previous()),
         origin=turn.origin,
     )
 

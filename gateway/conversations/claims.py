@@ -50,8 +50,8 @@ def ask_for(
     token = secrets.token_hex(8)
     until = now + int(lease_s * 1e6)
     claim = {"kind": kind, "key": key, "token": token, "until": until, "now": now}
-    taken = _TAKE.ask(db, [claim])
-    return lambda: token if taken()[0] else None
+    taken = _TAKE.ask_all(db, [claim])
+    return lambda: token if taken() else None
 
 
 def extend(
@@ -69,8 +69,8 @@ def holds(db: Transaction, kind: str, key: str, token: str) -> bool:
 
 def ask_held(db: Transaction, kind: str, key: str, token: str) -> Callable[[], bool]:
     """The same, but return how to know: for what goes `in_one_trip` with others."""
-    held = _HOLDS.ask(db, [_named(kind, key, token)])
-    return lambda: bool(held()[0])
+    held = _HOLDS.ask_all(db, [_named(kind, key, token)])
+    return lambda: bool(held())
 
 
 def release(db: Transaction, kind: str, key: str, token: str) -> None:

@@ -99,8 +99,8 @@ def head(db: Transaction, conversation_id: str) -> Head | None:
 
 def ask_head(db: Transaction, conversation_id: str) -> Callable[[], Head | None]:
     """The same, but return how to get it: for what goes `in_one_trip` with others."""
-    found = _HEAD.ask(db, [{"conversation": conversation_id}])
-    return lambda: next(map(_head, found()[0]), None)
+    found = _HEAD.ask_all(db, [{"conversation": conversation_id}])
+    return lambda: next(map(_head, found()), None)
 
 
 def _head(row: Any) -> Head:

@@ -341,11 +341,11 @@ def _lock(db: Transaction, push_id: int) -> _Locked:
 
 def _ask_lock(db: Transaction, push_id: int) -> Callable[[], _Locked]:
     with db.in_one_trip():
-        sessions = _LOCK_SESSION.ask(db, [{"push": push_id}])
-        found = _LOCK_PUSH.ask(db, [{"push": push_id}])
+        sessions = _LOCK_SESSION.ask_all(db, [{"push": push_id}])
+        found = _LOCK_PUSH.ask_all(db, [{"push": push_id}])
 
     def locked() -> _Locked:
-        ((session,),), ((push,),) = sessions(), found()
+        (session,), (push,) = sessions(), found()
         return push, session
 
     return locked

@@ -228,8 +228,8 @@ def bind(
 
 def ask_one(db: Transaction, push_id: int) -> Callable[[], Any | None]:
     """Ask for a push, to `settle` it."""
-    found = _ONE.ask(db, [{"push": push_id}])
-    return lambda: next(iter(found()[0]), None)
+    found = _ONE.ask_all(db, [{"push": push_id}])
+    return lambda: next(iter(found()), None)
 
 
 def settle(db: Transaction, held: Held, push: Any | None, done: Done, now: int) -> list[Fact]:

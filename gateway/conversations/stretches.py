@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Executable, delete
+from sqlalchemy import delete
 
 from gateway.handover import Stretch
 from gateway.store import Transaction
 from gateway.store.models import StretchRow
 from gateway.store.prepared import Prepared
-from gateway.store.sql import Dialect, table_of
+from gateway.store.sql import table_of
 
-_KEY = ("session_id", "number")
 _STRETCHES = table_of(StretchRow)
-
-
-def _keeping(sql: Dialect) -> Executable:
-    statement = sql.insert(_STRETCHES)
-    told = {
-        column.name: statement.excluded[column.name]
-        for column in _STRETCHES.c
-        if column.name not in _KEY
-    }
-    return cast(Executable, statement.on_conflict_do_update(index_elements=_KEY, set_=told))
-
-
-_KEEP = Prepared(_keeping)
+_KEEP = Prepared(lambda sql: sql.put(_STRETCHES))
 
 
 def keep(

@@ -132,8 +132,8 @@ def lock_conversation(db: Transaction, conversation_id: str) -> Held:
 
 def ask_conversation(db: Transaction, conversation_id: str) -> Callable[[], Held]:
     """The same, but return how to get it: for what goes `in_one_trip` with others."""
-    found = _BY_ID.ask(db, [{"key": conversation_id}])
-    return lambda: _held(_only(found()[0], "there is no such conversation"))
+    found = _BY_ID.ask_all(db, [{"key": conversation_id}])
+    return lambda: _held(_only(found(), "there is no such conversation"))
 
 
 class SessionLock:
@@ -155,12 +155,12 @@ class SessionLock:
     def ask(self, db: Transaction, names: Mapping[str, str]) -> Callable[[], tuple[Held, Any]]:
         """Lock both, and return how to get them, which raises NotFound."""
         with db.in_one_trip():
-            conversation = self._conversation.ask(db, [names])
-            session = self._session.ask(db, [names])
+            conversation = self._conversation.ask_all(db, [names])
+            session = self._session.ask_all(db, [names])
 
         def locked() -> tuple[Held, Any]:
-            row = _only(session()[0], "there is no such session")
-            return _held(_only(conversation()[0], "there is no such session")), row
+            row = _only(session(), "there is no such session")
+            return _held(_only(conversation(), "there is no such session")), row
 
         return locked
 
@@ -208,7 +208,7 @@ def end_hold(db: Transaction, held: Held, truth_at: int) -> None:
         "truth_at": truth_at,
     }  # fmt: skip
     _WRITE.later(db, ended)
-    held.held_since = None
+    held.held_since = held.read_due = None
 
 
 def forget_before(db: Transaction, held: Held, at: int) -> None:

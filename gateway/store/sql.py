@@ -24,6 +24,12 @@ class Dialect:
         """An INSERT that knows ON CONFLICT."""
         return sqlite.insert(table) if self.name == "sqlite" else postgresql.insert(table)
 
+    def put(self, table: Table) -> Any:
+        """An INSERT that, where there is a row of that key, changes all the rest of it."""
+        row, key = self.insert(table), table.primary_key.columns
+        rest = {one.name: row.excluded[one.name] for one in table.c if one.name not in key}
+        return row.on_conflict_do_update(index_elements=list(key), set_=rest)
+
     def locked(self, query: Query, *, of: Any = None) -> Query:
         """`query` with its rows locked; on SQLite the one writer holds everything anyway."""
         return query if self.name == "sqlite" else query.with_for_update(of=of)

@@ -222,6 +222,6 @@ def observe(inbox: Inbox, db: Transaction, held: Held, reading: Reading, known: 
             .where(Conversation.id == held.id)
             .values(held_since=held_since, read_due=read_due)
         )
-        held.held_since = held_since
+        held.held_since, held.read_due = held_since, read_due
         outcome.owed.add("sync")
     return outcome

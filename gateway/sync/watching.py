@@ -124,7 +124,7 @@ class Watching:
         asked = sightings.find(db, signs.channel).get(gathering.DIRECTORY)
         long_ago = asked is not None and signs.now - asked.at > _ASK_AGAIN_AFTER_US
         unexplained = stopped and signs.trouble is None and long_ago
-        if unexplained or gathering.seat_changed(signs, db):
+        if unexplained or gathering.seat_changed(signs, asked):
             directory.ask_at_once(db, signs.channel, signs.now)
 
     def _forget(self, db: Transaction) -> None:

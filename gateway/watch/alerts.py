@@ -7,16 +7,16 @@ and what is therefore owed are one transaction, so that nobody is told twice or 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from gateway.signs import DAY_US, MINUTE_US, Finding, Notice, NoticeEvent, SinkName
 from gateway.store import Transaction, new_id
 from gateway.store.models import Alert, AlertNotice, FindingRow
 from gateway.store.prepared import Prepared
-from gateway.store.sql import Dialect, insert_into, literals, table_of
+from gateway.store.sql import insert_into, literals, table_of
 
 STEADY_US = MINUTE_US
 REMIND_US = DAY_US
@@ -28,18 +28,7 @@ _FINDINGS = table_of(FindingRow)
 _KNOWN = Prepared(lambda _: select(_FINDINGS).where(_FINDINGS.c.channel == bindparam("channel")))
 
 
-def _keeping(sql: Dialect) -> Executable:
-    row = sql.insert(_FINDINGS)
-    told_now = {name: row.excluded[name] for name in ("ok", "what", "do", "since", "at")}
-    return cast(
-        Executable,
-        row.on_conflict_do_update(
-            index_elements=[_FINDINGS.c.channel, _FINDINGS.c.code], set_=told_now
-        ),
-    )
-
-
-_KEEP = Prepared(_keeping)
+_KEEP = Prepared(lambda sql: sql.put(_FINDINGS))
 
 
 def known(db: Transaction, channel: str) -> dict[str, Any]:

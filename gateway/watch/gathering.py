@@ -88,9 +88,8 @@ def gather(
     )
 
 
-def seat_changed(signs: Signs, db: Transaction) -> bool:
-    """True if a notification told of the AI's seat what the directory does not say yet."""
-    directory = sightings.find(db, signs.channel).get(DIRECTORY)
+def seat_changed(signs: Signs, directory: Any | None) -> bool:
+    """True if a notification told of the AI's seat what the `directory` seen does not say yet."""
     if directory is None or signs.seat is None:
         return False
     told = directory.value.get("seat")

@@ -100,11 +100,11 @@ def lock(db: Transaction, turn_id: str) -> tuple[Held, Any, Any]:
     """Lock a turn's conversation, session and row, in this order; raise NotFound."""
     with db.in_one_trip():
         session = _SESSION.ask(db, {"turn": turn_id})
-        found = _TURN.ask(db, [{"turn": turn_id}])
-    (turns,) = found()
-    if not turns:
+        found = _TURN.ask_all(db, [{"turn": turn_id}])
+    turn = next(iter(found()), None)
+    if turn is None:
         raise NotFound("there is no such turn")
-    (held, row), turn = session(), turns[0]
+    held, row = session()
     held.origin = turn.origin or held.origin
     return held, row, turn
 

@@ -46,7 +46,7 @@ class Calls:
         self._transport = DeadlineTransport(self._address, connections=connections)
         # The transport has a deadline for the whole call.
         self.client = httpx.Client(  # nosec B113
-            transport=self._transport, timeout=None, base_url=address, headers=dict(headers)
+            transport=self._transport, timeout=None, base_url=address, headers=headers
         )
         self._spelled = self.client.build_request("GET", "/").headers.raw
 

@@ -216,7 +216,7 @@ def unlink(db: Transaction, operator_id: str) -> int:
 
 def _give_role(db: Transaction, operator_id: str, role: Role, now: int) -> None:
     try:
-        with db.begin_nested():  # what is refused was written by then
+        with db.session.begin_nested():  # what is refused was written by then
             change = edit(db, operator_id, {"role": role}, now)
     except Conflict:
         # Nobody could administrate any more: what the provider says waits for another admin.

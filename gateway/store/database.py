@@ -168,8 +168,8 @@ class Database:
             context = copy_context()
             return cast(T, self._together.do(lambda db: context.run(work, db)).result())
         with Transaction(self._writing) as db:
-            with db.begin():
-                result = work(db)
+            result = work(db)
+            db.commit()
             if db.news:
                 self.ring()
             return result
@@ -178,11 +178,12 @@ class Database:
         """Run several works in one transaction of SQLite's, each in its savepoint."""
         assert self._turnstile is not None
         with Transaction(self._writing) as db:
-            with self._turnstile.passing() as self._write_until, db.begin():
+            with self._turnstile.passing() as self._write_until:
                 if len(works) == 1:
                     done = [_Done(works[0](db))]
                 else:
                     done = [_in_savepoint(db, work) for work in works]
+                db.commit()
             if db.news:
                 self.ring()
             return done
@@ -256,7 +257,7 @@ def _in_savepoint(db: Transaction, work: Work) -> _Done:
         done = _Done(work(db))
         db.write_postponed()
     except Exception as error:
-        db.forget_postponed()
+        db.forget()
         if not driver.in_transaction:  # a full disk, for one, undoes everything at once
             raise
         driver.execute("ROLLBACK TO one")

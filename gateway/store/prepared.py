@@ -70,5 +70,5 @@ class Prepared:
         form = self._forms.get(key)
         if form is None:
             statement = self._build(DIALECTS[db.kind])
-            form = self._forms[key] = compile_form(statement, db.get_bind().dialect, key[1])
+            form = self._forms[key] = compile_form(statement, db.dialect, key[1])
         return form

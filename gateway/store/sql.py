@@ -48,7 +48,7 @@ DIALECTS = {"sqlite": Dialect("sqlite"), "postgresql": Dialect("postgresql")}
 
 def dialect_of(db: Transaction) -> Dialect:
     """The dialect that `db` speaks."""
-    return DIALECTS[db.get_bind().dialect.name]
+    return DIALECTS[db.kind]
 
 
 def literals(*words: str) -> list[ColumnElement[str]]:

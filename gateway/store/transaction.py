@@ -1,4 +1,4 @@
-"""One transaction: SQLAlchemy's session, and a short way to the driver for the hot path.
+"""One transaction: a short way to the driver for the hot path, and a long one for everything else.
 
 What SQLAlchemy does around a statement costs several times what the statement does. Statements that
 are built once (`prepared.py`) go to the driver directly, several at a time where the database is a
@@ -10,12 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import Session
 
+from gateway.store.longway import LongWay
 from gateway.store.trip import Failed, Sent
 
 if TYPE_CHECKING:
@@ -34,19 +36,80 @@ class Postponable(Protocol):
     def write(self, db: Transaction, several: Sequence[Mapping[str, Any]]) -> object: ...
 
 
-class Transaction(Session):
-    """A session for one transaction on one connection. The caller commits."""
+class Transaction(LongWay):
+    """One transaction on one connection, which begins with the first statement.
+
+    Whoever makes it commits; what was not committed when it is closed, is undone.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, autoflush=False, expire_on_commit=False)
+        self._engine = engine
         self.kind: str = engine.dialect.name
         # True once something was told that others follow (`feed`).
         self.news = False
+        self._connection: Connection | None = None
+        self._session: Session | None = None
         # SQLite's driver, or the line to PostgreSQL, once something was asked.
         self._driver: sqlite3.Connection | None = None
         self._line: Line | None = None
         self._in_trip = False
         self._postponed: dict[Postponable, list[Mapping[str, Any]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How SQLAlchemy speaks to this database."""
+        return self._engine.dialect
+
+    def connection(self) -> Connection:
+        """The connection, its transaction begun. Raises what the pool or the database raises."""
+        if self._connection is None:
+            connection = self._engine.connect()
+            try:
+                connection.begin()
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    @property
+    def session(self) -> Session:
+        """SQLAlchemy's session in this transaction; it sees what was postponed before."""
+        if self._postponed or self._in_trip:
+            self.write_postponed()
+        if self._session is None:
+            self._session = Session(
+                self.connection(), autoflush=False, expire_on_commit=False,
+                join_transaction_mode="rollback_only",
+            )  # fmt: skip
+        return self._session
+
+    def commit(self) -> None:
+        """Write what was postponed, and commit; nothing may be asked after that.
+
+        Raises DBAPIError.
+        """
+        session = self._session
+        changed = session is not None and bool(session.new or session.dirty or session.deleted)
+        if self._postponed:
+            self.write_postponed(and_commit=not changed)
+        if changed:
+            self.flush()
+        if self._connection is not None and (begun := self._connection.get_transaction()):
+            begun.commit()
+
+    def close(self) -> None:
+        """Undo what was not committed, and give the connection back."""
+        if self._session is not None:
+            self._session.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def send(self, sql: str, parameters: Sequence[Parameters]) -> Callable[[], list[Answer]]:
         """Execute `sql` once for each of `parameters`, in this order; return how to get the rows.
@@ -104,9 +167,12 @@ class Transaction(Session):
         """
         self._postponed.setdefault(statement, []).append(parameters)
 
-    def forget_postponed(self) -> None:
-        """Drop what was postponed: the work that wanted it failed."""
+    def forget(self) -> None:
+        """Drop what was postponed, and what was changed of objects: the work that did it failed."""
         self._postponed = {}
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def write_postponed(self, *, and_commit: bool = False) -> None:
         """Execute what was postponed; where the database is far away, commit on the same trip."""
@@ -185,18 +251,3 @@ class Transaction(Session):
             hide_parameters=True, connection_invalidated=dead, dialect=dialect,
         )  # fmt: skip
         return explained
-
-
-@event.listens_for(Transaction, "do_orm_execute")
-def _in_order(state: ORMExecuteState) -> None:
-    """Whatever takes the long way sees what was postponed before it."""
-    db = state.session
-    if isinstance(db, Transaction) and (db._postponed or db._in_trip):
-        db.write_postponed()
-
-
-@event.listens_for(Transaction, "before_commit")
-def _at_the_end(db: Session) -> None:
-    if isinstance(db, Transaction) and db._postponed:
-        is_all = not (db.in_nested_transaction() or db.new or db.dirty or db.deleted)
-        db.write_postponed(and_commit=is_all)

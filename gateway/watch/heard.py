@@ -97,10 +97,8 @@ def forget_hours(db: Transaction) -> None:
         )
         .scalar_subquery()
     )
-    db.execute(
-        delete(HeardHour).where(HeardHour.hour < latest - KEPT_US),
-        execution_options={"synchronize_session": False},
-    )
+    old = delete(HeardHour).where(HeardHour.hour < latest - KEPT_US)
+    db.execute(old.execution_options(synchronize_session=False))
 
 
 def _listen(db: Transaction, until: int) -> bool:

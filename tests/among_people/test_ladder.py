@@ -161,7 +161,7 @@ def test_the_database_lets_nobody_wait_without_a_deadline(on_both: Desk) -> None
         with pytest.raises(IntegrityError):
             it.database.write(
                 lambda db, broken=broken: (
-                    db.query(ChatSession).filter(ChatSession.id == session).update(broken)
+                    db.session.query(ChatSession).filter(ChatSession.id == session).update(broken)
                 )
             )
 

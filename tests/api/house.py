@@ -138,7 +138,7 @@ class House:
         return to_micros(self.clock.now())
 
     def installation(self, db: Transaction) -> str:
-        known = db.query(Installation.id).filter(Installation.channel == CHANNEL).scalar()
+        known = db.session.query(Installation.id).filter(Installation.channel == CHANNEL).scalar()
         if known is None:
             known = new_id("ins")
             db.execute(

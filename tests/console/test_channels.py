@@ -79,12 +79,12 @@ def test_reconciling_now_shows_its_progress(house: ConsoleHouse) -> None:
     assert "every 2s" in html
 
     def walk(db) -> None:  # type: ignore[no-untyped-def]
-        db.query(Reconciliation).update(
+        db.session.query(Reconciliation).update(
             {"found": 9, "doubted": 4, "read": 3, "repaired": 1, "listed_at": house.now}
         )
         db.add(
             Doubt(
-                conversation_id=db.query(Conversation.id).first()[0],
+                conversation_id=db.session.query(Conversation.id).first()[0],
                 reconciliation_id=begun["id"], doubted_at=house.now, due_at=house.now,
             )
         )  # fmt: skip
@@ -97,8 +97,8 @@ def test_reconciling_now_shows_its_progress(house: ConsoleHouse) -> None:
     assert "To be read again 1" in words(part)
 
     def end(db) -> None:  # type: ignore[no-untyped-def]
-        db.query(Doubt).delete()
-        db.query(Reconciliation).update({"ended_at": house.now})
+        db.session.query(Doubt).delete()
+        db.session.query(Reconciliation).update({"ended_at": house.now})
 
     house.database.write(end)
     said = words(admin.html("/channels"))
@@ -118,7 +118,7 @@ def test_importing_the_past_from_its_beginning_to_its_end(on_both: ConsoleHouse)
     assert "asking who is there" in words(html)
     assert "every 2s" in html
     told = {"expected": 9, "found": 5, "known": 2, "read": 3, "gone": 1, "trouble": SCRIPT}
-    house.database.write(lambda db: db.query(Backfill).update(told))
+    house.database.write(lambda db: db.session.query(Backfill).update(told))
     html = admin.html("/channels")
     assert "4 of 7 conversations imported, listing more" in words(html)
     assert re.search(r'<progress[^>]*max="7" value="4"', html)
@@ -127,10 +127,10 @@ def test_importing_the_past_from_its_beginning_to_its_end(on_both: ConsoleHouse)
     (stop,) = re.findall(r'data-act="POST (/channels/[^"]+/stop)"', html)
 
     def end(db) -> None:  # type: ignore[no-untyped-def]
-        home = db.query(Installation.id).first()[0]
-        db.query(Backfill).update({"installation_id": home, "horizon": 1})
+        home = db.session.query(Installation.id).first()[0]
+        db.session.query(Backfill).update({"installation_id": home, "horizon": 1})
         counts = {"messages": 12, "lost": 6, "failed": 1, "trouble": None}
-        db.query(Backfill).update({"listed_at": house.now, "ended_at": house.now, **counts})
+        db.session.query(Backfill).update({"listed_at": house.now, "ended_at": house.now, **counts})
 
     house.database.write(end)
     said = words(admin.html("/channels"))
@@ -139,7 +139,7 @@ def test_importing_the_past_from_its_beginning_to_its_end(on_both: ConsoleHouse)
     assert "Import the past" in said
     assert admin.api("POST", stop).status_code == 409
 
-    house.database.write(lambda db: db.query(Backfill).update({"ended_at": None}))
+    house.database.write(lambda db: db.session.query(Backfill).update({"ended_at": None}))
     assert admin.api("POST", stop).status_code == 200
     assert "Past Stopped just now 3 conversations" in words(admin.html("/channels"))
 
@@ -156,7 +156,7 @@ def test_nothing_that_a_channel_says_can_be_run(house: ConsoleHouse) -> None:
     house.session()
     admin = house.browser("admin")
     admin.api("POST", f"/channels/{CHANNEL}/passes")
-    house.database.write(lambda db: db.query(Reconciliation).update({"trouble": SCRIPT}))
+    house.database.write(lambda db: db.session.query(Reconciliation).update({"trouble": SCRIPT}))
     html = admin.html("/channels")
     assert "alert(2)" in html
     assert "<img src=x" not in html
@@ -178,5 +178,5 @@ def test_a_fixed_number_of_statements(on_both: ConsoleHouse) -> None:
         session = house.session(str(number))
         house.post(f"/sessions/{session}/handover", {})
         post(house, unreadable(f"n{number}"))
-    house.database.write(lambda db: db.query(InboxDelivery).update({"state": "failed"}))
+    house.database.write(lambda db: db.session.query(InboxDelivery).update({"state": "failed"}))
     assert costs() == few <= 40

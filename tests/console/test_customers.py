@@ -88,7 +88,7 @@ def test_the_profile_shows_all_that_is_known(house: ConsoleHouse) -> None:
     contact = customer(house, "a1", name="Ann", email="ann@acme.test")
     (session,) = house.get(f"/contacts/{contact}/sessions").json["items"]
     house.database.write(
-        lambda db: db.query(ChatSession).update(
+        lambda db: db.session.query(ChatSession).update(
             {"parameters": {"plan": "gold"}, "results": {"order": {"number": 17}}}
         )
     )
@@ -174,7 +174,7 @@ def test_an_edit_leaves_a_line_of_history(house: ConsoleHouse) -> None:
 def test_a_visitor_of_whom_nothing_is_known_has_a_page_too(house: ConsoleHouse) -> None:
     house.happen("of-x", house.said("of-x", "Hi"), contact=ContactSeen(id="x"))
     with house.database.read() as db:
-        contact = db.query(Contact.id).scalar()
+        contact = db.session.query(Contact.id).scalar()
     assert "Customer · 360 View" in house.browser("viewer").html(f"/customers/{contact}")
 
 
@@ -201,7 +201,7 @@ def test_nothing_that_a_customer_says_can_be_run(house: ConsoleHouse) -> None:
         answer = browser.api("PATCH", f"/contacts/{contact}", patch, headers={"If-Match": tag})
         assert answer.status_code == 200
     house.database.write(
-        lambda db: db.query(ChatSession).update(
+        lambda db: db.session.query(ChatSession).update(
             {"parameters": {SCRIPT: SCRIPT}, "results": {"r": [SCRIPT]},
              "responsible_kind": "operator", "responsible_id": "1", "responsible_name": SCRIPT}
         )

@@ -46,15 +46,15 @@ def push(house: ConsoleHouse, state: str, *, cause: str, tries: int = 1, **more:
 
     def add(db: Any) -> int:
         row = {
-            "conversation_id": db.query(Conversation.id).first()[0],
-            "session_id": db.query(ChatSession.id).first()[0],
+            "conversation_id": db.session.query(Conversation.id).first()[0],
+            "session_id": db.session.query(ChatSession.id).first()[0],
             "cause": cause, "kind": "send_message", "role": "operator", "epoch": 1,
             "command": json.dumps({"text": "Hello", "api_key": "1234"}), "state": state,
             "due_at": house.now, "owed_at": house.now, "begun_at": house.now, "tries": tries,
             "ended_at": None if state in ("owed", "unknown") else house.now, **more,
         }  # fmt: skip
         db.execute(insert_into(db, Push).values(**row))
-        return int(db.query(Push.id).filter(Push.cause == cause).scalar())
+        return int(db.session.query(Push.id).filter(Push.cause == cause).scalar())
 
     return house.database.write(add)
 
@@ -201,7 +201,7 @@ def test_nothing_that_came_can_be_run(on_both: ConsoleHouse) -> None:
     house.session("1001'\"><script>", SCRIPT)
 
     def fail(db: Any) -> None:
-        db.query(InboxDelivery).update(
+        db.session.query(InboxDelivery).update(
             {"state": "failed", "error": SCRIPT, "topic": SCRIPT, "conversation": SCRIPT}
         )
 

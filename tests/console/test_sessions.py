@@ -348,7 +348,7 @@ def test_nothing_that_others_wrote_becomes_markup(house: ConsoleHouse) -> None:
         found.parameters = {EVIL: EVIL, "list": [EVIL], "deep": {EVIL: EVIL}}
         found.results = {EVIL: {"a": EVIL}}
         found.agent = EVIL
-        for message in db.query(Message).filter(Message.session_id == session):
+        for message in db.session.query(Message).filter(Message.session_id == session):
             message.why = EVIL
             message.attachments = [
                 {"url": "javascript:alert(3)", "name": EVIL, "content_type": EVIL, "size": 1}

@@ -237,8 +237,8 @@ def test_a_chat_of_5000_messages(windows: Windows) -> None:
     session = house.session(text="The very first")
 
     def talk(db: object) -> None:
-        first = db.query(Message).filter(Message.session_id == session).one()  # type: ignore[attr-defined]
-        db.add_all(  # type: ignore[attr-defined]
+        first = db.session.query(Message).filter(Message.session_id == session).one()  # type: ignore[attr-defined]
+        db.session.add_all(  # type: ignore[attr-defined]
             Message(
                 id=new_id("msg"), conversation_id=first.conversation_id, session_id=session,
                 external_id=f"m{number}", kind="message", html="",

@@ -49,23 +49,21 @@ def test_what_is_rolled_back_was_never_told(database: Database) -> None:
 def test_a_row_committed_late_is_not_passed_by(migrated_postgres_url: str) -> None:
     """Two open transactions: the one with the lower id commits after the other was read."""
     database = Database(migrated_postgres_url)
-    with (
-        Transaction(database.engine) as slow,
-        Transaction(database.engine) as quick,
-        slow.begin(),
-    ):
+    with Transaction(database.engine) as slow:
         tell(slow, "slow")
         slow.write_postponed()
-        with quick.begin():
+        with Transaction(database.engine) as quick:
             tell(quick, "quick")
-        ids = {
-            "slow": slow.scalar(select(JournalRow.id)),  # sees its own
-            "quick": quick.scalar(select(JournalRow.id)),
-        }
+            ids = {  # each sees its own
+                "slow": slow.scalar(select(JournalRow.id)),
+                "quick": quick.scalar(select(JournalRow.id)),
+            }
+            quick.commit()
         assert ids["slow"] < ids["quick"]
         first = feed.read(database, 0, 10)
         assert [row.session_id for row in first] == ["quick"]
         assert told(database, first[-1].place) == []
+        slow.commit()
     # Now the lower one is there, too: after the cursor, not before it.
     second = feed.read(database, first[-1].place, 10)
     assert [row.session_id for row in second] == ["slow"]
@@ -84,10 +82,11 @@ def test_readers_at_once_read_the_same(migrated_postgres_url: str) -> None:
     def write(seed: int) -> None:
         chance = random.Random(seed)
         for number in range(25):
-            with Transaction(database.engine) as db, db.begin():
+            with Transaction(database.engine) as db:
                 tell(db, f"{seed}.{number}")
                 db.write_postponed()
                 threading.Event().wait(chance.random() * 0.004)
+                db.commit()
 
     def follow(mine: list[tuple[int, str | None]]) -> None:
         while True:

@@ -21,7 +21,7 @@ def counted(database: Database) -> Iterator[list[str]]:
 
     def noting(send: Callable[..., Any]) -> Callable[..., Any]:
         def noted(db: Transaction, statement: str, parameters: Any) -> Any:
-            if db.get_bind().engine.pool is database.engine.pool:
+            if db.connection().engine.pool is database.engine.pool:
                 said.append(statement)
             return send(db, statement, parameters)
 

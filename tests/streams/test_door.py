@@ -177,7 +177,7 @@ def test_a_revoked_token_ends_its_streams(served: Served) -> None:
         stays.opened()
 
         def revoke(db: object) -> None:
-            rows = db.query(Token).filter(Token.operator_id == served.house.ids["viewer"])  # type: ignore[attr-defined]
+            rows = db.session.query(Token).filter(Token.operator_id == served.house.ids["viewer"])  # type: ignore[attr-defined]
             rows.update({"revoked_at": served.house.now})
 
         served.house.database.write(revoke)

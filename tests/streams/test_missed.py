@@ -202,7 +202,7 @@ def redact(house: House, message: str | None) -> None:
     """Take a message's words away, as a channel's report does."""
 
     def take_away(db: Transaction) -> None:
-        row = db.get_one(Message, message)
+        row = db.session.get_one(Message, message)
         forgetting.redact(
             db, thread.lock_conversation(db, row.conversation_id), row.external_id, house.now
         )

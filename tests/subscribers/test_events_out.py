@@ -228,8 +228,8 @@ def test_what_was_redacted_meanwhile_is_not_told(worlds: Builds) -> None:
         from gateway.conversations.thread import lock_session
         from gateway.store.models import ChatSession, Message
 
-        held, _ = lock_session(db, db.query(ChatSession.id).scalar())
-        said = db.query(Message.external_id).filter(Message.kind == "message").scalar()
+        held, _ = lock_session(db, db.session.query(ChatSession.id).scalar())
+        said = db.session.query(Message.external_id).filter(Message.kind == "message").scalar()
         take_back(db, held, said, world.house.now)
 
     world.house.database.write(redact)

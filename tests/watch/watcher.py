@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from standardwebhooks import Webhook
 
 from gateway.app import create_app
@@ -106,7 +106,7 @@ class Watcher:
         at = self.now - int(ago_s * 1e6)
 
         def add(db: Any) -> None:
-            home = db.query(Installation.id).filter(Installation.channel == CHANNEL).scalar()
+            home = db.scalar(select(Installation.id).where(Installation.channel == CHANNEL))
             row: dict[str, Any] = {
                 "id": new_id("rec"), "installation_id": home, "channel": CHANNEL,
                 "asked_by": "clock", "since": at - 1, "until": at, "began_at": at - 60_000_000,

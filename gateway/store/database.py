@@ -177,7 +177,7 @@ class Database:
     def _write_together(self, works: Sequence[Work]) -> list[_Done]:
         """Run several works in one transaction of SQLite's, each in its savepoint."""
         assert self._turnstile is not None
-        with Transaction(self._writing) as db:
+        with Transaction(self._writing, shared=len(works) > 1) as db:
             with self._turnstile.passing() as self._write_until:
                 if len(works) == 1:
                     done = [_Done(works[0](db))]
@@ -255,11 +255,11 @@ def _in_savepoint(db: Transaction, work: Work) -> _Done:
     driver.execute("SAVEPOINT one")
     try:
         done = _Done(work(db))
-        db.write_postponed()
+        db.write_out()
     except Exception as error:
-        db.forget()
         if not driver.in_transaction:  # a full disk, for one, undoes everything at once
             raise
+        db.forget()
         driver.execute("ROLLBACK TO one")
         done = _Done(error=error)
     driver.execute("RELEASE one")

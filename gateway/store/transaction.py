@@ -42,8 +42,10 @@ class Transaction(LongWay):
     Whoever makes it commits; what was not committed when it is closed, is undone.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, shared: bool = False) -> None:
+        """`shared`: by several works, each in a savepoint; one that fails ends no other's."""
         self._engine = engine
+        self._shared = shared
         self.kind: str = engine.dialect.name
         # True once something was told that others follow (`feed`).
         self.news = False
@@ -84,32 +86,40 @@ class Transaction(LongWay):
         if self._postponed or self._in_trip:
             self.write_postponed()
         if self._session is None:
+            # Objects that cannot be written undo all that the session has begun.
             self._session = Session(
                 self.connection(), autoflush=False, expire_on_commit=False,
-                join_transaction_mode="rollback_only",
+                join_transaction_mode="create_savepoint" if self._shared else "rollback_only",
             )  # fmt: skip
         return self._session
 
     def commit(self) -> None:
-        """Write what was postponed, and commit; nothing may be asked after that.
+        """Write what is not yet written, and commit; nothing may be asked after that.
 
         Raises DBAPIError.
         """
-        session = self._session
-        changed = session is not None and bool(session.new or session.dirty or session.deleted)
-        if self._postponed:
-            self.write_postponed(and_commit=not changed)
-        if changed:
-            self.flush()
+        self.write_out(and_commit=True)
         if self._connection is not None and (begun := self._connection.get_transaction()):
             begun.commit()
 
+    def write_out(self, *, and_commit: bool = False) -> None:
+        """Write what was postponed, and then what was changed of objects.
+
+        `and_commit`: where the database is far away, on the same trip if nothing follows.
+        """
+        session = self._session
+        if self._postponed:
+            follows = session is not None and (session.new or session.dirty or session.deleted)
+            self.write_postponed(and_commit=and_commit and not follows)
+        if session is not None:
+            session.commit()  # the transaction, or the savepoint before it, is ours
+
     def close(self) -> None:
         """Undo what was not committed, and give the connection back."""
-        if self._session is not None:
-            self._session.close()
         if self._connection is not None:
             self._connection.close()
+        if self._session is not None:  # now, so that it has nothing left to undo
+            self._session.close()
 
     def send(self, sql: str, parameters: Sequence[Parameters]) -> Callable[[], list[Answer]]:
         """Execute `sql` once for each of `parameters`, in this order; return how to get the rows.

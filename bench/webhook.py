@@ -200,20 +200,21 @@ class Comparison:
         print(f"  ratio gateway/floor: {ratio.text('.2f')}\n")
         p99 = Spread.of(gateway.half_p99)
         print(goal(f"ratio {ratio.median:.2f}, goal {LEAST_RATIO}", ratio.median >= LEAST_RATIO))
-        note(f"notifications/s to those of the {self._floor_name} floor", ratio.text(".2f"),
-             f"at least {LEAST_RATIO}", ratio.median >= LEAST_RATIO)  # fmt: skip
+        at_once = f"{self._connections} connections"
+        note(f"notifications/s to those of the {self._floor_name} floor, {at_once}",
+             ratio.text(".2f"), f"at least {LEAST_RATIO}", ratio.median >= LEAST_RATIO)  # fmt: skip
         rate = Spread.of(gateway.rates)
         if self._ground.database_pid:
-            note("notifications/s", rate.text(".0f"), f"at least {LEAST_RATE}",
+            note(f"notifications/s, {at_once}", rate.text(".0f"), f"at least {LEAST_RATE}",
                  rate.median >= LEAST_RATE)  # fmt: skip
-            note("CPU of the database server, gateway / floor, us a request",
+            note(f"CPU of the database server, gateway / floor, us a request, {at_once}",
                  " / ".join(row("", "database_us")[1:]))  # fmt: skip
         else:
-            note("notifications/s", rate.text(".0f"))
-        note("CPU of the web processes, gateway / floor, us a request",
+            note(f"notifications/s, {at_once}", rate.text(".0f"))
+        note(f"CPU of the web processes, gateway / floor, us a request, {at_once}",
              " / ".join(row("", "cpu_us")[1:]))  # fmt: skip
-        note("the floor's requests/s", row("", "rates")[2])
-        note("p99 at half capacity, ms", p99.text(".1f"), f"under {MOST_P99_MS:.0f}",
+        note(f"the floor's requests/s, {at_once}", row("", "rates")[2])
+        note(f"p99 at half capacity, ms, {at_once}", p99.text(".1f"), f"under {MOST_P99_MS:.0f}",
              p99.median < MOST_P99_MS)  # fmt: skip
         print(
             goal(

@@ -5,6 +5,7 @@ after the fork, in each worker, and psycopg looks once, at its import, whether t
 The application is loaded in the workers for the same reason (no preloading).
 """
 
+import mmap
 import os
 import signal
 from typing import Any
@@ -41,6 +42,10 @@ backlog = 4096
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 
 
+# What the web processes tell each other (quota/neighbours.py): a page that is forked with them.
+_page = mmap.mmap(-1, mmap.PAGESIZE)
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Let a worker share what the master has imported."""
     share_what_lives()
@@ -67,10 +72,21 @@ def post_worker_init(worker: Any) -> None:
 
     from gevent.baseserver import BaseServer
 
+    _meet_the_others(worker)
+
     BaseServer.max_accept = 8
     gc.collect()
     gc.freeze()
     gc.set_threshold(1_000, 3, 1_000)
+
+
+def _meet_the_others(worker: Any) -> None:
+    """Tell who comes to other web processes, if the application wants to know."""
+    fairness = getattr(worker.wsgi, "extensions", {}).get("fairness")
+    if fairness is not None:
+        from gateway.quota.neighbours import Neighbours
+
+        fairness.beside(Neighbours(_page, worker.age))
 
 
 def worker_exit(server: Any, worker: Any) -> None:

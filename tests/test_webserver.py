@@ -17,8 +17,21 @@ from tests.services.processes import PATIENCE_S, is_alive, wait_until
 APPLICATION = """
 import json, os, threading, time
 import psycopg.waiting
+from gateway.quota.neighbours import Came
 
-def application(environ, start_response):
+class Heard:
+    extensions = property(lambda self: {"fairness": self})
+    neighbours = None
+
+    def beside(self, neighbours):
+        self.neighbours = neighbours
+
+    def __call__(self, environ, start_response):
+        return answer(environ, start_response)
+
+application = Heard()
+
+def answer(environ, start_response):
     start_response("200 OK", [("Content-Type", "application/json")])
     facts = {
         "pid": os.getpid(),
@@ -27,6 +40,9 @@ def application(environ, start_response):
         "psycopg_yields": psycopg.waiting.wait.__name__ != "wait_c"
         and getattr(psycopg.waiting.wait, "__module__", "") == "psycopg.waiting",
     }
+    if environ["PATH_INFO"] == "/come":
+        application.neighbours.tell(Came(os.getpid(), 1.0, 1), Came(None, 0.0, 0))
+    facts["others"] = application.neighbours.most(os.getpid(), 0.0)
     if environ["PATH_INFO"] == "/stream":
         def stream():
             yield b"begun"
@@ -57,8 +73,8 @@ class Served:
         assert self.process.stdout is not None
         self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
 
-    def ask(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self.url, timeout=PATIENCE_S) as response:
+    def ask(self, path: str = "") -> dict[str, Any]:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as response:
             answer: dict[str, Any] = json.load(response)
             return answer
 
@@ -72,6 +88,17 @@ def served(tmp_path: Path) -> Any:
     yield served
     served.process.kill()
     served.process.communicate()
+
+
+def test_its_processes_know_who_comes_to_the_others(served: Served) -> None:
+    came = served.ask("/come")
+    assert came["others"] is None
+
+    def heard() -> bool:
+        facts = served.ask()
+        return facts["pid"] != came["pid"] and facts["others"] == 1
+
+    wait_until(heard, "the other process")
 
 
 def test_it_serves_with_gevent_and_psycopg_knows(served: Served) -> None:

@@ -30,6 +30,7 @@ from gateway.console import EVENTS as CONSOLE_EVENTS
 from gateway.console import add_console
 from gateway.logs import set_up_logging
 from gateway.quota.callers import network_of
+from gateway.quota.fairness import Fairness
 from gateway.quota.refusals import Refusals
 from gateway.store import migrate
 from gateway.streams import Gate
@@ -63,6 +64,8 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
         widget_routes(parts.widgets, parts.tickets, parts.visitors, receive, proxies)
     )
     answers = answers or AnswerCounter(parts.database)
+    # Whoever runs several processes of us tells it of the others (gunicorn_conf.py).
+    app.extensions["fairness"] = fairness = Fairness()
     wsgi: Any = app
     named = with_origins(app.wsgi_app)
     followed = opening(named, EVENTS, parts.database, parts.streams, HEADERS)
@@ -73,6 +76,7 @@ def create_app(parts: Parts, answers: AnswerCounter | None = None) -> Flask:
         receive,
         HEADERS,
         answers.note,
+        fairness,
         answers.timer,
     )
     rested = resting(received, parts.clock.monotonic)

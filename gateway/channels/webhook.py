@@ -44,6 +44,7 @@ def receiving(
     receive: Receive,
     headers: Iterable[tuple[str, str]],
     answered: Answered,
+    fairness: Fairness,
     timer: Callable[[], float] = time.perf_counter,
 ) -> WSGIApplication:
     """`application`, with the receiver in front of it; `receive` keeps what is authentic.
@@ -52,7 +53,6 @@ def receiving(
 
     Never 410, which would end Intercom's subscription, and never 429, which delays it for hours.
     """
-    fairness = Fairness()
     more = list(headers)
     answer = [
         ("Content-Type", "application/json"),

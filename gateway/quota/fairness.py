@@ -3,7 +3,7 @@
 Nobody is refused for it, and nobody is slowed down who comes alone: a place is all that a crowd
 waits for, in its own line. While its line does not empty there is a pause between two of its
 deliveries, in which others find the machine free; once its first has waited long enough there is
-none. Each process sees to it by itself.
+none. Each process sees to its own lines; that others come, it also knows of its neighbours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gateway.errors import Unavailable
+from gateway.quota.neighbours import Came, Neighbours
 
 FEW = 2
 """So many of one workspace's are there at once without being many, ..."""
@@ -34,6 +35,7 @@ PRESSED = 4
 """... and gets so many places, without pauses: what is only much is not made late by it."""
 PATIENCE_S = 3.0
 _LONGEST_PAUSE_S = 0.25
+_NOBODY = Came(None, -REMEMBERED_S, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +54,11 @@ class _Line:
     since: float = 0.0
     opens_at: float = 0.0
 
+    @property
+    def there(self) -> int:
+        """How many are in hand or wait."""
+        return self.in_hand + len(self.waiting)
+
 
 class Fairness:
     """Gives places. Threads share it."""
@@ -64,9 +71,13 @@ class Fairness:
         self._lock = threading.Lock()
         # Only those of whom something is in hand or waits: there may be thousands.
         self._lines: dict[Hashable, _Line] = {}
-        # Who came last and when, and the last one before who is somebody else.
-        self._last: tuple[Hashable, float] = (None, -REMEMBERED_S)
-        self._before: tuple[Hashable, float] = (None, -REMEMBERED_S)
+        # Who came last, and the last one before who is somebody else.
+        self._last = self._before = _NOBODY
+        self._neighbours: Neighbours | None = None
+
+    def beside(self, neighbours: Neighbours) -> None:
+        """Know who comes to others whom this machine serves, and tell them who comes to us."""
+        self._neighbours = neighbours
 
     @contextmanager
     def place(self, who: Hashable) -> Iterator[None]:
@@ -81,12 +92,14 @@ class Fairness:
         """Return when the place was had."""
         with self._lock:
             now = self._now()
-            if who != self._last[0]:
+            if who != self._last.who:
                 self._before = self._last
-            self._last = (who, now)
             line = self._lines.get(who)
             if line is None:
                 line = self._lines[who] = _Line()
+            self._last = Came(who, now, line.there + 1)
+            if self._neighbours is not None:
+                self._neighbours.tell(self._last, self._before)
             if not line.waiting:
                 if self._has_room(who, line, now):
                     line.in_hand += 1
@@ -141,19 +154,26 @@ class Fairness:
             one.told.set()
 
     def _has_room(self, who: Hashable, line: _Line, now: float) -> bool:
-        last = self._before if who == self._last[0] else self._last
-        if now - last[1] >= REMEMBERED_S:
+        others = self._others(who, now)
+        if others is None:
             return True
-        there = max(
-            (one.in_hand + len(one.waiting) for other, one in self._lines.items() if other != who),
-            default=0,
-        )
         stands = bool(line.waiting) and now - line.since >= CROWD_S
-        if line.in_hand + max(len(line.waiting), 1) <= max(FEW, there if stands else TIMES * there):
+        most = max(FEW, others if stands else TIMES * others)
+        if line.in_hand + max(len(line.waiting), 1) <= most:
             return True
         if line.waiting and now - line.waiting[0].came >= PRESSED_S:
             return line.in_hand < PRESSED
         return now >= line.opens_at and not line.in_hand
+
+    def _others(self, who: Hashable, now: float) -> int | None:
+        """How many the busiest of the others has there; None if nobody else comes."""
+        since = now - REMEMBERED_S
+        elsewhere = self._neighbours.most(who, since) if self._neighbours is not None else None
+        last = self._before if who == self._last.who else self._last
+        if last.at <= since:
+            return elsewhere
+        here = (one.there for other, one in self._lines.items() if other != who)
+        return max(here, default=0) if elsewhere is None else max(elsewhere, *here, 0)
 
 
 class OneByOne:

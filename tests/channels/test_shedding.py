@@ -11,6 +11,7 @@ import pytest
 
 from gateway.channels.webhook import receiving
 from gateway.errors import NotAuthentic
+from gateway.quota.fairness import Fairness
 from tests.api.house import CHANNEL, SECRET, House
 from tests.hostile.door import notification, signature
 
@@ -58,8 +59,9 @@ def test_flask_has_nothing_to_do_for_it(house: House) -> None:
         raise AssertionError("a stranger got as far as Flask")
 
     house.app.wsgi_app = receiving(  # type: ignore[method-assign]
-        flask, house.parts.doors, house.parts.installing.home, lambda *_: None, (), lambda *_: None
-    )
+        flask, house.parts.doors, house.parts.installing.home, lambda *_: None, (), lambda *_: None,
+        Fairness(),
+    )  # fmt: skip
     assert knocked(house, **{"wsgi.input": Unread()})[0].startswith("401")
     forged = {"wsgi.input": io.BytesIO(b"{}" * 2500), "HTTP_X_HUB_SIGNATURE": "sha1=" + "0" * 40}
     assert knocked(house, **forged)[0].startswith("401")

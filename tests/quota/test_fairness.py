@@ -21,6 +21,7 @@ from gateway.quota.fairness import (
     Fairness,
     OneByOne,
 )
+from gateway.quota.neighbours import SIZE, Came, Neighbours
 from tests.services.processes import wait_until
 
 
@@ -241,6 +242,54 @@ def test_what_fails_gives_its_place_back() -> None:
     clock.time += 10
     with fairness.place("c"):
         assert set(fairness._lines) == {"c"}  # who has gone is forgotten
+
+
+def test_a_crowd_leaves_time_to_those_of_another_process() -> None:
+    """They share the processors, though none of them ever meets the crowd."""
+    clock, memory = Ticking(), bytearray(SIZE)
+    one, other = Fairness(now=clock), Fairness(now=clock)
+    one.beside(Neighbours(memory, 1))
+    other.beside(Neighbours(memory, 2))
+    with hands(clock, fairness=one) as here, hands(clock, fairness=other) as there:
+        here.send("a", 30)
+        wait_until(lambda: here.inside.get("a") == 30, "the flood, while nobody else comes")
+        there.send("b", 2)
+        wait_until(lambda: there.inside.get("b") == 2, "another's, elsewhere")
+        here.send("a", 5)
+        wait_until(lambda: here.waiting("a") == 5, "the flood, from then on")
+        there.send("a")  # its own, elsewhere, are nobody else's
+        there.let_go("b")
+        wait_until(lambda: there.done("b") == 2, "the other, unhindered")
+        clock.time += REMEMBERED_S + 0.1
+        here.one_goes("a")
+        wait_until(lambda: here.inside["a"] == 34, "all of it, when the other is gone")
+
+
+def test_who_is_busy_elsewhere_may_be_as_many_here() -> None:
+    clock, memory = Ticking(), bytearray(SIZE)
+    one, other = Fairness(now=clock), Fairness(now=clock)
+    one.beside(Neighbours(memory, 1))
+    other.beside(Neighbours(memory, 2))
+    with hands(clock, fairness=one) as here, hands(clock, fairness=other) as there:
+        there.send("b", 20)
+        wait_until(lambda: there.inside.get("b") == 20, "one")
+        clock.time += 0.1
+        here.send("a", 30)
+        wait_until(lambda: here.inside.get("a") == 30, "the other")
+
+
+def test_neighbours_are_told_what_others_have_said() -> None:
+    memory = bytearray(SIZE)
+    one, two, far = (Neighbours(memory, number) for number in (1, 2, 17_003))
+    assert one.most(("a", "home"), since=0.0) is None
+    two.tell(Came(("b", "home"), 5.0, 3), Came(("a", "home"), 4.0, 9))
+    assert two.most(("b", "home"), since=0.0) is None  # what it said itself is no news
+    assert one.most(("a", "home"), since=0.0) == 3
+    assert one.most(("b", "home"), since=0.0) == 9
+    assert one.most(("c", "home"), since=4.5) == 3
+    assert one.most(("c", "home"), since=5.0) is None
+    far.tell(Came(("d", "home"), 6.0, 0), Came(None, 0.0, 0))
+    assert one.most(("c", "home"), since=5.0) == 0
 
 
 def test_one_by_one_whoever_else_is_there() -> None:

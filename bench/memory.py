@@ -7,15 +7,17 @@ counted its share (PSS), so the sum is what the machine would have more without 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.each import on_each
 from bench.figures import goal, table
 from bench.noted import note
 from bench.reply import RATE_LIMIT
-from bench.servers import Ground
+from bench.servers import ROOT, Ground
 from bench.stage import Customers, stage
 from bench.tree import memory_by_role
 
@@ -25,7 +27,7 @@ MOST_MB = 400.0
 def measure(place: Ground, options: argparse.Namespace) -> bool:
     """Start, rest, let customers be answered, rest again; True if they were."""
     with stage(place, rate_limit=RATE_LIMIT, debounce_s=0.1, thinks_s=0.0) as on:
-        gateway = on.up()
+        gateway = on.up(PYTHONPATH=f"{_without_rich(place.folder)}{os.pathsep}{ROOT}")
         time.sleep(options.rest)
         fresh = memory_by_role(gateway.pid)
         Customers(on.standin, on.talk, 0.1).write(options.seconds, options.rate)
@@ -44,6 +46,17 @@ def measure(place: Ground, options: argparse.Namespace) -> bool:
          f"{whole[0]:.0f} / {whole[1]:.0f}", f"under {MOST_MB:.0f}", reached)  # fmt: skip
     print(f"{'RIGHT   ' if answered else 'WRONG   '}{len(on.talk.meant)} messages answered")
     return answered
+
+
+def _without_rich(folder: Path) -> Path:
+    """A folder for the front of Python's path: structlog finds no `rich`, as with users.
+
+    It comes with developers' tools only, and structlog imports it if it is there.
+    """
+    made = folder / "without"
+    made.mkdir()
+    (made / "rich.py").write_text('raise ImportError("not here")\n', encoding="utf-8")
+    return made
 
 
 def _mb(held: int) -> str:

@@ -136,10 +136,13 @@ class Stage:
     stack: ExitStack
     agent: Service
 
-    def up(self) -> Service:
-        """Start `gateway up` with its own Valkey, and wait until every part of it is ready."""
+    def up(self, **more: str) -> Service:
+        """Start `gateway up` with its own Valkey, and wait until every part of it is ready.
+
+        `more`: of its environment.
+        """
         _, port = free_ports()
-        environ = self.place.environment()
+        environ = self.place.environment() | more
         del environ["GATEWAY_REDIS_URL"]  # `up` brings its own
         log = self.stack.enter_context((self.place.folder / "log").open("wb"))
         self.stack.callback(_tell_on_trouble, self.place)

@@ -23,7 +23,7 @@ from typing import Any
 from bench.each import on_each
 from bench.figures import Spread, goal, quantile, table
 from bench.flooder import KINDS, OTHER, SHOP, SHOP_KEY, SHOP_ORIGIN
-from bench.load import Run, open_loop
+from bench.load import Connection, Run, connected, open_loop
 from bench.noted import note
 from bench.servers import KINDS as DATABASES
 from bench.servers import Ground, Web, environment, python, serving
@@ -36,6 +36,7 @@ _WARM_UP_S = 2.0
 # A round of the flood goes on for a little longer than what is measured beside it.
 _LONGER_S = 0.5
 _BEFORE_S = 1.0
+_OTHERS = 16
 
 _MORE = f"""
 [channels.{OTHER}]
@@ -88,7 +89,7 @@ class Floods:
             file.write(_MORE)
         measured: dict[str, Pairs] = {}
         with serving(self._ground, "gateway") as web:
-            self._round(web, _WARM_UP_S, seed=0)
+            self._round(web, _WARM_UP_S, 0)
             for kind in options.kind or KINDS:
                 measured[kind] = pairs = Pairs()
                 for number in range(options.rounds):
@@ -101,17 +102,19 @@ class Floods:
         for beside in (False, True) if number % 2 == 0 else (True, False):
             self._ground.tidy()
             web.check()
-            before = sum(web.cpu().values())
-            if not beside:
-                run = self._round(web, seconds, seed=number)
-                alone_s = sum(web.cpu().values()) - before
-                pairs.alone_ms.append(1e3 * quantile(run.latencies, 0.99))
-                continue
-            with flood(kind, web, self._options, number) as (said, begin):
-                self._round(web, _BEFORE_S, seed=number)  # it breaks in upon others who come
+            with connected(web.address, _OTHERS) as standing:
                 before = sum(web.cpu().values())
-                begin()
-                run = self._round(web, seconds, seed=number)
+                if not beside:
+                    run = self._round(web, seconds, number, standing)
+                    alone_s = sum(web.cpu().values()) - before
+                    pairs.alone_ms.append(1e3 * quantile(run.latencies, 0.99))
+                    continue
+                with flood(kind, web, self._options, number) as (said, begin):
+                    # It breaks in upon others who come, on connections that they have.
+                    self._round(web, _BEFORE_S, number, standing)
+                    before = sum(web.cpu().values())
+                    begin()
+                    run = self._round(web, seconds, number, standing)
             beside_s = sum(web.cpu().values()) - before
             pairs.beside_ms.append(1e3 * quantile(run.latencies, 0.99))
             requests = sum(said["statuses"].values())
@@ -119,11 +122,13 @@ class Floods:
             pairs.answers.update(said["statuses"])
         pairs.cpu_us.append(1e6 * (beside_s - alone_s) / max(requests, 1))
 
-    def _round(self, web: Web, seconds: float, seed: int) -> Run:
+    def _round(
+        self, web: Web, seconds: float, seed: int, standing: Sequence[Connection] | None = None
+    ) -> Run:
         posted = self._traffic.post(int(2 * seconds * self._options.rate) + 50)
         run = open_loop(
-            web.address, iter([one.request for one in posted]), connections=16, seconds=seconds,
-            rate=self._options.rate, seed=seed,
+            web.address, iter([one.request for one in posted]), connections=_OTHERS,
+            seconds=seconds, rate=self._options.rate, seed=seed, standing=standing,
         )  # fmt: skip
         self._sent += posted[: run.taken]
         self._answers.update(run.statuses)

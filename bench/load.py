@@ -13,8 +13,8 @@ import select
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 _PATIENCE_S = 30.0
@@ -102,7 +102,7 @@ def closed_loop(
 ) -> Run:
     """Send the next request as soon as one is answered: how much the server can take."""
     run = Run()
-    with _connected(address, connections) as idle, _quiet(run):
+    with connected(address, connections) as idle, _quiet(run):
         busy: list[Connection] = []
         ends = time.perf_counter() + seconds
         for connection in idle:
@@ -125,15 +125,18 @@ def open_loop(
     seconds: float,
     rate: float,
     seed: int = 0,
+    standing: Sequence[Connection] | None = None,
 ) -> Run:
     """Send at random moments, `rate` in a second on average, whatever the server does.
 
     A request that finds no free connection waits for one; that wait is part of its latency, which
     is counted from the moment at which it was meant to be sent.
+    `standing`: connections that are there already, and stay; else so many are opened.
     """
     run = Run()
     chance = random.Random(seed)
-    with _connected(address, connections) as free, _quiet(run):
+    opened = connected(address, connections) if standing is None else nullcontext(standing)
+    with opened as free, _quiet(run):
         idle, busy = list(free), list[Connection]()
         waiting: deque[float] = deque()
         starts = time.perf_counter()
@@ -191,7 +194,8 @@ def _stuck() -> list[Connection]:
 
 
 @contextmanager
-def _connected(address: tuple[str, int], count: int) -> Iterator[list[Connection]]:
+def connected(address: tuple[str, int], count: int) -> Iterator[list[Connection]]:
+    """Give so many connections, which are closed in the end."""
     connections: list[Connection] = []
     try:
         for _ in range(count):

@@ -123,7 +123,7 @@ def _print(
         f"counted from its last one\n"
         f"  the latest message was written {1e3 * late:.0f} ms late"
     )
-    _print_cpu(spent, sum(1 for meant in talk.meant.values() if meant >= since))
+    _print_cpu(spent, sum(1 for meant in talk.meant.values() if meant >= since), options.rate)
     p50, p90, p99 = (quantile(over, share) for share in shares[:3])
     figure = f"{p50:.0f} / {p90:.0f} / {p99:.0f}"
     if options.debounce == 0:
@@ -153,7 +153,7 @@ def _print(
     return right
 
 
-def _print_cpu(spent: dict[str, float], messages: int) -> None:
+def _print_cpu(spent: dict[str, float], messages: int, rate: float) -> None:
     """Show what a message costs, by who spends it."""
     per_message = {name: 1e3 * seconds / max(messages, 1) for name, seconds in spent.items()}
     told = ", ".join(f"{name} {ms:.1f}" for name, ms in per_message.items() if ms >= 0.05)
@@ -161,7 +161,7 @@ def _print_cpu(spent: dict[str, float], messages: int) -> None:
         ms for name, ms in per_message.items() if name not in ("agent", "customers and stand-in")
     )
     print(f"  CPU by message, ms: {told}; the gateway's in all {gateway:.1f}\n")
-    note("CPU of the gateway's processes by message, ms", f"{gateway:.1f}")
+    note(f"CPU of the gateway's processes by message at {rate:g} a second, ms", f"{gateway:.1f}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

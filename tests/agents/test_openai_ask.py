@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from flask import Response
+from flask import request as came
 
 from gateway.agents.base import AIAgent
 from gateway.agents.openai.agent import MOST_ROUNDS
-from gateway.errors import Again
+from gateway.errors import Again, Never
 from gateway.events import Answer, Attachment, HandoverRequest
 from gateway.rules import HandoverRule
 from tests.agents.chat_endpoint import KEY, call, chat_endpoint, completion, raw_call
@@ -58,6 +60,25 @@ def test_the_environment_reaches_no_endpoint(monkeypatch: pytest.MonkeyPatch) ->
     for secret in ("somebody", "org-secret", "proj-secret", "abc", "ambient"):
         assert secret not in told
     assert [headers.get("Authorization") for headers in endpoint.headers] == [None, f"Bearer {KEY}"]
+
+
+def test_the_key_is_replaced_while_customers_ask() -> None:
+    taken = {f"Bearer {KEY}"}
+
+    def answer(_question: Any) -> Any:
+        return completion("Hello") if came.headers["Authorization"] in taken else refused
+
+    refused = Response(status=401)
+    with chat_endpoint(answer) as endpoint:
+        old, new = endpoint.agent(), endpoint.agent(api_key="sk-the-second-one")
+        assert old.ask(asked("Hi")) == Answer(messages=("Hello",))
+        taken.add("Bearer sk-the-second-one")  # processes of before and after, side by side
+        for one in (old, new):
+            assert one.ask(asked("Hi")) == Answer(messages=("Hello",))
+        taken.remove(f"Bearer {KEY}")
+        assert new.ask(asked("Hi")) == Answer(messages=("Hello",))
+        with pytest.raises(Never):
+            old.ask(asked("Hi"))
 
 
 # -- what it is told -------------------------------------------------------------------------------

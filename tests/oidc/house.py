@@ -24,6 +24,7 @@ class VouchedHouse(ConsoleHouse):
         provider: IdentityProvider,
         *,
         passwords: bool = True,
+        people: bool = True,
         public_url: str = HERE,
         **oidc: Any,
     ) -> None:
@@ -37,7 +38,7 @@ class VouchedHouse(ConsoleHouse):
                 }
             ),
         )  # fmt: skip
-        super().__init__(database_url, public_url=public_url)
+        super().__init__(database_url, people=people, public_url=public_url)
         provider.clock = self.clock
 
     def settings(self, database_url: str, **more: Any) -> Settings:

@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from gateway.people import identities
 from gateway.people.guesses import MOST_OF_NETWORK, WINDOW_S
 from gateway.store.models import Operator, OperatorIdentity, Signin
-from tests.console.house import words
+from tests.console.house import Browser, words
 from tests.console.test_signing import ELSEWHERE
 from tests.oidc.house import ATTEMPT, VouchedHouse, trouble
-from tests.services.identity_provider import IdentityProvider, person
+from tests.services.identity_provider import CLIENT_SECRET, IdentityProvider, person
 
 Make = Callable[..., VouchedHouse]
 
@@ -274,3 +274,28 @@ def test_a_whole_office_may_come_in(make_one: Make) -> None:
     house = make_one()
     for _ in range(MOST_OF_NETWORK + 5):
         assert house.sign_in("ann").headers["Location"] == "/console/human-agents"
+
+
+def test_the_clients_secret_is_replaced_while_people_work(make: Make) -> None:
+    """The provider takes two, processes restart one after the other, the first one goes."""
+
+    def comes_in(house: VouchedHouse, who: str, browser: Browser | None = None) -> bool:
+        answer = house.sign_in(who, browser)
+        return answer.status_code == 303 and "trouble" not in answer.headers["Location"]
+
+    old = make()
+    here = old.stranger()
+    assert comes_in(old, "ann", here)
+    old.provider.client_secrets.append("the second one")
+    new = make(client_secret="the second one", people=False)
+    assert comes_in(old, "ada")
+    assert comes_in(new, "ada")  # side by side
+    stays = new.stranger()
+    stays.client.set_cookie(
+        "__Host-gateway", here.cookie(), domain="gateway.acme.test", secure=True
+    )
+    assert "Operator Ann" in stays.html("/account")
+    old.provider.client_secrets.remove(CLIENT_SECRET)
+    assert comes_in(new, "ada")
+    assert trouble(old.sign_in("ada")) == "away"
+    assert "Operator Ann" in stays.html("/account")

@@ -55,6 +55,7 @@ class IdentityProvider:
     userinfo: Claims | None = None
     token_answer: tuple[int, Any] | None = None
     broken: Mapping[str, tuple[int, bytes]] = field(default_factory=dict)
+    client_secrets: list[str] = field(default_factory=lambda: [CLIENT_SECRET])
     asked: list[str] = field(default_factory=list)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -102,8 +103,8 @@ class IdentityProvider:
         """What a code is worth, once."""
         if self.token_answer is not None:
             return self.token_answer
-        wanted = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode("latin-1")).decode()
-        if authorization != f"Basic {wanted}":
+        known = (f"{CLIENT_ID}:{secret}".encode("latin-1") for secret in self.client_secrets)
+        if authorization not in [f"Basic {base64.b64encode(one).decode()}" for one in known]:
             return 401, {"error": "invalid_client"}
         asked = self.codes.pop(form.get("code", ""), None)
         verifier = form.get("code_verifier", "")

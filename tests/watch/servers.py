@@ -25,6 +25,7 @@ class Mails:
     taken: list[EmailMessage] = field(default_factory=list)
     to: list[list[str]] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
+    passwords: set[str] = field(default_factory=lambda: {"pass-word"})
     refuse: str = ""
     refuse_to: tuple[str, ...] = ()
 
@@ -53,7 +54,8 @@ class Mails:
         assert isinstance(data, LoginPassword)
         login = (data.login.decode(), data.password.decode())
         self.logins.append(login)
-        return AuthResult(success=login == ("gateway", "pass-word"), handled=False)
+        known = login[0] == "gateway" and login[1] in self.passwords
+        return AuthResult(success=known, handled=False)
 
 
 @contextmanager

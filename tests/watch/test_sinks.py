@@ -119,6 +119,25 @@ def test_a_server_without_starttls_gets_nothing() -> None:
     assert (mails.taken, mails.logins) == ([], [])
 
 
+def test_the_mail_servers_password_is_replaced_while_mails_are_sent(
+    authority: trustme.CA,
+) -> None:
+    def told(password: str) -> None:
+        login = {"security": "starttls", "username": "gateway", "password": password}
+        sink(mails, authority, **login).tell([NOTICE])
+
+    with mail_server(starttls=server_context(authority), login=True) as mails:
+        told("pass-word")
+        mails.passwords.add("another-word")  # processes of before and after, side by side
+        told("pass-word")
+        told("another-word")
+        mails.passwords.remove("pass-word")
+        told("another-word")
+        with pytest.raises(Again, match="refused"):  # ... so it is tried again, after the restart
+            told("pass-word")
+        assert len(mails.taken) == 4
+
+
 def test_a_wrong_password_is_told_without_it(authority: trustme.CA) -> None:
     with mail_server(starttls=server_context(authority), login=True) as mails:
         wrong = sink(

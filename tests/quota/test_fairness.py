@@ -109,6 +109,17 @@ def hands(
         clock.time += 1_000  # nobody waits for anybody any more
 
 
+@contextmanager
+def two_processes(clock: Ticking) -> Iterator[tuple[Hands, Hands]]:
+    """Two web processes of one machine, which tell each other who comes."""
+    one, other = Fairness(now=clock), Fairness(now=clock)
+    memory = bytearray(SIZE)
+    one.beside(Neighbours(memory, 1))
+    other.beside(Neighbours(memory, 2))
+    with hands(clock, fairness=one) as here, hands(clock, fairness=other) as there:
+        yield here, there
+
+
 def beside_another(them: Hands, clock: Ticking) -> None:
     """Somebody else has one in hand."""
     them.send("b")
@@ -246,11 +257,8 @@ def test_what_fails_gives_its_place_back() -> None:
 
 def test_a_crowd_leaves_time_to_those_of_another_process() -> None:
     """They share the processors, though none of them ever meets the crowd."""
-    clock, memory = Ticking(), bytearray(SIZE)
-    one, other = Fairness(now=clock), Fairness(now=clock)
-    one.beside(Neighbours(memory, 1))
-    other.beside(Neighbours(memory, 2))
-    with hands(clock, fairness=one) as here, hands(clock, fairness=other) as there:
+    clock = Ticking()
+    with two_processes(clock) as (here, there):
         here.send("a", 30)
         wait_until(lambda: here.inside.get("a") == 30, "the flood, while nobody else comes")
         there.send("b", 2)
@@ -266,11 +274,8 @@ def test_a_crowd_leaves_time_to_those_of_another_process() -> None:
 
 
 def test_who_is_busy_elsewhere_may_be_as_many_here() -> None:
-    clock, memory = Ticking(), bytearray(SIZE)
-    one, other = Fairness(now=clock), Fairness(now=clock)
-    one.beside(Neighbours(memory, 1))
-    other.beside(Neighbours(memory, 2))
-    with hands(clock, fairness=one) as here, hands(clock, fairness=other) as there:
+    clock = Ticking()
+    with two_processes(clock) as (here, there):
         there.send("b", 20)
         wait_until(lambda: there.inside.get("b") == 20, "one")
         clock.time += 0.1

@@ -154,12 +154,14 @@ class Fairness:
             one.told.set()
 
     def _has_room(self, who: Hashable, line: _Line, now: float) -> bool:
+        there = line.in_hand + max(len(line.waiting), 1)
+        if there <= FEW:  # then it does not matter who else comes
+            return True
         others = self._others(who, now)
         if others is None:
             return True
         stands = bool(line.waiting) and now - line.since >= CROWD_S
-        most = max(FEW, others if stands else TIMES * others)
-        if line.in_hand + max(len(line.waiting), 1) <= most:
+        if there <= (others if stands else TIMES * others):
             return True
         if line.waiting and now - line.waiting[0].came >= PRESSED_S:
             return line.in_hand < PRESSED
@@ -168,12 +170,13 @@ class Fairness:
     def _others(self, who: Hashable, now: float) -> int | None:
         """How many the busiest of the others has there; None if nobody else comes."""
         since = now - REMEMBERED_S
-        elsewhere = self._neighbours.most(who, since) if self._neighbours is not None else None
+        there: list[int] = []
         last = self._before if who == self._last.who else self._last
-        if last.at <= since:
-            return elsewhere
-        here = (one.there for other, one in self._lines.items() if other != who)
-        return max(here, default=0) if elsewhere is None else max(elsewhere, *here, 0)
+        if last.at > since:
+            there = [0, *(one.there for other, one in self._lines.items() if other != who)]
+        if self._neighbours is not None and (most := self._neighbours.most(who, since)) is not None:
+            there.append(most)
+        return max(there, default=None)
 
 
 class OneByOne:

@@ -54,10 +54,6 @@ class LongWay(ABC):
         """Execute a statement; return the first value of each of its rows."""
         return self.session.scalars(statement, given)
 
-    def get(self, kind: type[T], key: Any) -> T | None:
-        """The object of a key; None if there is no such row."""
-        return self.session.get(kind, key)
-
     def add(self, new: object) -> None:
         """Write a new object's row, before the next commit or `flush`."""
         self.session.add(new)

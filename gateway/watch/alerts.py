@@ -26,8 +26,6 @@ _FIRST_PAUSE_US, _LONGEST_PAUSE_US = 30_000_000, 3_600_000_000
 
 _FINDINGS = table_of(FindingRow)
 _KNOWN = Prepared(lambda _: select(_FINDINGS).where(_FINDINGS.c.channel == bindparam("channel")))
-
-
 _KEEP = Prepared(lambda sql: sql.put(_FINDINGS))
 
 

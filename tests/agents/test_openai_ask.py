@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from flask import Response
-from flask import request as came
 
 from gateway.agents.base import AIAgent
 from gateway.agents.openai.agent import MOST_ROUNDS
@@ -66,7 +65,8 @@ def test_the_key_is_replaced_while_customers_ask() -> None:
     taken = {f"Bearer {KEY}"}
 
     def answer(_question: Any) -> Any:
-        return completion("Hello") if came.headers["Authorization"] in taken else refused
+        key = endpoint.headers[-1]["Authorization"]
+        return completion("Hello") if key in taken else refused
 
     refused = Response(status=401)
     with chat_endpoint(answer) as endpoint:

@@ -242,7 +242,7 @@ def test_parameters_and_results_are_shown(house: ConsoleHouse) -> None:
     session = house.session()
 
     def learn(db: Any) -> None:
-        found = db.get(ChatSession, session)
+        found = db.session.get(ChatSession, session)
         found.parameters = {"order": "1042", "tags": ["a", "b"]}
         found.results = {"topic": "refund", "sure": 0.9}
         db.flush()
@@ -344,7 +344,7 @@ def test_nothing_that_others_wrote_becomes_markup(house: ConsoleHouse) -> None:
     )
 
     def poison(db: Any) -> None:
-        found = db.get(ChatSession, session)
+        found = db.session.get(ChatSession, session)
         found.parameters = {EVIL: EVIL, "list": [EVIL], "deep": {EVIL: EVIL}}
         found.results = {EVIL: {"a": EVIL}}
         found.agent = EVIL

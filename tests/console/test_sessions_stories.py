@@ -128,7 +128,7 @@ def test_a_supervisor_hands_over_and_an_operator_takes_it(windows: Windows) -> N
 
 def _hold(db: object, session: str) -> None:
     """As if it were handed over in the moment before, which no event tells yet."""
-    found = db.get(ChatSession, session)  # type: ignore[attr-defined]
+    found = db.session.get(ChatSession, session)  # type: ignore[attr-defined]
     found.mode, found.responsible_kind = "human", "unassigned"
     db.flush()  # type: ignore[attr-defined]
 
@@ -215,7 +215,7 @@ def fill(house: ConsoleHouse) -> str:
     where = busy["conversation"]
 
     def learn(db: object) -> None:
-        found = db.get(ChatSession, busy["id"])  # type: ignore[attr-defined]
+        found = db.session.get(ChatSession, busy["id"])  # type: ignore[attr-defined]
         found.parameters = {"order": "1042", "tags": ["vip", "berlin"]}
         found.results = {"topic": "refund"}
         db.flush()  # type: ignore[attr-defined]
@@ -248,7 +248,7 @@ def test_a_chat_of_5000_messages(windows: Windows) -> None:
             )
             for number in range(1, 5_000)
         )  # fmt: skip
-        db.get(ChatSession, session).message_count = 5_000  # type: ignore[attr-defined]
+        db.session.get(ChatSession, session).message_count = 5_000  # type: ignore[attr-defined]
         db.flush()  # type: ignore[attr-defined]
 
     house.database.write(talk)

@@ -35,7 +35,7 @@ def now(house: House) -> int:
 
 def message(house: House, id: str | None) -> Any:
     with house.database.read() as db:
-        return db.get(Message, id)
+        return db.session.get(Message, id)
 
 
 def push_of(db: Transaction, message_id: str) -> Any:

@@ -15,19 +15,10 @@ from sqlalchemy import select, text
 from gateway.errors import Unavailable
 from gateway.store import Database, migrate
 from gateway.store.models import Operator
-from gateway.store.prepared import Prepared
-from gateway.store.sql import table_of
 from gateway.wake import Waker, impatient_redis
 from tests.services.postgres import PostgresServer
 from tests.services.valkey import ValkeyServer, running_valkey
-
-OPERATORS = table_of(Operator)
-ADD = Prepared(lambda sql: sql.insert(OPERATORS))
-
-
-def person(key: str) -> dict[str, Any]:
-    row = {"id": f"opr_{key}", "email": f"{key}@acme.test", "name": key, "role": "admin"}
-    return {**row, "created_at": 0}
+from tests.store.test_prepared import ADD, person
 
 
 @contextmanager
@@ -35,20 +26,15 @@ def users(server: PostgresServer) -> Iterator[tuple[str, str, str, Callable[[str
     """A database of the first of two users; give both, its name and who says things as root."""
     name = server.create_database()
     first, second = (f"gw_{word}_{secrets.token_hex(4)}" for word in ("one", "two"))
-    with closing(
-        psycopg.connect(host=str(server.folder), user="postgres", dbname=name, autocommit=True)
-    ) as root:
+    root = psycopg.connect(
+        host=str(server.folder), user="postgres", dbname="postgres", autocommit=True
+    )
+    with closing(root):
         root.execute(f"CREATE ROLE {first} LOGIN PASSWORD 'first'")
         root.execute(f"ALTER DATABASE {name} OWNER TO {first}")
         yield name, first, second, root.execute
-    server.drop_database(name)
-    with closing(
-        psycopg.connect(
-            host=str(server.folder), user="postgres", dbname="postgres", autocommit=True
-        )
-    ) as root:
-        root.execute(f"DROP ROLE {second}")
-        root.execute(f"DROP ROLE {first}")
+        server.drop_database(name)
+        root.execute(f"DROP ROLE {second}, {first}")
 
 
 def test_the_databases_user_is_replaced_while_it_is_written(
